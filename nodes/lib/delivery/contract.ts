@@ -1,0 +1,136 @@
+/**
+ * What sources, holders and sinks may ask of the delivery ledger, and what it promises them.
+ *
+ * The promise: a record is finished at its source only when every branch of the flow below it has finished
+ * (see docs/delivery.md). Nodes meet the ledger only through these interfaces.
+ */
+
+/** A Node-RED message as it travels on a wire. */
+export interface Message {
+  _msgid?: string;
+  topic?: unknown;
+  payload?: unknown;
+  [property: string]: unknown;
+}
+
+/** The message property that carries the delivery token; it survives cloning, spreading and JSON. */
+export const TOKEN = "_delivery";
+
+/** Names a node for people: in errors, time-outs and dead letters. */
+export interface NodeRef {
+  readonly id: string;
+  readonly type: string;
+  readonly name?: string;
+}
+
+/** Why a token failed. */
+export interface Failure {
+  readonly error: Error;
+  /** The node where it failed, or the node that held it when it timed out; absent when no node was reached. */
+  readonly node?: NodeRef;
+  /** For a message that carried a batch: the elements that failed. Absent means all of them. */
+  readonly elements?: readonly FailedElement[];
+}
+
+export interface FailedElement {
+  /** Position in the `payload` array that the source sent. */
+  readonly index: number;
+  readonly error: Error;
+}
+
+/** One message that a source hands to the flow, and how to make it again. */
+export interface Emission {
+  /**
+   * Makes the message to send. Called once for the first try and again for each retry: then with the indexes of the
+   * elements to send again, when a node named them, otherwise without an argument.
+   */
+  message(elements?: readonly number[]): Message;
+  /** Number of source records in the message (1, or the batch length). */
+  readonly records: number;
+  /** Size of those records at the source, in bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * How an emission ended. `delivered`: every branch finished. `dead-lettered`: it failed for good and the dead letter
+ * is durable. In both cases the source may acknowledge. `abandoned`: the source closed, or flows stopped, before it
+ * was finished: the source must not acknowledge, so that the record comes again.
+ */
+export type Verdict = "delivered" | "dead-lettered" | "abandoned";
+
+/** Exponential back-off with full jitter. */
+export interface RetryPolicy {
+  /** Tries in all, the first included; at least 1. */
+  readonly attempts: number;
+  /** Delay before the second try, in ms. */
+  readonly initialDelay: number;
+  /** Longest delay between tries, in ms. */
+  readonly maxDelay: number;
+}
+
+/** A record that failed for good, with what is needed to understand and replay it. */
+export interface DeadLetter {
+  readonly message: Message;
+  readonly error: Error;
+  readonly node?: NodeRef;
+  readonly attempts: number;
+  /** ms since the epoch */
+  readonly time: number;
+}
+
+/** Where dead letters go. */
+export interface DeadLetters {
+  /** Resolves when the letters are durable; the source does not acknowledge before. */
+  write(letters: readonly DeadLetter[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SourceOptions {
+  readonly retry: RetryPolicy;
+  /** How long a token may rest in nodes that do not declare a hold, in ms. */
+  readonly timeout: number;
+  readonly deadLetters: DeadLetters;
+  /**
+   * Told when deliberately held records of this source change, so that its span can leave them out: `records` and
+   * `bytes` are differences (negative when a hold ends), `emission` is the one they belong to.
+   */
+  onHeld?(emission: Emission, records: number, bytes: number): void;
+  /** Told when flows start (the source may send) and when they stop (it must not). Called at once if already started. */
+  onFlows?(running: boolean): void;
+}
+
+/** A source's side of the ledger. One per source node instance. */
+export interface DeliverySource {
+  /** False before `flows:started`, between `flows:stopping` and `flows:started`, and after close. */
+  readonly running: boolean;
+  /** Emissions not finished yet. */
+  readonly unfinished: number;
+  /** Sends an emission and calls `finished` exactly once, never synchronously. Throws when not running. */
+  deliver(emission: Emission, finished: (verdict: Verdict, failure?: Failure) => void): void;
+  /** Tells holders of this source's records (sinks with open files, windows) that it is paused for want of room. */
+  pressure(): void;
+  /** Waits up to `drain` ms for what is in flight, then abandons the rest. */
+  close(drain: number): Promise<void>;
+}
+
+/** A deliberate hold: by a window until it closes, by a sink until its file rotates. Such a hold does not time out. */
+export interface Hold {
+  /** Source records held of this message. */
+  readonly records: number;
+  readonly bytes: number;
+  /** Called when the source is paused because what it delivered is not finished: rotate, checkpoint or fire. */
+  relieve?(): void;
+}
+
+/** The ledger of one Node-RED process, as nodes see it. */
+export interface Delivery {
+  /** Registers a source node. `node` is the Node-RED node instance. */
+  source(node: NodeRef & { send(message: unknown): void }, options: SourceOptions): DeliverySource;
+  /**
+   * The token for a message that was made from these inputs: theirs if they share one, else a composite that settles
+   * all of them; undefined when none is tracked. Call it before the inputs are completed.
+   */
+  tokenFor(inputs: readonly Message[]): string | undefined;
+  /** Declares that `node` holds `message` (the very object it received) on purpose; returns the end of the hold. */
+  hold(node: NodeRef, message: Message, hold: Hold): () => void;
+}
