@@ -1,0 +1,42 @@
+/** Errors say who must act: the user, time, or nobody because the record itself is wrong. */
+import type { FailedElement } from "./delivery/contract";
+
+/** A setting is wrong: nothing works until the user changes it. The message names the setting and what to enter. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** It may work later: tried again with back-off. */
+export class Retriable extends Error {
+  override readonly name: string = "Retriable";
+  readonly retriable = true;
+  /** The server could not be reached at all: back-pressure, which never counts as a try. */
+  readonly unreachable: boolean;
+  constructor(message: string, options: ErrorOptions & { unreachable?: boolean } = {}) {
+    super(message, options);
+    this.unreachable = options.unreachable ?? false;
+  }
+}
+
+/** This record will never succeed: it goes to dead letters at once. */
+export class Rejected extends Error {
+  override readonly name = "Rejected";
+  readonly retriable = false;
+}
+
+/** Some elements of a batch failed; the others are done. Only these are tried again or dead-lettered. */
+export class BatchFailure extends Error {
+  override readonly name = "BatchFailure";
+  constructor(
+    message: string,
+    readonly elements: readonly FailedElement[],
+  ) {
+    super(message);
+  }
+}
+
+/** What a thrown value says, whatever was thrown. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
+/** The thrown value as an Error. */
+export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
