@@ -101,7 +101,7 @@ export type Fields = Readonly<Record<string, Field>>;
 export type Settings<F> = { readonly [K in keyof F]: F[K] extends Typed<infer T> ? T : never };
 
 /** Node-RED's typedInput types that a setting can offer. */
-export type TypedInputType = "msg" | "flow" | "global" | "str" | "num" | "bool" | "json" | "env" | "jsonata" | "date";
+export type TypedInputType = "msg" | "flow" | "global" | "str" | "num" | "bool" | "json" | "env" | "date";
 
 /** What Node's tls.connect takes, as Node-RED's `tls-config` node fills it in. */
 export interface TlsOptions {
@@ -133,9 +133,12 @@ export const number = (options: Options<NumberField<number>, "required">): Numbe
 });
 
 /** A number that may be left empty: then `undefined`. */
-export const optionalNumber = (
-  options: Options<NumberField, "required" | "default">,
-): NumberField<number | undefined> => ({ kind: "number", default: "", required: false, ...options });
+export const optionalNumber = (options: Options<NumberField, "required" | "default">): NumberField => ({
+  kind: "number",
+  default: "",
+  required: false,
+  ...options,
+});
 
 /** A tick box. */
 export const flag = (options: Options<FlagField>): FlagField => ({ kind: "flag", ...options });
@@ -183,7 +186,7 @@ export const json = (options: Options<JsonField, "default" | "required">): JsonF
   ...options,
 });
 
-/** A value found per message: a message property, an expression, a constant. The setting is a function. */
+/** A value found per message: a message property, a context value, a constant. The setting is a function. */
 export const typedValue = (options: Options<TypedValueField>): TypedValueField => ({ kind: "typed", ...options });
 
 /** A table that the user fills, one row an element. */

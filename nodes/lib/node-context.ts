@@ -1,0 +1,146 @@
+/** What a node's behaviour may ask of Node-RED and of the delivery ledger. */
+import type { Node, NodeAPI, NodeDef } from "node-red";
+import { commonStatuses, type Declaration } from "./declare";
+import { deliveryOf } from "./delivery";
+import {
+  TOKEN,
+  type DeliverySource,
+  type Hold,
+  type Message,
+  type NodeRef,
+  type SourceOptions,
+} from "./delivery/contract";
+import { ConfigError } from "./errors";
+import type { Fields, Settings, TlsOptions } from "./fields";
+import { readSettings, type SettingsContext } from "./settings";
+import { throttledStatus, type Colour } from "./status";
+
+export interface NodeContext<F extends Fields = Fields> {
+  readonly RED: NodeAPI;
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly settings: Settings<F>;
+  /** True once the node has begun to close. */
+  readonly closing: boolean;
+  /**
+   * Shows a status by the key of one of the declaration's `statuses`, at most twice a second. `detail` is appended in
+   * the runtime's language: numbers and names, kept short.
+   */
+  status(word: string, colour: Colour, detail?: string | number): void;
+  log(text: string): void;
+  warn(text: string): void;
+  /** Logs an error; with a message, Catch nodes get it and the message's branch fails unless one does. */
+  error(text: string | Error, message?: Message): void;
+  /**
+   * Sends a message from a port (the first by default). A message made from several inputs, or sent outside of
+   * `receive`, names them in `from`: it then carries their delivery token.
+   */
+  send(message: Message, options?: { port?: number; from?: readonly Message[] }): void;
+  /** Declares a deliberate hold of a received message; returns its end. */
+  hold(message: Message, hold: Hold): () => void;
+  /** Makes this node a tracked source. */
+  source(options: SourceOptions): DeliverySource;
+  /** One of the declaration's `words` in the runtime's language. */
+  word(key: string, values?: Readonly<Record<string, string | number>>): string;
+  /** The Node-RED node, for what is not covered here (context stores). */
+  readonly node: Node | undefined;
+}
+
+/** A node's context before its settings are read. */
+export interface BareContext<F extends Fields> {
+  /** @throws ConfigError */
+  withSettings(definition: NodeDef): NodeContext<F>;
+  show(word: string, colour: Colour): void;
+  /** No status is shown after this. */
+  stop(): void;
+}
+
+export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declaration: Declaration<F>): BareContext<F> {
+  const set = declaration.type.replace(/^citystream-/u, "");
+  const throttled = throttledStatus((status) => node.status(status));
+  let closing = false;
+  node.on("close", () => {
+    closing = true;
+  });
+  const words = { ...commonStatuses, ...declaration.statuses } as Readonly<Record<string, string>>;
+  const status: NodeContext["status"] = (word, colour, detail) => {
+    if (!Object.hasOwn(words, word)) throw new Error(`${declaration.type} declares no status "${word}"`);
+    const key = `${set}.status.${word}`;
+    const text =
+      detail === undefined ? `${namespaceOf(set)}:${key}` : `${RED._(`${namespaceOf(set)}:${key}`)} ${detail}`;
+    throttled.set({ fill: colour, shape: colour === "grey" || colour === "yellow" ? "ring" : "dot", text });
+  };
+  return {
+    show: status,
+    stop: throttled.stop,
+    withSettings(definition) {
+      const settings = readSettings(
+        declaration.fields,
+        definition as unknown as Record<string, unknown>,
+        (node.credentials as Record<string, unknown> | undefined) ?? {},
+        settingsContext(RED, node),
+      );
+      return {
+        RED,
+        id: node.id,
+        type: node.type,
+        name: node.name ?? "",
+        settings,
+        get closing() {
+          return closing;
+        },
+        status,
+        log: (text) => node.log(text),
+        warn: (text) => node.warn(text),
+        error: (text, message) => (message === undefined ? node.error(text) : node.error(text, message as never)),
+        send(message, options = {}) {
+          if (options.from) {
+            const token = deliveryOf(RED).tokenFor(options.from);
+            if (token === undefined) delete message[TOKEN];
+            else message[TOKEN] = token;
+          }
+          const port = options.port ?? 0;
+          node.send((port === 0 ? message : [...Array<null>(port).fill(null), message]) as never);
+        },
+        hold: (message, hold) => deliveryOf(RED).hold(node as NodeRef, message, hold),
+        source: (options) => deliveryOf(RED).source(node as NodeRef & { send(message: unknown): void }, options),
+        word: (key, values = {}) => RED._(`${namespaceOf(set)}:${set}.word.${key}`, values),
+        node,
+      };
+    },
+  };
+}
+
+/** The i18n namespace that Node-RED gives a node set of this pack. */
+const namespaceOf = (set: string): string => `@citystream/node-red-citystream/${set}`;
+
+/** How settings are resolved for a node, or for a form under test when there is none. */
+export function settingsContext(RED: NodeAPI, node: Node | undefined): SettingsContext {
+  return {
+    env(name) {
+      const found: unknown = node ? RED.util.getSetting(node, name) : process.env[name];
+      return found === undefined || found === null ? undefined : String(found);
+    },
+    configNode(id) {
+      const found = RED.nodes.getNode(id) as unknown as
+        (Node & { citystream?: { handle?: unknown; failure?: Error } }) | null;
+      if (!found) throw new ConfigError("the chosen configuration node does not exist or is disabled");
+      const { citystream } = found;
+      if (!citystream) throw new ConfigError(`${found.type} is not one of this pack's configuration nodes`);
+      if (citystream.failure) throw new ConfigError(`"${found.name || found.type}": ${citystream.failure.message}`);
+      return citystream.handle;
+    },
+    tls(id) {
+      const found = RED.nodes.getNode(id) as unknown as
+        (Node & { valid?: boolean; addTLSOptions?(options: TlsOptions): TlsOptions }) | null;
+      if (!found?.addTLSOptions) throw new ConfigError("the chosen TLS configuration does not exist");
+      if (found.valid === false) throw new ConfigError(`the TLS configuration "${found.name || id}" is not valid`);
+      return found.addTLSOptions({});
+    },
+    typedValue(type, value) {
+      if (type === "msg") return (message) => RED.util.getMessageProperty(message as never, value) as unknown;
+      return (message) => RED.util.evaluateNodeProperty(value, type, node as never, message as never) as unknown;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/** Writes the editor's files of every node beside its compiled file: page, catalogues, help, icon. */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { english, korean } from "./catalogue";
+import { checkDeclaration } from "./check-declaration";
+import { formOf } from "./form";
+import { packNodes, ROOT, type PackNode } from "./nodes";
+import { scriptOf } from "./script";
+
+const problems: string[] = [];
+
+function write(file: string, content: string): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, content);
+}
+
+function help(node: PackNode, name: string): string {
+  const file = path.join(node.source, name);
+  if (!existsSync(file)) {
+    problems.push(`${node.set}: ${name} is missing`);
+    return "";
+  }
+  return `<script type="text/markdown" data-help-name="${node.declaration.type}">\n${readFileSync(file, "utf8").trim()}\n</script>\n`;
+}
+
+function buildNode(node: PackNode): void {
+  const { set, declaration, output } = node;
+  problems.push(...checkDeclaration(node));
+  write(path.join(output, `${set}.html`), `${scriptOf(node)}\n\n${formOf(node)}\n`);
+  const { words, missing, unused } = korean(node);
+  problems.push(...missing.map((key) => `${set}: no Korean words for ${key}`));
+  problems.push(...unused.map((key) => `${set}: ko.json has words for ${key}, which nothing uses`));
+  const catalogue = (content: unknown): string => `${JSON.stringify({ [set]: content }, null, 2)}\n`;
+  write(path.join(output, "locales/en-US", `${set}.json`), catalogue(english(node)));
+  write(path.join(output, "locales/en-US", `${set}.html`), help(node, "help.md"));
+  write(path.join(output, "locales/ko", `${set}.json`), catalogue(words));
+  write(path.join(output, "locales/ko", `${set}.html`), help(node, "help.ko.md"));
+  if (declaration.icon && !declaration.icon.startsWith("font-awesome/")) {
+    const icon = path.join(ROOT, "icons", declaration.icon);
+    if (existsSync(icon)) {
+      mkdirSync(path.join(output, "icons"), { recursive: true });
+      copyFileSync(icon, path.join(output, "icons", declaration.icon));
+    } else problems.push(`${set}: icons/${declaration.icon} is missing`);
+  }
+}
+
+/** Node-RED reads the list of nodes from package.json; it is written from the folders so that nobody keeps it by hand. */
+function listNodes(nodes: readonly PackNode[]): void {
+  const file = path.join(ROOT, "package.json");
+  const before = readFileSync(file, "utf8");
+  const manifest = JSON.parse(before) as { "node-red"?: { version: string; nodes?: Record<string, string> } };
+  manifest["node-red"] = {
+    version: ">=4.1.0",
+    nodes: Object.fromEntries(
+      nodes.map(({ set, declaration }) => [set, `dist/nodes/${declaration.group}/${set}/${set}.js`]),
+    ),
+  };
+  const after = `${JSON.stringify(manifest, null, 2)}\n`;
+  if (after === before) return;
+  if (process.argv.includes("--check"))
+    problems.push("package.json: the list of nodes is not fresh; run npm run build");
+  else writeFileSync(file, after);
+}
+
+const nodes = packNodes();
+nodes.forEach(buildNode);
+listNodes(nodes);
+for (const problem of problems) console.error(`editor: ${problem}`);
+console.log(`editor: ${nodes.length} nodes, ${problems.length} problems`);
+if (process.argv.includes("--check") && problems.length > 0) process.exitCode = 1;

@@ -1,0 +1,187 @@
+/** The inline script that registers a node in the editor. */
+import type { Declaration } from "../../nodes/lib/declare";
+import type { Field, RowsField } from "../../nodes/lib/fields";
+import { prefixOf } from "./form";
+import type { PackNode } from "./nodes";
+import { snippetsFor } from "./snippets";
+
+const COLOURS: Readonly<Record<string, string>> = {
+  source: "#7FC8BE",
+  transform: "#F2C879",
+  sink: "#9DB9E8",
+  control: "#D5B5DC",
+};
+
+/** `<script>…RED.nodes.registerType(…)…</script>` with literal values only. */
+export function scriptOf({ set, declaration }: PackNode): string {
+  const fields = Object.entries<Field>(declaration.fields);
+  const config = declaration.group === "config";
+  const lines = [
+    `category: ${config ? '"config"' : '"citystream"'},`,
+    ...(config ? [] : [`color: ${literal(COLOURS[declaration.group])},`]),
+    `defaults: {\n${defaultsOf(set, declaration, fields)}        },`,
+    ...credentialsOf(fields),
+    ...(config ? [] : portsOf(set, declaration)),
+    `paletteLabel: function() { return this._("${set}.label"); },`,
+    `label: function() { return this.name${declaration.labelFrom ? ` || this.${declaration.labelFrom}` : ""} || this._("${set}.label"); },`,
+    `labelStyle: function() { return this.name ? "node_label_italic" : ""; },`,
+    ...handlersOf(set, declaration, fields),
+  ];
+  const registration = `    RED.nodes.registerType(${literal(declaration.type)}, {
+        ${lines.join("\n        ").replace(/,$/u, "")}
+    });`;
+  return `<script type="text/javascript">
+(function() {
+${snippetsFor(registration)}${registration}
+})();
+</script>`;
+}
+
+const literal = (value: unknown): string => JSON.stringify(value).replaceAll("</", "<\\/");
+
+function defaultsOf(set: string, declaration: Declaration, fields: [string, Field][]): string {
+  const lines = [`name: { value: "" }`];
+  for (const [name, field] of fields) {
+    if (field.kind === "secret") continue;
+    lines.push(`${name}: ${defaultOf(set, field)}`);
+    if (field.kind === "typed") lines.push(`${name}Type: { value: ${literal(field.defaultType)} }`);
+  }
+  if (declaration.outputsFrom) {
+    const rows = declaration.fields[declaration.outputsFrom] as RowsField;
+    lines.push(`outputs: { value: ${rows.default.length} }`);
+  }
+  return lines
+    .map((line) => `            ${line},\n`)
+    .join("")
+    .replace(/,\n$/u, "\n");
+}
+
+function defaultOf(set: string, field: Field): string {
+  switch (field.kind) {
+    case "config":
+      return `{ value: "", type: ${literal(field.type)}, required: ${field.required} }`;
+    case "tls":
+      return `{ value: "", type: "tls-config", required: false }`;
+    case "secret":
+      return "";
+    default: {
+      const validate = validatorOf(set, field);
+      const guarded =
+        validate && field.showIf
+          ? `if (${literal(field.showIf.is)}.indexOf(this.${field.showIf.field}) < 0) { return true; } ${validate}`
+          : validate;
+      return `{ value: ${literal(field.default)}${guarded ? `, validate: function(value, opt) { ${guarded} return true; }` : ""} }`;
+    }
+  }
+}
+
+/** Statements that return a message when the value is wrong. `${ENV}` always passes: only the runtime knows it. */
+function validatorOf(set: string, field: Field): string {
+  const say = (word: string, bound?: number): string =>
+    `return this._("${set}.form.${word}")${bound === undefined ? "" : ` + " ${bound}"`};`;
+  switch (field.kind) {
+    case "number": {
+      const checks = [
+        `if (/\\$\\{.+\\}/.test(value)) { return true; }`,
+        `if (value === "" || value === undefined || value === null) { ${field.required ? say("required") : "return true;"} }`,
+        `if (!isFinite(value)) { ${say("notANumber")} }`,
+        field.integer ? `if (Number(value) % 1 !== 0) { ${say("notWhole")} }` : "",
+        field.min === undefined ? "" : `if (Number(value) < ${field.min}) { ${say("tooSmall", field.min)} }`,
+        field.max === undefined ? "" : `if (Number(value) > ${field.max}) { ${say("tooLarge", field.max)} }`,
+      ];
+      return checks.filter((check) => check !== "").join(" ");
+    }
+    case "text":
+    case "names": {
+      const required = field.required ? `if (!value || !String(value).trim()) { ${say("required")} }` : "";
+      const pattern =
+        field.kind === "text" && field.pattern
+          ? ` if (value && !/\\$\\{.+\\}/.test(value) && !new RegExp(${literal(`^(?:${field.pattern})$`)}, "u").test(value)) { ${say("pattern")} }`
+          : "";
+      return `${required}${pattern}`.trim();
+    }
+    case "rows":
+      return field.min > 0 ? `if (!value || value.length < ${field.min}) { ${say("tooFewRows")} }` : "";
+    case "json":
+      return `if (!value || !value.trim()) { ${field.required ? say("required") : "return true;"} } try { JSON.parse(value); } catch (error) { if (!/\\$\\{.+\\}/.test(value)) { return this._("${set}.form.notJson") + ": " + error.message; } }`;
+    default:
+      return "";
+  }
+}
+
+function credentialsOf(fields: [string, Field][]): string[] {
+  const secrets = fields.flatMap(([name, field]) =>
+    field.kind === "secret" ? [`${name}: { type: ${field.visible ? '"text"' : '"password"'} }`] : [],
+  );
+  return secrets.length === 0 ? [] : [`credentials: { ${secrets.join(", ")} },`];
+}
+
+function portsOf(set: string, declaration: Declaration): string[] {
+  const icon = declaration.icon ?? "font-awesome/fa-random";
+  const ports = declaration.outputsFrom
+    ? [
+        `outputs: ${(declaration.fields[declaration.outputsFrom] as RowsField).default.length},`,
+        `outputLabels: function(index) { var row = (this.${declaration.outputsFrom} || [])[index]; return row && row.${firstColumn(declaration)}; },`,
+      ]
+    : [
+        `outputs: ${declaration.outputs?.length ?? 0},`,
+        ...(declaration.outputs?.length
+          ? [`outputLabels: function(index) { return this._("${set}.output." + index); },`]
+          : []),
+      ];
+  return [
+    `inputs: ${declaration.inputs ?? 0},`,
+    ...ports,
+    `icon: ${literal(icon)},`,
+    ...(declaration.group === "sink" ? [`align: "right",`] : []),
+  ];
+}
+
+const firstColumn = (declaration: Declaration): string =>
+  Object.keys((declaration.fields[declaration.outputsFrom ?? ""] as RowsField).columns)[0] ?? "name";
+
+function handlersOf(set: string, declaration: Declaration, fields: [string, Field][]): string[] {
+  const prefix = prefixOf(declaration);
+  const prepare: string[] = [];
+  const save: string[] = [];
+  const end: string[] = [];
+  for (const [name, field] of fields) {
+    const id = `#${prefix}-${name}`;
+    if (field.kind === "typed") {
+      prepare.push(
+        `$("${id}").typedInput({ default: ${literal(field.defaultType)}, types: ${literal(field.types)}, typeField: "${id}Type" });`,
+      );
+    } else if (field.kind === "json") {
+      prepare.push(
+        `node.${name}Editor = RED.editor.createEditor({ id: "${prefix}-${name}-editor", mode: "ace/mode/json", value: $("${id}").val() });`,
+      );
+      save.push(`$("${id}").val(node.${name}Editor.getValue());`);
+      end.push(`node.${name}Editor.destroy(); delete node.${name}Editor;`);
+    } else if (field.kind === "rows") {
+      const columns = Object.entries(field.columns).map(([column, { kind, ...rest }]) => ({
+        name: column,
+        kind,
+        default: rest.default,
+        ...("options" in rest ? { options: Object.keys(rest.options) } : {}),
+      }));
+      prepare.push(`citystreamRows(node, "${set}", "${id}-rows", "${name}", ${literal(columns)});`);
+      save.push(`node.${name} = citystreamRowValues("${id}-rows", ${literal(columns)});`);
+      if (declaration.outputsFrom === name) save.push(`node.outputs = node.${name}.length;`);
+    }
+  }
+  if (fields.some(([, field]) => field.showIf)) prepare.push(`citystreamShowIf("${prefix}");`);
+  if (declaration.testable) {
+    const plain = fields.filter(([, field]) => field.kind !== "secret").map(([name]) => name);
+    const secrets = fields.filter(([, field]) => field.kind === "secret").map(([name]) => name);
+    prepare.push(`citystreamTest(node, "${set}", ${literal(plain)}, ${literal(secrets)});`);
+  }
+  const handler = (name: string, body: string[]): string[] =>
+    body.length === 0
+      ? []
+      : [`${name}: function() {\n            var node = this;\n            ${body.join("\n            ")}\n        },`];
+  return [
+    ...handler("oneditprepare", prepare),
+    ...handler("oneditsave", [...save, ...end]),
+    ...handler("oneditcancel", end),
+  ];
+}
