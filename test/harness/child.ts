@@ -1,0 +1,69 @@
+/**
+ * Node-RED in a process of its own, for tests that kill it.
+ * As a program: `node child.js <userDir> <flow.json>`; prints `{"ready":…}` when the flow has started.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { startRuntime, type FlowNode } from "./runtime";
+
+export interface NodeRedChild {
+  readonly process: ChildProcess;
+  readonly url: string;
+  /** Ends it as a crash would: nothing in it gets to run. Resolves when it is gone. */
+  kill9(): Promise<void>;
+  /** Stops it as an operator would. Resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ChildOptions {
+  readonly userDir: string;
+  /** File with the flow as JSON. */
+  readonly flowFile: string;
+  readonly env?: Record<string, string>;
+  /** Path of the node binary; this process's own by default. */
+  readonly node?: string;
+  readonly nodeArguments?: readonly string[];
+}
+
+/** Starts the child; resolves when its flow has started. */
+export async function startChild(options: ChildOptions): Promise<NodeRedChild> {
+  const child = spawn(
+    options.node ?? process.execPath,
+    [...(options.nodeArguments ?? []), __filename, options.userDir, options.flowFile],
+    { cwd: options.userDir, env: { ...process.env, ...options.env }, stdio: ["pipe", "pipe", "inherit"] },
+  );
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line.startsWith('{"ready"')) resolve((JSON.parse(line) as { ready: string }).ready);
+    });
+    child.once("exit", (code) => reject(new Error(`Node-RED ended with ${code} before it was ready`)));
+  });
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    await gone;
+  };
+  return { process: child, url, kill9: () => end("SIGKILL"), stop: () => end("SIGTERM") };
+}
+
+async function run(userDir: string, flowFile: string): Promise<void> {
+  const runtime = await startRuntime({
+    userDir,
+    settings: { logging: { console: { level: process.env["CITYSTREAM_LOG"] ?? "warn" } } },
+  });
+  process.once("SIGTERM", () => {
+    void runtime.stop().finally(() => process.exit(0));
+  });
+  // A parent that dies closes the pipe: the child must not outlive it.
+  process.stdin.on("end", () => process.exit(1)).resume();
+  await runtime.deploy(JSON.parse(readFileSync(flowFile, "utf8")) as FlowNode[]);
+  console.log(JSON.stringify({ ready: runtime.url }));
+}
+
+if (require.main === module) {
+  run(process.argv[2] ?? "", process.argv[3] ?? "").catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+}
