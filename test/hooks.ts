@@ -1,6 +1,10 @@
 /** Root hooks of mocha: what all tests share ends with them. */
+import { closeBrowser } from "./editor/browser";
 import { stopNodeRed } from "./harness";
 
 export const mochaHooks = {
-  afterAll: stopNodeRed,
+  async afterAll(): Promise<void> {
+    await closeBrowser();
+    await stopNodeRed();
+  },
 };

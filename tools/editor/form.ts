@@ -98,6 +98,10 @@ function inputOf(set: string, id: string, name: string, field: Field): string {
         <div class="node-text-editor citystream-code" id="${id}-editor"></div>`;
     case "rows":
       return `<ol id="${id}-rows"></ol>`;
+    case "config":
+    case "tls":
+      // Node-RED replaces this input by a list of the width that its style names.
+      return `<input type="text" id="${id}" style="width: calc(100% - 160px)">`;
     case "typed":
       return `<input type="text" id="${id}"><input type="hidden" id="${id}Type">`;
     default:

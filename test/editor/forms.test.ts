@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { packNodes, type PackNode } from "../../tools/editor/nodes";
+import { flowOf, nodeRed } from "../harness";
+import { needsBrowser, openEditor, type EditorPage } from "./browser";
+
+/** Where CITYSTREAM_SHOTS names a folder, every form is photographed there. */
+const SHOTS = process.env["CITYSTREAM_SHOTS"];
+
+/** Puts a node on the workspace, opens its form and answers what a user can read in it. */
+async function openForm(editor: EditorPage, { declaration }: PackNode): Promise<string> {
+  const { page } = editor;
+  if (declaration.group === "config") {
+    await page.evaluate(`RED.editor.editConfig("", ${JSON.stringify(declaration.type)}, "_ADD_")`);
+  } else {
+    await page.evaluate(`(function() {
+      var type = ${JSON.stringify(declaration.type)};
+      var node = { id: "form-under-test", type: type, x: 200, y: 200, wires: [], z: RED.workspaces.active() };
+      var defaults = RED.nodes.getType(type).defaults;
+      Object.keys(defaults).forEach(function(name) { node[name] = defaults[name].value; });
+      RED.view.importNodes([node], { generateIds: false, addFlow: false, touchImport: true, notify: false });
+      RED.editor.edit(RED.nodes.node("form-under-test"));
+    })()`);
+  }
+  const form = page.locator(".red-ui-tray .citystream-form");
+  await form.waitFor();
+  await page.evaluate(`$(".citystream-form details").attr("open", true)`);
+  await page.waitForFunction(`!$(".red-ui-tray").is(":animated") && parseInt($(".red-ui-tray").css("right")) >= 0`);
+  return form.innerText();
+}
+
+async function closeForm({ page }: EditorPage, { declaration }: PackNode): Promise<void> {
+  await page.locator(declaration.group === "config" ? "#node-config-dialog-cancel" : "#node-dialog-cancel").click();
+  await page.locator(".red-ui-tray").waitFor({ state: "detached" });
+  if (declaration.group !== "config") await page.evaluate(`RED.nodes.remove("form-under-test"); RED.view.redraw(true)`);
+}
+
+for (const language of ["en-US", "ko"] as const) {
+  describe(`the forms in ${language}`, function forms() {
+    let editor: EditorPage;
+    before(async function open() {
+      needsBrowser(this);
+      const red = await nodeRed();
+      await red.deploy(flowOf());
+      editor = await openEditor(red.url, language);
+    });
+    after(() => editor?.close());
+
+    for (const node of packNodes()) {
+      it(`${node.set} opens, every word in place, and closes`, async () => {
+        const text = await openForm(editor, node);
+        if (SHOTS) {
+          mkdirSync(SHOTS, { recursive: true });
+          await editor.page.screenshot({ path: path.join(SHOTS, `${node.set}.${language}.png`) });
+        }
+        const keys = text.match(
+          new RegExp(`${node.set}\\.(form|field|hint|section|option|column|placeholder|word)\\.\\S*`, "gu"),
+        );
+        assert.deepEqual(keys, null, "keys shown instead of words");
+        if (language === "ko") assert.match(text, /[가-힣]/u);
+        else assert.doesNotMatch(text, /[가-힣]/u);
+        await closeForm(editor, node);
+        assert.deepEqual(editor.problems, []);
+      });
+    }
+  });
+}
