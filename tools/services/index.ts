@@ -1,0 +1,22 @@
+/** Real services for tests, benches and `npm start`. Each is fetched once, runs on 127.0.0.1, and ends with its caller. */
+import type { CommonOptions, Control, ServiceDefinition } from "./definition";
+import { kafka } from "./kafka";
+import { startService } from "./start";
+
+export const services = { kafka };
+
+export type ServiceName = keyof typeof services;
+type Parts<D> =
+  D extends ServiceDefinition<infer Options, infer Address> ? [Options & object, Address & object] : never;
+export type ServiceOptions<N extends ServiceName> = Parts<(typeof services)[N]>[0] & CommonOptions;
+export type Service<N extends ServiceName> = Parts<(typeof services)[N]>[1] & Control;
+
+/**
+ * Installs (once per machine) and starts a real service, ready when this resolves. Callers in one process who ask with
+ * the same options share one; `own: true` gives one to kill and restart. Throws `MissingProgram` when the machine lacks
+ * what it needs.
+ */
+export function service<N extends ServiceName>(name: N, options?: ServiceOptions<N>): Promise<Service<N>>;
+export function service(name: ServiceName, options: CommonOptions = {}): Promise<object> {
+  return startService(services[name] as ServiceDefinition<object, object>, options);
+}

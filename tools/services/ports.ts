@@ -1,0 +1,23 @@
+/** Loopback ports that stay free for a service over its restarts. */
+import { createServer } from "node:net";
+
+/**
+ * A free port of 127.0.0.1 below the range that systems give to outgoing connections: inside it, a client trying a
+ * stopped service could take (or even connect to) the service's own port.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 200; tries++) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    if (await isFree(port)) return port;
+  }
+  throw new Error("no free port between 10000 and 32000 of 127.0.0.1 was found in 200 tries");
+}
+
+/** Whether a server can listen on the port of 127.0.0.1 now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
