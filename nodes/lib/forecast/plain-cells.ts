@@ -1,8 +1,8 @@
 import type { Operations } from "./engine";
 
 const { fround, min, max, sqrt } = Math;
-const LOG2E = fround(1.4426950408889634);
-const TWO_LOG2E = fround(2.8853900817779268);
+const LOG2E = fround(Math.LOG2E);
+const TWO_LOG2E = fround(2 * Math.LOG2E);
 const MAGIC = 12582912;
 const P = [0.001331027247942984, 0.009672376327216625, 0.05550583451986313, 0.24022182822227478, 0.6931470632553101, 1];
 /** 2^−126 … 2^126, to multiply by where the kernel adds to the exponent. */
@@ -85,7 +85,8 @@ export const plainCells = {
 
   /** The gradient before the activation, in the place of the one after it. */
   unactivate(f: Float32Array, y: number, dy: number, count: number, activation: number): void {
-    for (let i = 0; i < count && activation; i++) {
+    if (!activation) return;
+    for (let i = 0; i < count; i++) {
       const out = f[y + i] as number;
       const d = f[dy + i] as number;
       if (activation === 1) f[dy + i] = out > 0 ? d : 0;

@@ -131,6 +131,7 @@ export function plainOperations(memory: () => Float32Array): Operations {
       const wide = blocks * 8;
       const slot = wide * rows;
       const columns = blocks * 32;
+      const below = dxB ? inputs : 0;
       f.fill(0, dh, dh + slot);
       f.fill(0, dc, dc + slot);
       for (let t = steps - 1; t >= 0; t--) {
@@ -160,10 +161,11 @@ export function plainOperations(memory: () => Float32Array): Operations {
           if (t) outer(f, h + t * slot, wide, units, d, columns, rows, w + inputs * 32, 32);
         }
         f.fill(0, dh, dh + slot);
-        for (let p = 0; t && p < blocks; p++) {
+        const above = t ? blocks : 0;
+        for (let p = 0; p < above; p++) {
           product(f, dz, columns, columns, unitT + p * columns * 8, 8, dh + p * 8, wide, rows, 8);
         }
-        for (let p = 0; dxB && p * 8 < inputs; p++) {
+        for (let p = 0; p * 8 < below; p++) {
           const to = dx + t * rows * dxRow + p * 8;
           product(f, dz, columns, columns, inputT + p * columns * 8, 8, to, dxRow, rows, 8);
         }
@@ -203,7 +205,8 @@ export function plainOperations(memory: () => Float32Array): Operations {
       for (let block = 0; block < blocks; block++) {
         outer(f, x, xRow, inputs, dy + block * 8, wide, rows, dWeights + block * inputs * 8, 8);
       }
-      for (let p = 0; dxB && p * 8 < inputs; p++) {
+      const below = dxB ? inputs : 0;
+      for (let p = 0; p * 8 < below; p++) {
         product(f, dy, wide, wide, weightsT + p * wide * 8, 8, dx + p * 8, dxRow, rows, 8);
       }
     },

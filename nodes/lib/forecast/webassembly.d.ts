@@ -1,8 +1,8 @@
 /** The part of WebAssembly's JavaScript interface that is used here; Node's own types do not have it. */
 declare namespace WebAssembly {
-  class Module {
-    constructor(bytes: Uint8Array<ArrayBuffer>);
-  }
+  /** Compiled code; it has no members that matter here. */
+  type Module = object;
+  const Module: new (bytes: Uint8Array<ArrayBuffer>) => Module;
   class Instance {
     constructor(module: Module);
     readonly exports: Readonly<Record<string, unknown>>;

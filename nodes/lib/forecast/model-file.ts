@@ -1,0 +1,195 @@
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { ConfigError, messageOf } from "../errors";
+import { tensorOf, tensorShapes, type Architecture, type Tensor, type Weights } from "./architecture";
+import { checkMetadata, type ForecastMetadata } from "./metadata";
+import { readTopology, writeTopology } from "./topology";
+
+/** A forecast model as its file holds it. */
+export interface Model {
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+  readonly metadata: ForecastMetadata;
+}
+
+const GENERATED_BY = "citystream";
+
+/**
+ * Reads a TensorFlow.js layers model with this pack's metadata.
+ * @param path the `model.json`, or its folder
+ * @throws ConfigError when it is not there, broken, or something that the built-in engine does not compute
+ */
+export async function readModel(path: string): Promise<Model> {
+  const file = await modelJson(path);
+  const where = `Model file ${file}`;
+  const json = parse(await read(file, where), where);
+  const architecture = readTopology(json["modelTopology"], where);
+  const metadata = readMetadata(json["userDefinedMetadata"], architecture, where);
+  const tensors = await readTensors(json["weightsManifest"], dirname(file), where);
+  const weights = new Map<string, Tensor>();
+  for (const [name, shape] of tensorShapes(architecture)) {
+    weights.set(
+      name,
+      named(where, () => tensorOf(new Map([[name, findTensor(tensors, name, shape)]]), name, shape)),
+    );
+  }
+  return { architecture, weights, metadata };
+}
+
+/** Errors of the parts say what; this says where. */
+function named<T>(where: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw new ConfigError(`${where}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function modelJson(path: string): Promise<string> {
+  try {
+    return (await stat(path)).isDirectory() ? join(path, "model.json") : path;
+  } catch (error) {
+    throw new ConfigError(`Model file ${path} cannot be read: ${messageOf(error)}. Enter the path of a model.json.`, {
+      cause: error,
+    });
+  }
+}
+
+async function read(file: string, where: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new ConfigError(`${where} cannot be read: ${messageOf(error)}.`, { cause: error });
+  }
+}
+
+function parse(bytes: Buffer, where: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    throw new ConfigError(`${where} is not JSON: ${messageOf(error)}.`, { cause: error });
+  }
+  if (typeof value !== "object" || value === null) throw new ConfigError(`${where} is not a model.`);
+  const format = (value as Record<string, unknown>)["format"];
+  if (format === "graph-model") {
+    throw new ConfigError(`${where} is a TensorFlow.js graph model; the built-in engine reads layers models.`);
+  }
+  return value as Record<string, unknown>;
+}
+
+function readMetadata(userDefined: unknown, architecture: Architecture, where: string): ForecastMetadata {
+  const ours = (userDefined as Record<string, unknown> | null | undefined)?.["citystream"];
+  if (!ours) {
+    throw new ConfigError(
+      `${where} has no userDefinedMetadata.citystream: the features, their scaling and the horizons are unknown. models/README.md says what to write there.`,
+    );
+  }
+  const metadata = checkMetadata(ours, where);
+  const { steps, inputs } = architecture.input;
+  if (metadata.steps !== steps || metadata.inputs.length !== inputs) {
+    throw new ConfigError(
+      `${where}: the network reads ${steps} steps of ${inputs} inputs, its metadata describe ${metadata.steps} of ${metadata.inputs.length}.`,
+    );
+  }
+  const shapes = tensorShapes(architecture);
+  const last = architecture.layers.find((layer) => layer.name === architecture.output);
+  const outputs = shapes.get(`${architecture.output}/bias`)?.[0] ?? vectorWidth(architecture, last?.from[0]);
+  if (outputs !== metadata.outputs.length) {
+    throw new ConfigError(
+      `${where}: the network answers with ${outputs} numbers, its metadata describe ${metadata.outputs.length} outputs.`,
+    );
+  }
+  return metadata;
+}
+
+function vectorWidth(architecture: Architecture, name: string | undefined): number {
+  const layer = architecture.layers.find((one) => one.name === name);
+  if (!layer) return architecture.input.inputs;
+  return "units" in layer ? layer.units : vectorWidth(architecture, layer.from[0]);
+}
+
+interface ManifestEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly quantization?: unknown;
+}
+
+async function readTensors(manifest: unknown, folder: string, where: string): Promise<Map<string, Tensor>> {
+  if (!Array.isArray(manifest)) throw new ConfigError(`${where} has no weightsManifest.`);
+  const tensors = new Map<string, Tensor>();
+  for (const group of manifest as { paths?: unknown; weights?: unknown }[]) {
+    const { paths, weights } = group;
+    if (!Array.isArray(paths) || !Array.isArray(weights)) throw new ConfigError(`${where}: weightsManifest is broken.`);
+    for (const path of paths as unknown[]) {
+      if (typeof path !== "string" || basename(path) !== path || path.includes("\\")) {
+        throw new ConfigError(`${where}: weight file "${String(path)}" must lie beside the model.json.`);
+      }
+    }
+    const shards = await Promise.all(
+      (paths as string[]).map((path) => read(join(folder, path), `Weight file ${path}`)),
+    );
+    const bytes = Buffer.concat(shards);
+    let at = 0;
+    for (const { name, shape, dtype, quantization } of weights as ManifestEntry[]) {
+      if (dtype !== "float32" || quantization) {
+        throw new ConfigError(`${where}: weights "${name}" are not float32; convert the model without quantization.`);
+      }
+      const size = shape.reduce((product, n) => product * n, 1);
+      if (at + size * 4 > bytes.length) {
+        throw new ConfigError(`${where}: its weight files hold ${bytes.length} bytes, too few for "${name}".`);
+      }
+      const values = Float32Array.from({ length: size }, (_, i) => bytes.readFloatLE(at + i * 4));
+      tensors.set(name, { shape, values });
+      at += size * 4;
+    }
+    if (at !== bytes.length) {
+      throw new ConfigError(`${where}: its weight files hold ${bytes.length} bytes where ${at} are described.`);
+    }
+  }
+  return tensors;
+}
+
+/**
+ * The tensor of `<layer>/<part>`: writers put the model's name before it and the cell's between, as in
+ * `sequential/lstm/lstm_cell/kernel:0`. A layer without bias has zeros.
+ */
+function findTensor(tensors: ReadonlyMap<string, Tensor>, name: string, shape: readonly number[]): Tensor {
+  const cut = name.lastIndexOf("/");
+  const [layer, part] = [name.slice(0, cut), name.slice(cut + 1)];
+  const exact = tensors.get(name);
+  if (exact) return exact;
+  for (const [candidate, tensor] of tensors) {
+    const segments = candidate.replace(/:\d+$/, "").split("/");
+    if (segments.at(-1) === part && segments.slice(0, -1).includes(layer)) return tensor;
+  }
+  if (part === "bias") return { shape, values: new Float32Array(shape[0] ?? 0) };
+  throw new ConfigError(`there are no weights "${name}".`);
+}
+
+/** Writes `model.json` and `weights.bin` into the folder: a layers model that TensorFlow.js opens as it is. */
+export async function writeModel(folder: string, model: Model): Promise<void> {
+  const { architecture, weights, metadata } = model;
+  const tensors = [...tensorShapes(architecture)].map(([name, shape]) => ({
+    name,
+    shape,
+    values: tensorOf(weights, name, shape).values,
+  }));
+  const json = {
+    format: "layers-model",
+    generatedBy: GENERATED_BY,
+    convertedBy: null,
+    modelTopology: writeTopology(architecture, metadata.name),
+    weightsManifest: [
+      { paths: ["weights.bin"], weights: tensors.map(({ name, shape }) => ({ name, shape, dtype: "float32" })) },
+    ],
+    userDefinedMetadata: { citystream: metadata },
+  };
+  const bytes = Buffer.alloc(tensors.reduce((sum, { values }) => sum + values.length * 4, 0));
+  let at = 0;
+  for (const { values } of tensors) for (const value of values) at = bytes.writeFloatLE(value, at);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "weights.bin"), bytes);
+  await writeFile(join(folder, "model.json"), `${JSON.stringify(json, undefined, 1)}\n`);
+}

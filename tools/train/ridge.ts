@@ -1,0 +1,93 @@
+import type { Samples } from "../../nodes/lib/forecast/training";
+
+/** A linear map of a flattened window: `[outputs][window + 1]`, the constant last. */
+export type Linear = readonly Float64Array[];
+
+/**
+ * Ridge regression of every output on the flattened window, for several penalties at once: normal equations, then one
+ * Cholesky factorisation a penalty and output. Outputs whose truth is unknown leave their window out.
+ * @param width numbers in a window
+ * @param stride numbers in a row of the series
+ */
+export function ridge(
+  samples: Samples,
+  width: number,
+  stride: number,
+  outputs: number,
+  penalties: readonly number[],
+): Linear[] {
+  const size = width + 1;
+  const systems = Array.from({ length: outputs }, () => ({
+    matrix: new Float64Array(size * size),
+    right: new Float64Array(size),
+  }));
+  const shared = systems[0] as (typeof systems)[0];
+  const row = new Float64Array(size);
+  // Windows with every truth known go into one matrix, the few others into their outputs' own.
+  for (const [w, start] of samples.starts.entries()) {
+    for (let i = 0; i < width; i++) row[i] = samples.series[start * stride + i] as number;
+    row[width] = 1;
+    const truths = Array.from({ length: outputs }, (_, o) => samples.targets[w * outputs + o] as number);
+    if (truths.some(Number.isNaN)) continue;
+    accumulate(shared.matrix, row, size);
+    for (const [o, truth] of truths.entries()) {
+      const { right } = systems[o] as (typeof systems)[0];
+      for (let i = 0; i < size; i++) right[i] = (right[i] as number) + truth * (row[i] as number);
+    }
+  }
+  return penalties.map((penalty) => {
+    const factor = cholesky(shared.matrix, size, penalty);
+    return systems.map(({ right }) => solve(factor, right, size));
+  });
+}
+
+function accumulate(matrix: Float64Array, row: Float64Array, size: number): void {
+  for (let i = 0; i < size; i++) {
+    const v = row[i] as number;
+    const at = i * size;
+    for (let j = 0; j <= i; j++) matrix[at + j] = (matrix[at + j] as number) + v * (row[j] as number);
+  }
+}
+
+/** Lower factor of `matrix + penalty · I`; the constant is not penalised. */
+function cholesky(matrix: Float64Array, size: number, penalty: number): Float64Array {
+  const l = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = matrix[i * size + j] as number;
+      if (i === j && i < size - 1) sum += penalty;
+      for (let k = 0; k < j; k++) sum -= (l[i * size + k] as number) * (l[j * size + k] as number);
+      l[i * size + j] = i === j ? Math.sqrt(sum) : sum / (l[j * size + j] as number);
+    }
+  }
+  return l;
+}
+
+function solve(l: Float64Array, right: Float64Array, size: number): Float64Array {
+  const x = right.slice();
+  for (let i = 0; i < size; i++) {
+    let sum = x[i] as number;
+    for (let k = 0; k < i; k++) sum -= (l[i * size + k] as number) * (x[k] as number);
+    x[i] = sum / (l[i * size + i] as number);
+  }
+  for (let i = size - 1; i >= 0; i--) {
+    let sum = x[i] as number;
+    for (let k = i + 1; k < size; k++) sum -= (l[k * size + i] as number) * (x[k] as number);
+    x[i] = sum / (l[i * size + i] as number);
+  }
+  return x;
+}
+
+/** The map's answer for every window, `[windows × outputs]`. */
+export function applyLinear(linear: Linear, samples: Samples, stride: number): Float32Array {
+  const out = new Float32Array(samples.starts.length * linear.length);
+  for (const [w, start] of samples.starts.entries()) {
+    for (const [o, weights] of linear.entries()) {
+      const width = weights.length - 1;
+      let sum = weights[width] as number;
+      for (let i = 0; i < width; i++) sum += (weights[i] as number) * (samples.series[start * stride + i] as number);
+      out[w * linear.length + o] = sum;
+    }
+  }
+  return out;
+}
