@@ -1,5 +1,6 @@
 /** What a node's behaviour may ask of Node-RED and of the delivery ledger. */
 import type { Node, NodeAPI, NodeDef } from "node-red";
+import { countsOf, type NodeCounts } from "./counters";
 import { commonStatuses, type Declaration } from "./declare";
 import { deliveryOf } from "./delivery";
 import {
@@ -104,11 +105,36 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
           node.send((port === 0 ? message : [...Array<null>(port).fill(null), message]) as never);
         },
         hold: (message, hold) => deliveryOf(RED).hold(node as NodeRef, message, hold),
-        source: (options) => deliveryOf(RED).source(node as NodeRef & { send(message: unknown): void }, options),
+        source(options) {
+          const source = deliveryOf(RED).source(node as NodeRef & { send(message: unknown): void }, options);
+          return counted(source, countsOf(node as NodeRef));
+        },
         word: (key, values = {}) => RED._(`${namespaceOf(set)}:${set}.word.${key}`, values),
         node,
       };
     },
+  };
+}
+
+/** A source whose emissions are counted. */
+function counted(source: DeliverySource, counts: NodeCounts): DeliverySource {
+  return {
+    get running() {
+      return source.running;
+    },
+    get unfinished() {
+      return source.unfinished;
+    },
+    deliver(emission, finished) {
+      source.deliver(emission, (verdict, failure) => {
+        if (verdict === "delivered") counts.acknowledged += emission.records;
+        else if (verdict === "dead-lettered") counts.deadLettered += emission.records;
+        finished(verdict, failure);
+      });
+      counts.emitted += emission.records;
+    },
+    pressure: () => source.pressure(),
+    close: (drain) => source.close(drain),
   };
 }
 

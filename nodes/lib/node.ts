@@ -2,10 +2,12 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import { serveConnectionTests, type ConnectionTest } from "./connection-test";
 import type { Declaration } from "./declare";
-import type { Message } from "./delivery/contract";
-import { asError, ConfigError, messageOf } from "./errors";
+import { recordsOf } from "./batch";
+import { countsOf, forgetCounts, serveCounts, type NodeCounts } from "./counters";
+import type { Message, NodeRef } from "./delivery/contract";
+import { asError, BatchFailure, ConfigError, messageOf } from "./errors";
 import type { Fields } from "./fields";
-import { nodeContext, settingsContext, type NodeContext } from "./node-context";
+import { nodeContext, settingsContext, type BareContext, type NodeContext } from "./node-context";
 import { readSettings } from "./settings";
 
 /** What a node does. */
@@ -57,31 +59,48 @@ export function defineNode<F extends Fields>(
         refuse(this, context, error);
         return;
       }
-      const { receive } = behaviour;
-      if (receive) {
-        this.on("input", (message, _send, done) => {
-          let result: Promise<void> | void;
-          try {
-            result = receive.call(behaviour, message);
-          } catch (error) {
-            fail(context, done, error);
-            return;
-          }
-          if (result === undefined) done();
-          else
-            result.then(
-              () => done(),
-              (error: unknown) => fail(context, done, error),
-            );
-        });
-      }
+      const counts = countsOf(this as NodeRef);
+      serveCounts(RED);
+      if (behaviour.receive) this.on("input", inputHandler(behaviour, behaviour.receive, context, counts));
       this.on("close", (removed: boolean, done: () => void) => {
         void closeWithin(this, behaviour.close?.bind(behaviour), removed).finally(() => {
           context.stop();
+          if (removed) forgetCounts(this.id);
           done();
         });
       });
     });
+  };
+}
+
+/** Node-RED's three-argument handler: `done` follows the promise that `receive` returned. */
+function inputHandler<F extends Fields>(
+  behaviour: Behaviour,
+  receive: NonNullable<Behaviour["receive"]>,
+  context: BareContext<F>,
+  counts: NodeCounts,
+): (message: Message, send: unknown, done: (error?: Error) => void) => void {
+  return (message, _send, done) => {
+    const records = recordsOf(message).length;
+    counts.received += records;
+    const finish = (): void => {
+      counts.finished += records;
+      done();
+    };
+    const fail = (thrown: unknown): void => {
+      const failed = thrown instanceof BatchFailure ? thrown.elements.length : records;
+      counts.failed += failed;
+      counts.finished += records - failed;
+      context.show("failed", "red");
+      done(asError(thrown));
+    };
+    try {
+      const result = receive.call(behaviour, message);
+      if (result === undefined) finish();
+      else result.then(finish, fail);
+    } catch (error) {
+      fail(error);
+    }
   };
 }
 
@@ -168,15 +187,6 @@ function refuse(node: Node, context: { show(word: string, colour: "red"): void }
   context.show("settings", "red");
   node.error(messageOf(error));
   node.on("input", (_message, _send, done) => done(asError(error)));
-}
-
-function fail(
-  context: { show(word: string, colour: "red"): void },
-  done: (error?: Error) => void,
-  error: unknown,
-): void {
-  context.show("failed", "red");
-  done(asError(error));
 }
 
 async function closeWithin(
