@@ -1,9 +1,10 @@
 /** Real services for tests, benches and `npm start`. Each is fetched once, runs on 127.0.0.1, and ends with its caller. */
 import type { CommonOptions, Control, ServiceDefinition } from "./definition";
 import { kafka } from "./kafka";
+import { mosquitto } from "./mosquitto";
 import { startService } from "./start";
 
-export const services = { kafka };
+export const services = { kafka, mosquitto };
 
 export type ServiceName = keyof typeof services;
 type Parts<D> =

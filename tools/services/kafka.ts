@@ -1,6 +1,7 @@
 /** Apache Kafka (KRaft): brokers with plain, SASL and TLS listeners. */
 import { writeFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { type Certificates, makeCertificates } from "./certificates";
 import type { Place, ServiceDefinition } from "./definition";
 import { jars } from "./maven";
 import type { ProcessPlan } from "./process";
@@ -11,6 +12,8 @@ export const kafkaVersion = "4.3.1";
 export interface KafkaOptions {
   /** Adds a SASL listener (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, unsecured OAUTHBEARER) with these users. */
   readonly sasl?: { readonly users: Readonly<Record<string, string>> };
+  /** Adds a TLS listener, and with `sasl` one for both. */
+  readonly tls?: { readonly expired?: boolean; readonly clientCertificate?: boolean };
   /** Further lines of server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Java's heap in MB; 512 when absent. */
@@ -22,6 +25,12 @@ export interface KafkaAddress {
   readonly brokers: string;
   /** `host:port` of the SASL_PLAINTEXT listener; empty without `sasl`. */
   readonly saslBrokers: string;
+  /** `host:port` of the TLS listener; empty without `tls`. */
+  readonly tlsBrokers: string;
+  /** `host:port` of the SASL_SSL listener; empty without both. */
+  readonly saslTlsBrokers: string;
+  /** What a client needs for the TLS listeners. */
+  readonly certificates?: Certificates;
 }
 
 const lib = () =>
@@ -49,10 +58,16 @@ export const kafka: ServiceDefinition<KafkaOptions, KafkaAddress> = {
     const listeners = [
       { name: "PLAINTEXT", protocol: "PLAINTEXT", port: await place.port("plaintext") },
       ...(options.sasl ? [{ name: "SASL", protocol: "SASL_PLAINTEXT", port: await place.port("sasl") }] : []),
+      ...(options.tls ? [{ name: "TLS", protocol: "SSL", port: await place.port("tls") }] : []),
+      ...(options.sasl && options.tls
+        ? [{ name: "SASLTLS", protocol: "SASL_SSL", port: await place.port("sasltls") }]
+        : []),
       { name: "CONTROLLER", protocol: "PLAINTEXT", port: await place.port("controller") },
     ];
+    const certificates = options.tls && makeCertificates(options.tls);
     const settings = join(place.directory, "server.properties");
-    writeFileSync(settings, lines({ ...base(place, listeners), ...sasl(options), ...options.properties }));
+    const security = { ...sasl("sasl", options), ...sasl("sasltls", options), ...tls(options, certificates) };
+    writeFileSync(settings, lines({ ...base(place, listeners), ...security, ...options.properties }));
     const logging = join(place.directory, "log4j2.properties");
     writeFileSync(logging, log4j);
     const command = await javaCommand(logging, options.heap ?? 512);
@@ -69,7 +84,16 @@ export const kafka: ServiceDefinition<KafkaOptions, KafkaAddress> = {
       const listener = listeners.find((one) => one.name === name);
       return listener ? `127.0.0.1:${listener.port}` : "";
     };
-    return { address: { brokers: at("PLAINTEXT"), saslBrokers: at("SASL") }, processes: [broker] };
+    return {
+      address: {
+        brokers: at("PLAINTEXT"),
+        saslBrokers: at("SASL"),
+        tlsBrokers: at("TLS"),
+        saslTlsBrokers: at("SASLTLS"),
+        ...(certificates && { certificates }),
+      },
+      processes: [broker],
+    };
   },
 };
 
@@ -107,17 +131,29 @@ function base(place: Place, listeners: readonly Listener[]): Record<string, stri
 }
 
 /** Users of PLAIN and OAUTHBEARER are known to the listener; those of SCRAM are written when storage is formatted. */
-function sasl(options: KafkaOptions): Record<string, string> {
-  if (!options.sasl) return {};
-  const users = Object.entries(options.sasl.users).map(([name, password]) => `user_${name}="${password}"`);
+function sasl(name: "sasl" | "sasltls", options: KafkaOptions): Record<string, string> {
+  if (!options.sasl || (name === "sasltls" && !options.tls)) return {};
+  const users = Object.entries(options.sasl.users).map(([user, password]) => `user_${user}="${password}"`);
   const login = "org.apache.kafka.common.security";
-  const listener = "listener.name.sasl";
+  const listener = `listener.name.${name}`;
   return {
     [`${listener}.sasl.enabled.mechanisms`]: "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
     [`${listener}.plain.sasl.jaas.config`]: `${login}.plain.PlainLoginModule required ${users.join(" ")};`,
     [`${listener}.scram-sha-256.sasl.jaas.config`]: `${login}.scram.ScramLoginModule required;`,
     [`${listener}.scram-sha-512.sasl.jaas.config`]: `${login}.scram.ScramLoginModule required;`,
     [`${listener}.oauthbearer.sasl.jaas.config`]: `${login}.oauthbearer.OAuthBearerLoginModule required;`,
+  };
+}
+
+function tls(options: KafkaOptions, certificates: Certificates | undefined): Record<string, string> {
+  if (!certificates) return {};
+  return {
+    "ssl.keystore.type": "PEM",
+    "ssl.keystore.certificate.chain": certificates.serverCert,
+    "ssl.keystore.key": certificates.serverKey,
+    "ssl.truststore.type": "PEM",
+    "ssl.truststore.certificates": certificates.ca,
+    "ssl.client.auth": options.tls?.clientCertificate ? "required" : "none",
   };
 }
 
@@ -163,7 +199,7 @@ async function format(command: JavaCommand, settings: string, options: KafkaOpti
 /** Text of a Java properties file. */
 export const lines = (properties: Readonly<Record<string, string>>): string =>
   Object.entries(properties)
-    .map(([name, value]) => `${name}=${value.replaceAll("\\", "\\\\")}\n`)
+    .map(([name, value]) => `${name}=${value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n`)
     .join("");
 
 /** Everything from INFO up to the console, which is the process's log file. */
