@@ -33,7 +33,10 @@ export interface Failure {
 }
 
 export interface FailedElement {
-  /** Position in the `payload` array that the source sent. */
+  /**
+   * Position in the `payload` array: in an error thrown by a node, of the message that it received; in a `Failure`, of
+   * the message that the source sent. The ledger translates by the elements' `source` coordinates.
+   */
   readonly index: number;
   readonly error: Error;
 }
@@ -91,8 +94,8 @@ export interface SourceOptions {
   readonly timeout: number;
   readonly deadLetters: DeadLetters;
   /**
-   * Told when deliberately held records of this source change, so that its span can leave them out: `records` and
-   * `bytes` are differences (negative when a hold ends), `emission` is the one they belong to.
+   * Told when an emission begins to rest in declared holds alone (its records and bytes) or stops doing so (the same,
+   * negative), so that its span can leave them out. An emission that finishes while it rests does so without a call.
    */
   onHeld?(emission: Emission, records: number, bytes: number): void;
   /** Told when flows start (the source may send) and when they stop (it must not). Called at once if already started. */
@@ -119,7 +122,7 @@ export interface Hold {
   readonly records: number;
   readonly bytes: number;
   /** Called when the source is paused because what it delivered is not finished: rotate, checkpoint or fire. */
-  relieve?(): void;
+  readonly relieve?: () => void;
 }
 
 /** The ledger of one Node-RED process, as nodes see it. */
@@ -128,9 +131,21 @@ export interface Delivery {
   source(node: NodeRef & { send(message: unknown): void }, options: SourceOptions): DeliverySource;
   /**
    * The token for a message that was made from these inputs: theirs if they share one, else a composite that settles
-   * all of them; undefined when none is tracked. Call it before the inputs are completed.
+   * all of them; undefined when none is tracked. Call it before the inputs are completed and send at once, in the same
+   * turn: a composite that nothing carries is settled in the next microtask.
    */
   tokenFor(inputs: readonly Message[]): string | undefined;
   /** Declares that `node` holds `message` (the very object it received) on purpose; returns the end of the hold. */
   hold(node: NodeRef, message: Message, hold: Hold): () => void;
+  /** What the ledger can't vouch for, by node, and how much is under way. */
+  report(): DeliveryReport;
+}
+
+export interface DeliveryReport {
+  /** Tokens that are not settled: 0 when nothing is under way. */
+  readonly tokens: number;
+  /** Messages sent under a token that was settled before, by the node that sent or received them. */
+  readonly lateSends: readonly { readonly node: NodeRef; readonly count: number }[];
+  /** Nodes that can't call done and are believed after a grace time. */
+  readonly unverified: readonly NodeRef[];
 }

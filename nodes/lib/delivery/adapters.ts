@@ -1,0 +1,99 @@
+/** Core nodes that can't call done and don't finish when their handler returns (rule 7). */
+import { TOKEN } from "./contract";
+import type { Delivered } from "./token";
+import type { Place } from "./place";
+import type { RedMessage } from "./red";
+import type { Tracking } from "./tracking";
+
+interface Parts {
+  readonly id?: unknown;
+  readonly count?: unknown;
+}
+
+const groupOf = (delivered: Delivered): Parts | undefined => {
+  const { parts } = delivered.message as RedMessage;
+  return typeof parts === "object" && parts !== null ? parts : undefined;
+};
+
+/** The first message of what was given to `send`. */
+const firstOf = (sent: unknown): RedMessage | undefined => {
+  if (Array.isArray(sent)) {
+    for (const each of sent) {
+      const found = firstOf(each);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  return typeof sent === "object" && sent !== null ? (sent as RedMessage) : undefined;
+};
+
+/** The oldest delivery that the switch can be working on: in a sequence, only once the sequence is whole. */
+const oldest = (place: Place): Delivered | undefined => {
+  if (!place.sequences) return place.held.values().next().value;
+  const sizes = new Map<unknown, number>();
+  for (const delivered of place.held.values()) {
+    const group = groupOf(delivered);
+    if (group?.id !== undefined) sizes.set(group.id, (sizes.get(group.id) ?? 0) + 1);
+  }
+  for (const delivered of place.held.values()) {
+    const group = groupOf(delivered);
+    if (group?.id === undefined) return delivered;
+    if (!place.leaving.has(group.id) && sizes.get(group.id) === group.count) place.leaving.add(group.id);
+    if (place.leaving.has(group.id)) return delivered;
+  }
+  return undefined;
+};
+
+const forgetGroup = (place: Place, id: unknown): void => {
+  for (const delivered of place.held.values()) if (groupOf(delivered)?.id === id) return;
+  place.leaving.delete(id);
+};
+
+/**
+ * The switch calls `send` once for every message that it has judged, with nothing in it when no rule matched, in the
+ * order of arrival (sequences: when they are whole). So its `send` is its `done`. It warns, and sends nothing, when
+ * its property can't be evaluated.
+ */
+export const adaptSwitch = (place: Place, tracking: Tracking): void => {
+  const { node } = place;
+  let inner = node.send;
+  const judged = (sent: unknown): void => {
+    if (place.held.size === 0) return;
+    const message = firstOf(sent);
+    let delivered = message === undefined ? undefined : place.held.get(message);
+    if (delivered === undefined && message !== undefined) {
+      const token = tracking.ledger.find(message[TOKEN]);
+      for (let one = token?.first; delivered === undefined && one !== undefined; one = one.next)
+        if (one.place === place && one.received) delivered = one;
+    }
+    delivered ??= message === undefined ? oldest(place) : undefined;
+    if (delivered === undefined) return;
+    tracking.complete(place, delivered);
+    if (place.leaving.size > 0) forgetGroup(place, groupOf(delivered)?.id);
+  };
+  const send = (sent: unknown): void => {
+    inner.call(node, sent);
+    judged(sent);
+  };
+  // A rewiring deploy assigns `send` anew: an accessor keeps the adapter in place.
+  Object.defineProperty(node, "send", {
+    configurable: true,
+    enumerable: true,
+    get: () => send,
+    set: (assigned: typeof inner) => {
+      inner = assigned;
+    },
+  });
+  const { warn } = node;
+  node.warn = (text: unknown): void => {
+    warn.call(node, text);
+    const delivered = oldest(place);
+    if (delivered === undefined) return;
+    tracking.ledger.fail(delivered.token, { error: new Error(`the switch could not judge it: ${String(text)}`), node });
+    tracking.complete(place, delivered);
+  };
+  place.undo.push(() => {
+    Object.defineProperty(node, "send", { value: inner, writable: true, configurable: true, enumerable: true });
+    Reflect.deleteProperty(node, "warn");
+  });
+};

@@ -1,0 +1,235 @@
+/** One emission on its way: deliver → nack → retry with back-off → dead letter, durable → finished. */
+import { asError, messageOf } from "../errors";
+import {
+  TOKEN,
+  type DeadLetter,
+  type Emission,
+  type FailedElement,
+  type Failure,
+  type Message,
+  type SourceOptions,
+  type Verdict,
+} from "./contract";
+import { failedOf } from "./elements";
+import type { Ledger } from "./ledger";
+import type { Token, TokenFailure, TokenOwner } from "./token";
+
+/** What a flight needs of its source. */
+export interface FlightOwner {
+  readonly ledger: Ledger;
+  readonly options: SourceOptions;
+  /** False while messages would be lost: the flight then waits for `resume`. */
+  readonly running: boolean;
+  readonly closing: boolean;
+  send(message: Message): void;
+  warn(text: string): void;
+  landed(flight: Flight): void;
+}
+
+export type Finished = (verdict: Verdict, failure?: Failure) => void;
+
+type Fate = "later" | "again" | "never";
+
+/** Who must act decides: time (a server away), another try, or nobody (the record itself is wrong). */
+const fateOf = (error: Error, interrupted: boolean): Fate => {
+  if (interrupted || ("unreachable" in error && error.unreachable === true)) return "later";
+  return error.name === "Rejected" ? "never" : "again";
+};
+
+/** Exponential back-off with full jitter, in ms; `n` counts from 0. */
+export const backOff = (n: number, initialDelay: number, maxDelay: number): number =>
+  Math.random() * Math.min(maxDelay, initialDelay * 2 ** Math.min(n, 30));
+
+export class Flight implements TokenOwner {
+  readonly timeout: number;
+  private token: Token | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  /** Positions that are sent, when a node has named those that failed. */
+  private elements: readonly number[] | undefined;
+  private tries = 0;
+  private delays = 0;
+  private resting = false;
+  private waiting = false;
+  private landed = false;
+  private dead: Failure | undefined;
+
+  constructor(
+    private readonly owner: FlightOwner,
+    private readonly emission: Emission,
+    private readonly finished: Finished,
+  ) {
+    this.timeout = owner.options.timeout;
+  }
+
+  /** Makes the message and hands it to the flow. */
+  send(): void {
+    const { owner } = this;
+    this.waiting = !owner.running;
+    if (this.waiting) return;
+    const { ledger } = owner;
+    const token = ledger.open(this);
+    this.token = token;
+    try {
+      const message = this.emission.message(this.elements);
+      message[TOKEN] = token.id;
+      owner.send(message);
+    } catch (error) {
+      ledger.fail(token, { error: asError(error) });
+    }
+    ledger.release(token);
+  }
+
+  /** Flows run again. */
+  resume(): void {
+    if (this.waiting) this.send();
+  }
+
+  /** True when the message is in the flow or its dead letter is being written: it may still finish. */
+  get underWay(): boolean {
+    return this.token !== undefined;
+  }
+
+  /** The source closes: the record must come again. */
+  abandon(): void {
+    if (this.landed) return;
+    clearTimeout(this.timer);
+    const { token } = this;
+    if (token !== undefined && !token.settled)
+      this.owner.ledger.end(token, { error: new Error("its source closed"), interrupted: true });
+    this.land("abandoned");
+  }
+
+  settled(token: Token, failure: TokenFailure | undefined): void {
+    if (token !== this.token || this.landed) return;
+    const cause = failure ?? (token.reached ? undefined : unwired);
+    if (cause === undefined) this.land(this.dead === undefined ? "delivered" : "dead-lettered", this.dead);
+    else if (this.owner.closing) this.land("abandoned", causeOf(cause));
+    else {
+      this.stopResting();
+      if (cause === unwired) this.owner.warn(unwired.error.message);
+      this.judge(cause);
+    }
+  }
+
+  rests(held: boolean): void {
+    if (this.landed || held === this.resting) return;
+    this.resting = held;
+    const { records, bytes } = this.emission;
+    this.owner.options.onHeld?.(this.emission, held ? records : -records, held ? bytes : -bytes);
+  }
+
+  private stopResting(): void {
+    if (this.resting) this.rests(false);
+  }
+
+  private judge(failure: TokenFailure): void {
+    const { retry } = this.owner.options;
+    const interrupted = failure.interrupted ?? false;
+    let failed: readonly FailedElement[] | undefined;
+    if (failure.elements !== undefined) {
+      try {
+        failed = failedOf(failure, this.emission.message(this.elements).payload);
+      } catch (error) {
+        this.owner.warn(`a record could not be made again: ${messageOf(error)}`);
+      }
+    }
+    const original = (position: number): number => this.elements?.[position] ?? position;
+    const errors = failed === undefined ? [failure.error] : failed.map((element) => element.error);
+    if (errors.some((error) => fateOf(error, interrupted) !== "later")) this.tries += 1;
+    const over = (error: Error): boolean => {
+      const fate = fateOf(error, interrupted);
+      return fate === "never" || (fate === "again" && this.tries >= retry.attempts);
+    };
+    const cause = causeOf(failure);
+    if (failed === undefined) {
+      if (over(failure.error)) this.bury(cause, undefined, undefined);
+      else this.again();
+      return;
+    }
+    const dead = failed.filter((element) => over(element.error));
+    const left = failed.filter((element) => !over(element.error)).map((element) => original(element.index));
+    const named = dead.map((element) => ({ index: original(element.index), error: element.error }));
+    if (dead.length > 0) this.bury({ ...cause, elements: named }, named, left);
+    else {
+      this.elements = left;
+      this.again();
+    }
+  }
+
+  private again(): void {
+    const { initialDelay, maxDelay } = this.owner.options.retry;
+    this.token = undefined;
+    this.timer = setTimeout(() => this.send(), backOff(this.delays, initialDelay, maxDelay));
+    this.delays += 1;
+  }
+
+  /** Writes dead letters until they are durable, then goes on with the elements that are left. */
+  private bury(
+    failure: Failure,
+    dead: readonly FailedElement[] | undefined,
+    left: readonly number[] | undefined,
+  ): void {
+    this.dead = failure;
+    const { owner, emission, tries } = this;
+    const letter = (error: Error, elements: readonly number[] | undefined): DeadLetter => ({
+      message: remake(emission, elements),
+      error,
+      ...(failure.node && { node: failure.node }),
+      attempts: tries,
+      time: Date.now(),
+    });
+    const letters =
+      dead === undefined
+        ? [letter(failure.error, this.elements)]
+        : dead.map((element) => letter(element.error, [element.index]));
+    let refusals = 0;
+    const write = (): void => {
+      const written = () => {
+        if (this.landed) return;
+        if (left === undefined || left.length === 0) this.land("dead-lettered", failure);
+        else if (owner.closing) this.land("abandoned", failure);
+        else {
+          this.elements = left;
+          this.again();
+        }
+      };
+      const refused = (error: unknown) => {
+        if (this.landed) return;
+        owner.warn(`dead letters can't be written, so nothing behind them is acknowledged: ${messageOf(error)}`);
+        this.timer = setTimeout(write, 250 + backOff(refusals, 500, 30_000));
+        refusals += 1;
+      };
+      owner.options.deadLetters.write(letters).then(written, refused);
+    };
+    write();
+  }
+
+  private land(verdict: Verdict, failure?: Failure): void {
+    if (this.landed) return;
+    this.landed = true;
+    clearTimeout(this.timer);
+    this.owner.landed(this);
+    try {
+      if (failure === undefined) this.finished(verdict);
+      else this.finished(verdict, failure);
+    } catch (error) {
+      this.owner.warn(`the source failed while acknowledging: ${messageOf(error)}`);
+    }
+  }
+}
+
+const causeOf = ({ error, node }: TokenFailure): Failure => (node === undefined ? { error } : { error, node });
+
+const unwired: TokenFailure = {
+  error: new Error("the message reached no node: wire the source to a node that is enabled"),
+  interrupted: true,
+};
+
+/** The message for a dead letter, or what is known of it when it can't be made any more. */
+const remake = (emission: Emission, elements: readonly number[] | undefined): Message => {
+  try {
+    return emission.message(elements);
+  } catch (error) {
+    return { payload: null, error: { message: `the message could not be made: ${messageOf(error)}` } };
+  }
+};

@@ -1,0 +1,197 @@
+/** The ledger of one Node-RED process: joins registry, tracking, deploys and time-outs, and is what nodes see. */
+import {
+  TOKEN,
+  type Delivery,
+  type DeliveryReport,
+  type DeliverySource,
+  type Hold,
+  type Message,
+  type NodeRef,
+  type SourceOptions,
+} from "./contract";
+import { Deploy } from "./deploy";
+import { Ledger } from "./ledger";
+import type { Delivered, Token } from "./token";
+import type { Red } from "./red";
+import { Source } from "./source";
+import { Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
+import { Tracking } from "./tracking";
+
+const LABEL = "citystreamDelivery";
+
+export class Hooks implements Delivery {
+  private readonly ledger = new Ledger();
+  private readonly graces = new Graces();
+  private readonly tracking: Tracking;
+  private readonly deploy: Deploy;
+  private readonly sources = new Set<Source>();
+  private readonly holding = new Set<Delivered>();
+  private readonly lateSends = new Map<string, { node: NodeRef; count: number }>();
+  private readonly unverified = new Map<string, NodeRef>();
+  private running = false;
+  private watching = false;
+  private installed = false;
+  private timer: NodeJS.Timeout | undefined;
+  private ticked = 0;
+
+  constructor(private readonly red: Red) {
+    this.tracking = new Tracking(this.ledger, {
+      late: (node) => this.late(node),
+      grace: (delivered, place) =>
+        this.graces.add(delivered, this.ledger.now, () => this.tracking.complete(place, delivered)),
+      unverified: ({ node }) => this.believe(node),
+    });
+    this.deploy = new Deploy(this.tracking);
+    red.events.on("flows:stopping", () => this.stopping());
+    red.events.on("flows:stopped", () => this.deploy.stopped());
+    red.events.on("flows:started", () => this.started());
+  }
+
+  source(node: NodeRef & { send(message: unknown): void }, options: SourceOptions): DeliverySource {
+    this.install();
+    const source = new Source(
+      {
+        ledger: this.ledger,
+        send: (message) => node.send(message),
+        warn: (text) => this.red.log.warn(`[${nameOf(node)}] ${text}`),
+        relieve: (owns) => this.relieve(owns),
+        closed: (one) => this.sources.delete(one),
+      },
+      options,
+    );
+    this.sources.add(source);
+    if (this.running) source.flows(true);
+    return source;
+  }
+
+  tokenFor(inputs: readonly Message[]): string | undefined {
+    const tokens = new Set<Token>();
+    for (const input of inputs) {
+      const token = this.ledger.find(input[TOKEN]);
+      if (token !== undefined) tokens.add(token);
+    }
+    if (tokens.size === 0) return undefined;
+    if (tokens.size > 1) return this.ledger.composite(tokens).id;
+    const [token] = tokens;
+    return token?.id;
+  }
+
+  hold(node: NodeRef, message: Message, hold: Hold): () => void {
+    const token = this.ledger.find(message[TOKEN]);
+    for (let one = token?.first; one !== undefined; one = one.next) {
+      if (one.message !== message || one.place.node.id !== node.id) continue;
+      const delivered = one;
+      const end = this.ledger.hold(delivered, hold);
+      this.holding.add(delivered);
+      return () => {
+        this.holding.delete(delivered);
+        end();
+      };
+    }
+    return () => undefined;
+  }
+
+  report(): DeliveryReport {
+    return {
+      tokens: this.ledger.tokens.size,
+      lateSends: [...this.lateSends.values()].map(({ node, count }) => ({ node, count })),
+      unverified: [...this.unverified.values()],
+    };
+  }
+
+  private install(): void {
+    if (this.installed) return;
+    this.installed = true;
+    const { hooks, settings, log } = this.red;
+    hooks.add(`preDeliver.${LABEL}`, this.tracking.preDeliver);
+    hooks.add(`onReceive.${LABEL}`, this.tracking.onReceive);
+    hooks.add(`onComplete.${LABEL}`, this.tracking.onComplete);
+    if (!this.running) this.watch();
+    this.ticked = performance.now();
+    this.timer = setInterval(() => this.tick(), SWEEP_INTERVAL);
+    this.timer.unref();
+    if (settings.runtimeSyncDelivery)
+      log.warn(
+        "citystream: runtimeSyncDelivery is set in settings.js: what join and batch nodes put together can't be followed, " +
+          "so records in them may be acknowledged too early. Remove the setting.",
+      );
+  }
+
+  private uninstall(): void {
+    if (!this.installed) return;
+    this.installed = false;
+    clearInterval(this.timer);
+    this.red.hooks.remove(`*.${LABEL}`);
+    this.watching = false;
+    this.graces.clear();
+    this.tracking.forgetPlaces();
+  }
+
+  /** Watches for missing destinations: costs a hook for every send, so only while flows are not started. */
+  private watch(): void {
+    if (this.watching || !this.installed) return;
+    this.watching = true;
+    this.red.hooks.add(`onSend.${LABEL}`, this.deploy.onSend);
+  }
+
+  private stopping(): void {
+    this.running = false;
+    this.watch();
+    this.deploy.stopping();
+    for (const source of this.sources) source.flows(false);
+  }
+
+  private started(): void {
+    this.running = true;
+    if (this.watching) this.red.hooks.remove(`onSend.${LABEL}`);
+    this.watching = false;
+    if (this.sources.size === 0) this.uninstall();
+    else for (const source of this.sources) source.flows(true);
+  }
+
+  private tick(): void {
+    const now = performance.now();
+    // The ledger's clock is never ahead of what nodes had a chance to do: it stands while the event loop does.
+    this.ledger.now += Math.min(now - this.ticked, 2 * SWEEP_INTERVAL);
+    this.ticked = now;
+    for (const delivered of this.holding) if (delivered.over) this.holding.delete(delivered);
+    this.graces.sweep(this.ledger.now);
+    let shortest = Infinity;
+    for (const { options } of this.sources) shortest = Math.min(shortest, options.timeout);
+    sweep(this.ledger, shortest);
+  }
+
+  private relieve(owns: (owner: unknown) => boolean): void {
+    const asked = new Set<() => void>();
+    const ours = (token: Token): boolean =>
+      token.children === undefined ? owns(token.owner) : [...token.children].some((child) => ours(child));
+    for (const delivered of this.holding) {
+      const { hold } = delivered;
+      if (delivered.over || hold?.relieve === undefined || asked.has(hold.relieve) || !ours(delivered.token)) continue;
+      asked.add(hold.relieve);
+      hold.relieve();
+    }
+  }
+
+  private late(node: NodeRef): void {
+    const known = this.lateSends.get(node.id);
+    if (known !== undefined) {
+      known.count += 1;
+      return;
+    }
+    this.lateSends.set(node.id, { node: refOf(node), count: 1 });
+    this.red.log.warn(
+      `[${nameOf(node)}] sent something of a record that was finished before: what is late is not covered by the delivery guarantee`,
+    );
+  }
+
+  private believe(node: NodeRef): void {
+    if (this.unverified.has(node.id)) return;
+    this.unverified.set(node.id, refOf(node));
+    this.red.log.warn(
+      `[${nameOf(node)}] can't show when it has finished with a message: records are taken as done one second after it got them`,
+    );
+  }
+}
+
+const refOf = ({ id, type, name }: NodeRef): NodeRef => (name === undefined ? { id, type } : { id, type, name });

@@ -1,0 +1,246 @@
+/**
+ * The registry of tokens: how many deliveries of each are under way, what failed, and when a token is settled.
+ * It knows neither Node-RED nor retries: hooks feed it, sources own its tokens.
+ */
+import type { Hold } from "./contract";
+import { Delivered, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
+
+/** `a` and `b` happened to one token: both name elements of the same payload, or everything failed. */
+const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
+  if (a.elements === undefined || b.elements === undefined) return a.elements === undefined ? a : b;
+  const known = new Set(a.elements.map((element) => element.index));
+  return { ...a, elements: [...a.elements, ...b.elements.filter((element) => !known.has(element.index))] };
+};
+
+export class Ledger {
+  readonly tokens = new Map<string, Token>();
+  /** A clock in ms that its owner moves on: reading the time for every delivery would cost too much. */
+  now = 0;
+  private readonly epoch: string;
+  private issued = 0;
+  /** Ids of tokens that were ended while branches may still have been running, the latest few thousand. */
+  private readonly cut = new Set<string>();
+  private ended: Token[] = [];
+  private changed: Token[] = [];
+  private flushing = false;
+
+  constructor(epoch: string = (Date.now() * 4096 + Math.floor(Math.random() * 4096)).toString(36)) {
+    this.epoch = epoch;
+  }
+
+  private issue(timeout: number, owner: TokenOwner | undefined, children: Set<Token> | undefined): Token {
+    const token = new Token(`${this.epoch}.${(this.issued += 1).toString(36)}`, this.now, timeout, owner, children);
+    this.tokens.set(token.id, token);
+    return token;
+  }
+
+  /** Opens a token with one reference, which `release` ends. */
+  open(owner: TokenOwner): Token {
+    const token = this.issue(owner.timeout, owner, undefined);
+    token.count = 1;
+    return token;
+  }
+
+  /** The living token of an id; undefined for what was never issued here or is settled. */
+  find(id: unknown): Token | undefined {
+    return typeof id === "string" ? this.tokens.get(id) : undefined;
+  }
+
+  /**
+   * True for an id of this ledger that settled by itself, so that no branch of it should be left. Not for what was cut
+   * short by a time-out or a close: branches that outlive those are expected.
+   */
+  isLate(id: unknown): boolean {
+    return typeof id === "string" && id.startsWith(`${this.epoch}.`) && !this.tokens.has(id) && !this.cut.has(id);
+  }
+
+  /**
+   * A token that settles all of `children` when it is settled: its failure is theirs. It has no reference of its own, so
+   * it must be sent before the next microtask.
+   */
+  composite(children: Iterable<Token>): Token {
+    const set = new Set(children);
+    let timeout = 0;
+    for (const child of set) timeout = Math.max(timeout, child.timeout);
+    const token = this.issue(timeout, undefined, set);
+    for (const child of set) this.add(child);
+    this.ask(token);
+    return token;
+  }
+
+  /** Makes `token` wait for `composite` as well. */
+  include(composite: Token, token: Token): void {
+    if (composite.children === undefined || composite.children.has(token) || composite === token) return;
+    composite.children.add(token);
+    this.add(token);
+  }
+
+  release(token: Token): void {
+    this.drop(token);
+  }
+
+  /** Counts a delivery of `message` to a place. */
+  enter(token: Token, place: Whereabouts, message: object, from: Whereabouts | undefined): Delivered {
+    const delivered = new Delivered(token, place, message, from, this.now);
+    token.reached = true;
+    token.deliveries += 1;
+    this.add(token);
+    this.link(delivered);
+    return delivered;
+  }
+
+  /** Ends a delivery. Twice is once. */
+  leave(delivered: Delivered): void {
+    if (delivered.over) return;
+    delivered.over = true;
+    this.unlink(delivered);
+    if (delivered.hold !== undefined) delivered.token.holds -= 1;
+    this.drop(delivered.token);
+  }
+
+  /** Puts a delivery that nobody received yet under another token. */
+  move(delivered: Delivered, token: Token): void {
+    const before = delivered.token;
+    this.unlink(delivered);
+    delivered.token = token;
+    token.reached = true;
+    token.deliveries += 1;
+    this.add(token);
+    this.link(delivered);
+    this.drop(before);
+  }
+
+  /** Declares a hold; the function that comes back ends it, and so does the end of the delivery. */
+  hold(delivered: Delivered, hold: Hold): () => void {
+    if (delivered.over) return () => undefined;
+    if (delivered.hold === undefined) delivered.token.holds += 1;
+    delivered.hold = hold;
+    this.askRest(delivered.token);
+    return () => {
+      if (delivered.over || delivered.hold !== hold) return;
+      delivered.hold = undefined;
+      delivered.token.holds -= 1;
+      delivered.since = this.now;
+      this.askRest(delivered.token);
+    };
+  }
+
+  /** Marks a token failed; it still settles only when nothing of it is under way. */
+  fail(token: Token, failure: TokenFailure): void {
+    token.failure = token.failure === undefined ? failure : worse(token.failure, failure);
+  }
+
+  /** Ends a token now, and what it settles: branches still running are forgotten, what they do later is late. */
+  end(token: Token, failure: TokenFailure): void {
+    if (token.settled) return;
+    this.fail(token, failure);
+    for (let one = token.first; one !== undefined; one = token.first) {
+      one.over = true;
+      this.unlink(one);
+      one.place.forget(one);
+    }
+    token.count = 0;
+    this.cut.add(token.id);
+    if (this.cut.size > 20_000) for (const id of this.cut) if (this.cut.size > 10_000) this.cut.delete(id);
+    const children = token.children === undefined ? [] : [...token.children];
+    this.settle(token);
+    for (const child of children) this.end(child, { ...failure, elements: undefined });
+  }
+
+  private add(token: Token): void {
+    token.count += 1;
+    if (token.holds > 0 || token.rests) this.askRest(token);
+  }
+
+  private drop(token: Token): void {
+    token.count -= 1;
+    if (token.count <= 0) this.ask(token);
+    else if (token.holds > 0 || token.rests) this.askRest(token);
+  }
+
+  private link(delivered: Delivered): void {
+    const token = delivered.token;
+    delivered.previous = token.last;
+    delivered.next = undefined;
+    if (token.last === undefined) token.first = delivered;
+    else token.last.next = delivered;
+    token.last = delivered;
+  }
+
+  private unlink(delivered: Delivered): void {
+    const { token, previous, next } = delivered;
+    if (previous === undefined) token.first = next;
+    else previous.next = next;
+    if (next === undefined) token.last = previous;
+    else next.previous = previous;
+    delivered.previous = delivered.next = undefined;
+  }
+
+  /** Complete nodes, Catch nodes and returning link calls deliver after a completion: so wait for a microtask. */
+  private ask(token: Token): void {
+    if (token.queued || token.settled) return;
+    token.queued = true;
+    this.ended.push(token);
+    this.wake();
+  }
+
+  private askRest(token: Token): void {
+    if (token.settled) return;
+    this.changed.push(token);
+    this.wake();
+  }
+
+  private wake(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    queueMicrotask(() => this.flush());
+  }
+
+  private flush(): void {
+    this.flushing = false;
+    const ended = this.ended;
+    const changed = this.changed;
+    if (ended.length > 0) this.ended = [];
+    if (changed.length > 0) this.changed = [];
+    for (const token of ended) {
+      token.queued = false;
+      if (token.count <= 0) this.settle(token);
+    }
+    for (const token of changed) this.rest(token);
+  }
+
+  private settle(settling: Token): void {
+    const stack = [settling];
+    for (let token = stack.pop(); token !== undefined; token = stack.pop()) {
+      if (token.settled) continue;
+      token.settled = true;
+      this.tokens.delete(token.id);
+      const failure = token.failure;
+      if (token.children !== undefined) {
+        for (const child of token.children) {
+          if (child.settled) continue;
+          if (failure !== undefined) this.fail(child, { ...failure, elements: undefined, payload: undefined });
+          child.count -= 1;
+          if (token.rests) child.holds -= 1;
+          if (child.count <= 0) stack.push(child);
+          else if (child.holds > 0 || child.rests) this.askRest(child);
+        }
+      }
+      token.owner?.settled(token, failure);
+    }
+  }
+
+  private rest(token: Token): void {
+    if (token.settled) return;
+    const rests = token.count > 0 && token.holds === token.count;
+    if (rests === token.rests) return;
+    token.rests = rests;
+    token.owner?.rests?.(rests);
+    if (token.children === undefined) return;
+    for (const child of token.children) {
+      if (child.settled) continue;
+      child.holds += rests ? 1 : -1;
+      this.askRest(child);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** What the ledger reads of Node-RED. Private parts are named here and pinned by test/delivery, nowhere else. */
+import type { NodeRef } from "./contract";
+
+export interface RedMessage {
+  _msgid?: string;
+  _delivery?: unknown;
+  payload?: unknown;
+  [property: string]: unknown;
+}
+
+/** A Node-RED node instance. */
+export interface RedNode extends NodeRef {
+  send: (this: unknown, message: unknown) => void;
+  error: (this: unknown, error: unknown, message?: unknown) => void;
+  warn: (this: unknown, text: unknown) => void;
+  on(event: "close", listener: () => void): void;
+  /** Private: the flow that the instance belongs to. */
+  readonly _flow?: {
+    readonly node?: unknown;
+    readonly flow?: { readonly nodes?: Record<string, { readonly repair?: unknown } | undefined> };
+    getNode(id: string): unknown;
+  };
+  /** Private: the handlers of `input`, one or several. Their number of arguments says whether they call `done`. */
+  readonly _inputCallback?: ((...parameters: never[]) => void) | null;
+  readonly _inputCallbacks?: readonly ((...parameters: never[]) => void)[] | null;
+  readonly rules?: readonly { readonly t?: string }[];
+  readonly pauseType?: string;
+  readonly timeout?: unknown;
+  readonly randomLast?: unknown;
+  readonly timer?: unknown;
+}
+
+export interface SendEvent {
+  msg: RedMessage;
+  readonly source: { readonly id: string; readonly node: RedNode };
+  readonly destination: { readonly id: string; readonly node: RedNode | undefined };
+}
+
+export interface ReceiveEvent {
+  readonly msg: RedMessage;
+  readonly destination: { readonly id: string; readonly node: RedNode };
+}
+
+export interface CompleteEvent {
+  readonly msg: RedMessage;
+  readonly error?: unknown;
+  readonly node: { readonly id: string; readonly node: RedNode };
+}
+
+/** The part of Node-RED's `RED` object that the ledger uses. */
+export interface Red {
+  readonly hooks: { add(name: string, callback: (event: never) => void): void; remove(name: string): void };
+  readonly events: {
+    on(event: string, listener: () => void): unknown;
+    removeListener(event: string, listener: () => void): unknown;
+  };
+  readonly settings: { readonly runtimeSyncDelivery?: unknown };
+  readonly log: { warn(text: string): void };
+}

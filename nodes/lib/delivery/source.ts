@@ -1,0 +1,97 @@
+/** A source's side of the ledger: its emissions under way, their retries and dead letters, and its end. */
+import type { DeliverySource, Emission, Message, SourceOptions } from "./contract";
+import { Flight, type FlightOwner, type Finished } from "./flight";
+import type { Ledger } from "./ledger";
+
+/** What the runtime gives a source. */
+export interface Surroundings {
+  readonly ledger: Ledger;
+  /** Hands a message to the flow. */
+  send(message: Message): void;
+  warn(text: string): void;
+  /** Asks the holders of these flights' records to let go of them. */
+  relieve(owns: (owner: unknown) => boolean): void;
+  /** The source is closed and everything of it is finished or abandoned. */
+  closed(source: Source): void;
+}
+
+export class Source implements DeliverySource, FlightOwner {
+  readonly ledger: Ledger;
+  running = false;
+  closing = false;
+  private readonly flights = new Set<Flight>();
+  private ending: Promise<void> | undefined;
+  private empty: (() => void) | undefined;
+  private readonly said = new Map<string, number>();
+
+  constructor(
+    private readonly surroundings: Surroundings,
+    readonly options: SourceOptions,
+  ) {
+    this.ledger = surroundings.ledger;
+  }
+
+  get unfinished(): number {
+    return this.flights.size;
+  }
+
+  deliver(emission: Emission, finished: Finished): void {
+    if (!this.running)
+      throw new Error("flows are not running: deliver only between onFlows(true) and onFlows(false), and before close");
+    const flight = new Flight(this, emission, finished);
+    this.flights.add(flight);
+    flight.send();
+  }
+
+  pressure(): void {
+    this.surroundings.relieve((owner) => owner instanceof Flight && this.flights.has(owner));
+  }
+
+  close(drain: number): Promise<void> {
+    this.ending ??= this.end(drain);
+    return this.ending;
+  }
+
+  /** Flows start or stop. */
+  flows(running: boolean): void {
+    if (this.closing || this.running === running) return;
+    this.running = running;
+    if (running) for (const flight of this.flights) flight.resume();
+    this.options.onFlows?.(running);
+  }
+
+  send(message: Message): void {
+    this.surroundings.send(message);
+  }
+
+  /** The same warning at most once a minute. */
+  warn(text: string): void {
+    const now = Date.now();
+    if (now - (this.said.get(text) ?? 0) < 60_000) return;
+    if (this.said.size > 100) this.said.clear();
+    this.said.set(text, now);
+    this.surroundings.warn(text);
+  }
+
+  landed(flight: Flight): void {
+    this.flights.delete(flight);
+    if (this.flights.size === 0) this.empty?.();
+  }
+
+  private async end(drain: number): Promise<void> {
+    this.closing = true;
+    this.running = false;
+    for (const flight of this.flights) if (!flight.underWay) flight.abandon();
+    if (this.flights.size > 0 && drain > 0) {
+      this.pressure();
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.empty = resolve;
+        timer = setTimeout(resolve, drain);
+      });
+      clearTimeout(timer);
+    }
+    for (const flight of this.flights) flight.abandon();
+    this.surroundings.closed(this);
+  }
+}

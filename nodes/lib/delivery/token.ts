@@ -1,0 +1,76 @@
+/** Tokens and their deliveries, as the ledger keeps them. */
+import type { FailedElement, Hold, NodeRef } from "./contract";
+
+/** Why a token failed, as the ledger keeps it. */
+export interface TokenFailure {
+  readonly error: Error;
+  readonly node?: NodeRef | undefined;
+  /** Positions in `payload` that failed; absent means everything. */
+  readonly elements?: readonly FailedElement[] | undefined;
+  /** The payload that the failing node received, in which `elements` count. */
+  readonly payload?: unknown;
+  /** Nothing is wrong with the record: it was interrupted, or reached no node. Such a failure is no try. */
+  readonly interrupted?: boolean;
+}
+
+/** Who opened a token: told once how it ended. */
+export interface TokenOwner {
+  /** How long a delivery may rest in one node, in ms. */
+  readonly timeout: number;
+  settled(token: Token, failure: TokenFailure | undefined): void;
+  /** True when every delivery that is left is a declared hold, false when that ends before the token does. */
+  rests?(held: boolean): void;
+}
+
+/** A node instance in which deliveries are. */
+export interface Whereabouts {
+  readonly node: NodeRef;
+  /** Takes a delivery out of the node's books: it is over for the ledger. */
+  forget(delivery: Delivered): void;
+}
+
+/** One message under a token, on its way to a node or in it. */
+export class Delivered {
+  /** Neighbours in the token's list. */
+  next: Delivered | undefined;
+  previous: Delivered | undefined;
+  received = false;
+  forwarded = false;
+  over = false;
+  hold: Hold | undefined;
+  /** The same message object delivered to the same node before this one was completed. */
+  twin: Delivered | undefined;
+  constructor(
+    public token: Token,
+    readonly place: Whereabouts,
+    readonly message: object,
+    /** The place that sent it, when that place held deliveries itself. */
+    readonly from: Whereabouts | undefined,
+    /** When it came to the node, by the ledger's clock. */
+    public since: number,
+  ) {}
+}
+
+export class Token {
+  /** Open references, deliveries under way and composites that include this token. */
+  count = 0;
+  failure: TokenFailure | undefined;
+  reached = false;
+  /** Deliveries ever made. */
+  deliveries = 0;
+  /** How many of `count` are declared holds, or composites that rest in declared holds. */
+  holds = 0;
+  rests = false;
+  settled = false;
+  queued = false;
+  first: Delivered | undefined;
+  last: Delivered | undefined;
+  constructor(
+    readonly id: string,
+    readonly opened: number,
+    readonly timeout: number,
+    readonly owner: TokenOwner | undefined,
+    /** Of a composite: the tokens that wait for it. */
+    readonly children: Set<Token> | undefined,
+  ) {}
+}

@@ -1,0 +1,131 @@
+/** Test-only nodes: a source under the ledger, sinks that finish late or fail, and nodes that can't call done. */
+import type { Delivery, DeliverySource, Failure, Message, SourceOptions, Verdict } from "../../nodes/lib/delivery/contract";
+import { deliveryOf, type Red } from "../../nodes/lib/delivery";
+
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly failure: Failure | undefined;
+}
+
+/** What the test keeps of one source node; survives redeploys of the node. */
+export class SourceRecord {
+  readonly outcomes = new Map<number, Outcome>();
+  /** Tries by record. */
+  readonly tries = new Map<number, number>();
+  readonly deadLetters: { readonly message: Message; readonly error: Error }[] = [];
+  source: DeliverySource | undefined;
+  running = false;
+
+  /** Delivers record `id`; its message has the payload that `payload` makes, by default its number. */
+  deliver(id: number, payload: (id: number) => unknown = (value) => value, extra: object = {}): void {
+    this.source?.deliver(
+      {
+        records: 1,
+        bytes: 100,
+        message: () => {
+          this.tries.set(id, (this.tries.get(id) ?? 0) + 1);
+          return { topic: "test", payload: payload(id), record: id, ...extra };
+        },
+      },
+      (verdict, failure) => {
+        laboratory.onFinished?.(id, verdict);
+        this.outcomes.set(id, { verdict, failure });
+      },
+    );
+  }
+
+  count(verdict: Verdict): number {
+    let count = 0;
+    for (const outcome of this.outcomes.values()) if (outcome.verdict === verdict) count += 1;
+    return count;
+  }
+}
+
+type Done = (error?: unknown) => void;
+interface TestNode {
+  id: string;
+  type: string;
+  send(message: unknown): void;
+  error(error: unknown, message?: unknown): void;
+  on(event: string, listener: (...parameters: never[]) => void): void;
+}
+interface TestRed extends Red {
+  readonly nodes: {
+    createNode(node: unknown, settings: unknown): void;
+    registerType(type: string, constructor: (this: TestNode, settings: Record<string, unknown>) => void): void;
+  };
+}
+
+export const laboratory = {
+  red: undefined as TestRed | undefined,
+  delivery: undefined as Delivery | undefined,
+  sources: new Map<string, SourceRecord>(),
+  /** Messages that each sink has received, in order. */
+  received: new Map<string, Message[]>(),
+  options: {} as Partial<SourceOptions>,
+  /** What a sink does with a message: by default it is done at once. */
+  sink: undefined as ((id: string, message: Message, done: Done, node: TestNode) => void) | undefined,
+  onFinished: undefined as ((record: number, verdict: Verdict) => void) | undefined,
+  reset(): void {
+    this.sources.clear();
+    this.received.clear();
+    this.options = {};
+    this.sink = undefined;
+    this.onFinished = undefined;
+  },
+  source(id: string): SourceRecord {
+    let record = this.sources.get(id);
+    if (record === undefined) this.sources.set(id, (record = new SourceRecord()));
+    return record;
+  },
+  at(id: string): Message[] {
+    let messages = this.received.get(id);
+    if (messages === undefined) this.received.set(id, (messages = []));
+    return messages;
+  },
+};
+
+export const registerTestNodes = (red: TestRed): void => {
+  laboratory.red = red;
+  const delivery = deliveryOf(red);
+  laboratory.delivery = delivery;
+
+  red.nodes.registerType("test-source", function (settings) {
+    red.nodes.createNode(this, settings);
+    const record = laboratory.source(this.id);
+    const source = delivery.source(this, {
+      retry: { attempts: 3, initialDelay: 5, maxDelay: 20 },
+      timeout: 60_000,
+      deadLetters: {
+        write: (letters) => Promise.resolve(void record.deadLetters.push(...letters)),
+        close: () => Promise.resolve(),
+      },
+      onFlows: (running) => (record.running = running),
+      ...laboratory.options,
+    });
+    record.source = source;
+    this.on("close", (done: () => void) => void source.close(Number(settings.drain ?? 0)).then(done));
+  });
+
+  red.nodes.registerType("test-sink", function (settings) {
+    red.nodes.createNode(this, settings);
+    this.on("input", (message: Message, _send: unknown, done: Done) => {
+      laboratory.at(this.id).push(message);
+      if (laboratory.sink === undefined) done();
+      else laboratory.sink(this.id, message, done, this);
+    });
+  });
+
+  red.nodes.registerType("test-one-argument", function (settings) {
+    red.nodes.createNode(this, settings);
+    this.on("input", (message: Message) => {
+      laboratory.at(this.id).push(message);
+      if (settings.passes === "now") this.send(message);
+      if (settings.passes === "later") setTimeout(() => this.send(message), 20);
+    });
+  });
+
+  red.nodes.registerType("test-deaf", function (settings) {
+    red.nodes.createNode(this, settings);
+  });
+};
