@@ -1,6 +1,14 @@
 /** Test-only nodes: a source under the ledger, sinks that finish late or fail, and nodes that can't call done. */
-import type { Delivery, DeliverySource, Failure, Message, SourceOptions, Verdict } from "../../nodes/lib/delivery/contract";
-import { deliveryOf, type Red } from "../../nodes/lib/delivery";
+import type {
+  Delivery,
+  DeliverySource,
+  Failure,
+  Message,
+  SourceOptions,
+  Verdict,
+} from "../../nodes/lib/delivery/contract";
+import { deliveryOf } from "../../nodes/lib/delivery";
+import { nodeRed, type Harness } from "../harness";
 
 export interface Outcome {
   readonly verdict: Verdict;
@@ -49,15 +57,16 @@ interface TestNode {
   error(error: unknown, message?: unknown): void;
   on(event: string, listener: (...parameters: never[]) => void): void;
 }
-interface TestRed extends Red {
-  readonly nodes: {
-    createNode(node: unknown, settings: unknown): void;
-    registerType(type: string, constructor: (this: TestNode, settings: Record<string, unknown>) => void): void;
-  };
+interface Registry {
+  createNode(node: unknown, settings: unknown): void;
+  registerType(
+    set: string,
+    type: string,
+    constructor: (this: TestNode, settings: Record<string, unknown>) => void,
+  ): void;
 }
 
 export const laboratory = {
-  red: undefined as TestRed | undefined,
   delivery: undefined as Delivery | undefined,
   sources: new Map<string, SourceRecord>(),
   /** Messages that each sink has received, in order. */
@@ -85,15 +94,24 @@ export const laboratory = {
   },
 };
 
-export const registerTestNodes = (red: TestRed): void => {
-  laboratory.red = red;
-  const delivery = deliveryOf(red);
-  laboratory.delivery = delivery;
+/** The shared Node-RED with the test nodes registered. */
+export const runtimeWithTestNodes = async (): Promise<Harness> => {
+  const harness = await nodeRed();
+  if (laboratory.delivery === undefined) register(harness);
+  return harness;
+};
 
-  red.nodes.registerType("test-source", function (settings) {
-    red.nodes.createNode(this, settings);
+const register = (harness: Harness): void => {
+  const delivery = deliveryOf(harness.RED as never);
+  laboratory.delivery = delivery;
+  const nodes = harness.RED.nodes as unknown as Registry;
+  const type = (name: string, constructor: (this: TestNode, settings: Record<string, unknown>) => void): void =>
+    nodes.registerType(`test/${name}`, name, constructor);
+
+  type("test-source", function source(settings) {
+    nodes.createNode(this, settings);
     const record = laboratory.source(this.id);
-    const source = delivery.source(this, {
+    const made = delivery.source(this, {
       retry: { attempts: 3, initialDelay: 5, maxDelay: 20 },
       timeout: 60_000,
       deadLetters: {
@@ -103,12 +121,12 @@ export const registerTestNodes = (red: TestRed): void => {
       onFlows: (running) => (record.running = running),
       ...laboratory.options,
     });
-    record.source = source;
-    this.on("close", (done: () => void) => void source.close(Number(settings.drain ?? 0)).then(done));
+    record.source = made;
+    this.on("close", (done: () => void) => void made.close(Number(settings.drain ?? 0)).then(done));
   });
 
-  red.nodes.registerType("test-sink", function (settings) {
-    red.nodes.createNode(this, settings);
+  type("test-sink", function sink(settings) {
+    nodes.createNode(this, settings);
     this.on("input", (message: Message, _send: unknown, done: Done) => {
       laboratory.at(this.id).push(message);
       if (laboratory.sink === undefined) done();
@@ -116,8 +134,8 @@ export const registerTestNodes = (red: TestRed): void => {
     });
   });
 
-  red.nodes.registerType("test-one-argument", function (settings) {
-    red.nodes.createNode(this, settings);
+  type("test-one-argument", function oneArgument(settings) {
+    nodes.createNode(this, settings);
     this.on("input", (message: Message) => {
       laboratory.at(this.id).push(message);
       if (settings.passes === "now") this.send(message);
@@ -125,7 +143,7 @@ export const registerTestNodes = (red: TestRed): void => {
     });
   });
 
-  red.nodes.registerType("test-deaf", function (settings) {
-    red.nodes.createNode(this, settings);
+  type("test-deaf", function deaf(settings) {
+    nodes.createNode(this, settings);
   });
 };

@@ -27,26 +27,39 @@ const firstOf = (sent: unknown): RedMessage | undefined => {
   return typeof sent === "object" && sent !== null ? (sent as RedMessage) : undefined;
 };
 
-/** The oldest delivery that the switch can be working on: in a sequence, only once the sequence is whole. */
+/** The oldest delivery of a sequence. */
+const oldestOf = (place: Place, id: unknown): Delivered | undefined => {
+  for (const delivered of place.held.values()) if (groupOf(delivered)?.id === id) return delivered;
+  return undefined;
+};
+
+/**
+ * The delivery that the switch judges next: the oldest one. A switch that keeps sequences judges a sequence when its
+ * last message has come, all of it before anything else.
+ */
 const oldest = (place: Place): Delivered | undefined => {
   if (!place.sequences) return place.held.values().next().value;
-  const sizes = new Map<unknown, number>();
-  for (const delivered of place.held.values()) {
-    const group = groupOf(delivered);
-    if (group?.id !== undefined) sizes.set(group.id, (sizes.get(group.id) ?? 0) + 1);
-  }
+  const begun = place.leaving === undefined ? undefined : oldestOf(place, place.leaving);
+  if (begun !== undefined) return begun;
+  const counts = new Map<unknown, number>();
   for (const delivered of place.held.values()) {
     const group = groupOf(delivered);
     if (group?.id === undefined) return delivered;
-    if (!place.leaving.has(group.id) && sizes.get(group.id) === group.count) place.leaving.add(group.id);
-    if (place.leaving.has(group.id)) return delivered;
+    const count = (counts.get(group.id) ?? 0) + 1;
+    counts.set(group.id, count);
+    const size = group.count ?? sizeOf(place, group.id);
+    if (count === size) return oldestOf(place, group.id);
   }
   return undefined;
 };
 
-const forgetGroup = (place: Place, id: unknown): void => {
-  for (const delivered of place.held.values()) if (groupOf(delivered)?.id === id) return;
-  place.leaving.delete(id);
+/** The length of a sequence, which only some of its messages may tell. */
+const sizeOf = (place: Place, id: unknown): unknown => {
+  for (const delivered of place.held.values()) {
+    const group = groupOf(delivered);
+    if (group?.id === id && group?.count !== undefined) return group.count;
+  }
+  return undefined;
 };
 
 /**
@@ -68,8 +81,8 @@ export const adaptSwitch = (place: Place, tracking: Tracking): void => {
     }
     delivered ??= message === undefined ? oldest(place) : undefined;
     if (delivered === undefined) return;
+    if (place.sequences) place.leaving = groupOf(delivered)?.id;
     tracking.complete(place, delivered);
-    if (place.leaving.size > 0) forgetGroup(place, groupOf(delivered)?.id);
   };
   const send = (sent: unknown): void => {
     inner.call(node, sent);

@@ -55,8 +55,8 @@ export class Place implements Whereabouts {
   readonly rest: number;
   /** Our own nodes complete honestly while they close. */
   readonly trusted: boolean;
-  /** Sequences that a switch has begun to send. */
-  readonly leaving = new Set<unknown>();
+  /** The sequence that a switch has begun to send. */
+  leaving: unknown;
   /** A switch that keeps sequences until they are whole. */
   readonly sequences: boolean;
 
