@@ -1,0 +1,124 @@
+/** Questions to the cluster and topics made in it. */
+import { ConfigError } from "../errors";
+import { explain } from "./errors";
+import type { Link } from "./kafkajs-cluster";
+import type { RawBroker } from "./kafkajs-internals";
+import type { ClusterDescription, TopicCreation } from "./port";
+
+const typeOf = (error: unknown): string => {
+  const { type, errors } = error as { type?: string; errors?: { type?: string }[] };
+  return type ?? errors?.[0]?.type ?? "";
+};
+
+/** Makes a topic; does nothing when it exists. @throws ConfigError when the cluster refuses its settings */
+export const createTopic = async (link: Link, topic: string, creation: TopicCreation): Promise<void> => {
+  try {
+    const controller = await link.cluster.findControllerBroker();
+    await controller.createTopics({
+      timeout: 10_000,
+      topics: [
+        {
+          topic,
+          numPartitions: creation.partitions,
+          replicationFactor: creation.replication,
+          configEntries: Object.entries(creation.config).map(([name, value]) => ({ name, value })),
+        },
+      ],
+    });
+  } catch (error) {
+    const type = typeOf(error);
+    if (type === "TOPIC_ALREADY_EXISTS") return;
+    if (type === "INVALID_REPLICATION_FACTOR")
+      throw new ConfigError(
+        `Topic "${topic}" cannot be created with replication ${creation.replication}: the cluster has fewer brokers`,
+        { cause: error },
+      );
+    if (type === "INVALID_PARTITIONS" || type === "INVALID_CONFIG")
+      throw new ConfigError(`Topic "${topic}" cannot be created with these partitions and settings (${type})`, {
+        cause: error,
+      });
+    throw explain(error, link.context);
+  }
+};
+
+export const deleteTopics = async (link: Link, topics: readonly string[]): Promise<void> => {
+  const controller = await link.cluster.findControllerBroker();
+  await controller.deleteTopics({ topics, timeout: 10_000 });
+};
+
+const TOPIC_RESOURCE = 2;
+
+export const topicConfig = async (link: Link, topic: string): Promise<ReadonlyMap<string, string> | undefined> => {
+  const broker = await link.cluster.brokerPool.findConnectedBroker();
+  try {
+    const { resources } = await broker.describeConfigs({ resources: [{ type: TOPIC_RESOURCE, name: topic }] });
+    return new Map(
+      resources.flatMap(({ configEntries }) =>
+        configEntries.map((entry) => [entry.configName, entry.configValue ?? ""] as const),
+      ),
+    );
+  } catch {
+    return undefined;
+  }
+};
+
+/** The highest version of Produce and Fetch tells releases apart, coarsely: a client cannot ask a broker for its release. */
+const releaseOf = (versions: RawBroker["versions"]): string => {
+  const fetch = versions?.[1]?.maxVersion ?? 0;
+  const oldest = versions?.[1]?.minVersion ?? 0;
+  if (oldest >= 4) return fetch >= 18 ? "4.1 or newer" : "4.0 or newer";
+  if (fetch >= 17) return "3.9";
+  if (fetch >= 15) return "3.5 or newer";
+  if (fetch >= 13) return "3.1 or newer";
+  if (fetch >= 12) return "2.7 or newer";
+  if (fetch >= 11) return "2.3 or newer";
+  return "before 2.3";
+};
+
+export const describe = async (link: Link): Promise<ClusterDescription> => {
+  const broker = await link.cluster.brokerPool.findConnectedBroker();
+  const metadata = await broker.metadata([]);
+  return {
+    clusterId: metadata.clusterId,
+    controller: metadata.controllerId >= 0 ? metadata.controllerId : null,
+    brokers: metadata.brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port })),
+    version: releaseOf(link.cluster.brokerPool.versions),
+    topics: metadata.topicMetadata.map(({ topic }) => topic),
+  };
+};
+
+const partitionsOf = async (link: Link, topic: string): Promise<number[]> => {
+  await link.cluster.addMultipleTargetTopics([topic]);
+  await link.cluster.refreshMetadata();
+  const found = link.cluster.brokerPool.metadata?.topicMetadata.find((metadata) => metadata.topic === topic);
+  return (found?.partitionMetadata ?? []).map(({ partitionId }) => partitionId).sort((a, b) => a - b);
+};
+
+export const offsets = async (
+  link: Link,
+  topic: string,
+): Promise<readonly { partition: number; low: number; high: number }[]> => {
+  const partitions = (await partitionsOf(link, topic)).map((partition) => ({ partition }));
+  if (partitions.length === 0) return [];
+  const ask = async (fromBeginning: boolean): Promise<Map<number, number>> => {
+    const [answer] = await link.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
+    return new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+  };
+  const [low, high] = [await ask(true), await ask(false)];
+  return partitions.map(({ partition }) => ({
+    partition,
+    low: low.get(partition) ?? 0,
+    high: high.get(partition) ?? 0,
+  }));
+};
+
+export const committed = async (
+  link: Link,
+  groupId: string,
+  topic: string,
+): Promise<readonly { partition: number; offset: number }[]> => {
+  const partitions = (await partitionsOf(link, topic)).map((partition) => ({ partition }));
+  const coordinator = await link.cluster.findGroupCoordinator({ groupId });
+  const { responses } = await coordinator.offsetFetch({ groupId, topics: [{ topic, partitions }] });
+  return (responses[0]?.partitions ?? []).map(({ partition, offset }) => ({ partition, offset: Number(offset) }));
+};

@@ -1,0 +1,182 @@
+/** A kafkajs cluster object with the faults met that docs/decisions/kafka-client.md lists. */
+import * as net from "node:net";
+import * as tls from "node:tls";
+import { ConfigError } from "../errors";
+import { explain, type ErrorContext } from "./errors";
+import {
+  apiKeys,
+  Cluster,
+  createLogger,
+  type RawCluster,
+  type RawConnection,
+  type RawMetadata,
+  type RawProtocol,
+} from "./kafkajs-internals";
+import { decodeFetch } from "./kafkajs-fetch";
+import type { ClusterOptions } from "./port";
+
+export interface Link {
+  readonly cluster: RawCluster;
+  readonly logger: ReturnType<typeof createLogger>;
+  readonly retry: object;
+  readonly context: ErrorContext;
+  /** Disconnects; cuts what does not end within `limit` ms. Never throws. */
+  close(limit?: number): Promise<void>;
+}
+
+export interface LinkHooks {
+  /** Before a JoinGroup request is sent. */
+  joining?(): Promise<void>;
+  /** After the coordinator answered it. */
+  joined?(member: { readonly generationId: number; readonly memberId: string }): void;
+  /** Topics of a metadata answer that do not exist or may not be seen; they are shown as having no partitions. */
+  unknownTopics?(topics: readonly string[]): void;
+  /** A connection failed. */
+  trouble?(error: Error): void;
+  /** A fetch was answered, with records or without. */
+  fetched?(): void;
+}
+
+export const contextOf = (options: ClusterOptions): ErrorContext => ({
+  brokers: options.brokers,
+  tls: options.tls !== undefined,
+  mechanism: options.sasl?.mechanism,
+  username: options.sasl && "username" in options.sasl ? options.sasl.username : undefined,
+});
+
+/** @throws ConfigError when a broker is not `host:port` */
+export const checkBrokers = (brokers: readonly string[]): void => {
+  if (brokers.length === 0) throw new ConfigError("Brokers: give at least one, for example 127.0.0.1:9092");
+  for (const broker of brokers)
+    if (!/^[^\s:/]+:\d{1,5}$/.test(broker))
+      throw new ConfigError(`Brokers: "${broker}" is not host:port, for example kafka.example.org:9092`);
+};
+
+/** Metadata errors that concern one topic only: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC, TOPIC_AUTHORIZATION_FAILED. */
+const topicErrors = new Set([3, 17, 29]);
+/** REPLICA_NOT_AVAILABLE is no obstacle to a client. */
+const REPLICA_NOT_AVAILABLE = 9;
+
+/** kafkajs fails a whole metadata answer for one bad topic; here such topics are shown as empty instead. */
+const tolerant = (protocol: RawProtocol, hooks: LinkHooks): RawProtocol => ({
+  ...protocol,
+  response: {
+    decode: (bytes) => protocol.response.decode(bytes),
+    parse(decoded) {
+      const metadata = decoded as RawMetadata;
+      const unknown = metadata.topicMetadata.filter(({ topicErrorCode }) => topicErrors.has(topicErrorCode));
+      for (const topic of unknown) {
+        topic.topicErrorCode = 0;
+        topic.partitionMetadata = [];
+      }
+      for (const { partitionMetadata } of metadata.topicMetadata)
+        for (const partition of partitionMetadata)
+          if (partition.partitionErrorCode === REPLICA_NOT_AVAILABLE) partition.partitionErrorCode = 0;
+      hooks.unknownTopics?.(unknown.map(({ topic }) => topic));
+      return protocol.response.parse(metadata);
+    },
+  },
+});
+
+/** kafkajs#1751: its check for throttled requests runs every millisecond for ever. It is only needed while some wait. */
+const quiet = ({ requestQueue }: RawConnection): void => {
+  requestQueue.scheduleCheckPendingRequests = () => {
+    if (requestQueue.throttleCheckTimeoutId !== null || requestQueue.pending.length === 0) return;
+    const wait = Math.max(10, requestQueue.throttledUntil - Date.now());
+    requestQueue.throttleCheckTimeoutId = setTimeout(() => {
+      requestQueue.throttleCheckTimeoutId = null;
+      requestQueue.checkPendingRequests();
+    }, wait);
+  };
+};
+
+const meet = (connection: RawConnection, hooks: LinkHooks): void => {
+  quiet(connection);
+  const send = connection.send.bind(connection);
+  connection.send = async (protocol) => {
+    const { apiKey, apiVersion } = protocol.request;
+    if (apiKey === apiKeys.metadata) return send(tolerant(protocol, hooks));
+    if (apiKey === apiKeys.fetch) {
+      const own = apiVersion === 11 ? { ...protocol.response, decode: decodeFetch } : protocol.response;
+      const answer = await send({ ...protocol, response: own });
+      hooks.fetched?.();
+      return answer;
+    }
+    if (apiKey !== apiKeys.joinGroup) return send(protocol);
+    await hooks.joining?.();
+    const answer = await send(protocol);
+    hooks.joined?.(answer as { generationId: number; memberId: string });
+    return answer;
+  };
+};
+
+const saslOf = ({ sasl }: ClusterOptions): object | undefined => {
+  if (!sasl) return undefined;
+  if (sasl.mechanism !== "OAUTHBEARER") return { ...sasl, mechanism: sasl.mechanism.toLowerCase() };
+  return { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: await sasl.token() }) };
+};
+
+/** Makes a cluster object; nothing is connected yet. */
+export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link => {
+  const context = contextOf(options);
+  const sockets = new Set<net.Socket>();
+  const retry = { retries: 4, initialRetryTime: 100, maxRetryTime: 1000 };
+  const logger = createLogger({
+    level: 1,
+    logCreator: () => (entry: { log: { message: string; broker?: string } }) => {
+      if (/^Connection (error|timeout)/.test(entry.log.message))
+        hooks.trouble?.(
+          explain(Object.assign(new Error(entry.log.message), { name: "KafkaJSConnectionError" }), context),
+        );
+    },
+  });
+  const cluster = new Cluster({
+    logger,
+    retry,
+    brokers: [...options.brokers],
+    clientId: options.clientId,
+    ssl: options.tls,
+    sasl: saslOf(options),
+    connectionTimeout: options.connectionTimeout ?? 10_000,
+    requestTimeout: options.requestTimeout ?? 30_000,
+    enforceRequestTimeout: true,
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: null,
+    metadataMaxAge: 10_000,
+    isolationLevel: 1,
+    socketFactory({ host, port, ssl, onConnect }: { host: string; port: number; ssl?: object; onConnect: () => void }) {
+      const name = net.isIP(host) ? {} : { servername: host };
+      const socket = ssl
+        ? tls.connect({ host, port, ...name, ...ssl }, onConnect)
+        : net.connect({ host, port }, onConnect);
+      socket.setKeepAlive(true, 60_000);
+      socket.setNoDelay(true);
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+      return socket;
+    },
+  });
+  const builder = cluster.brokerPool.connectionPoolBuilder;
+  const build = builder.build.bind(builder);
+  builder.build = async (destination) => {
+    const pool = await build(destination);
+    for (const connection of pool.pool) meet(connection, hooks);
+    return pool;
+  };
+  const disconnect = cluster.disconnect.bind(cluster);
+  // kafkajs calls this from places whose rejection nobody would see.
+  cluster.disconnect = () => disconnect().catch(() => undefined);
+  return {
+    cluster,
+    logger,
+    retry,
+    context,
+    async close(limit = 2000) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limit)));
+      await Promise.race([cluster.disconnect(), late]);
+      clearTimeout(timer);
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+};

@@ -1,0 +1,111 @@
+/** Collects records into batches, one queue a partition. No I/O and no clock of its own. */
+import { recordSize } from "./record-batch";
+import type { Outcome, OutgoingRecord } from "./port";
+
+/** Records that were given together: resolved once each has its outcome. */
+export interface Group {
+  readonly outcomes: Outcome[];
+  left: number;
+  resolve(): void;
+}
+
+export interface Entry {
+  readonly record: OutgoingRecord;
+  readonly size: number;
+  readonly group: Group;
+  readonly index: number;
+}
+
+export const settle = (entry: Entry, outcome: Outcome): void => {
+  const { group } = entry;
+  group.outcomes[entry.index] = outcome;
+  if (--group.left === 0) group.resolve();
+};
+
+/** A batch; once it was sent its bytes never change, so that sending it again is harmless. */
+export interface Batch {
+  readonly entries: Entry[];
+  bytes: number;
+  readonly created: number;
+  /** No more records join it. */
+  sealed: boolean;
+  encoded?: Buffer;
+  tries: number;
+}
+
+export interface Lane {
+  readonly topic: string;
+  readonly partition: number;
+  leader: number;
+  readonly batches: Batch[];
+  inFlight: boolean;
+  /** Not before this time, in ms since the epoch. */
+  notBefore: number;
+  failures: number;
+  sequence: number;
+  /** The producer id for which `sequence` counts. */
+  sequenceOf: bigint;
+}
+
+export const makeLane = (topic: string, partition: number, leader: number): Lane => ({
+  topic,
+  partition,
+  leader,
+  batches: [],
+  inFlight: false,
+  notBefore: 0,
+  failures: 0,
+  sequence: 0,
+  sequenceOf: -2n,
+});
+
+/** Largest number of records in one batch. */
+const MOST = 50_000;
+
+/** Appends a record to the lane's open batch, or to a new one. */
+export const append = (lane: Lane, entry: Entry, batchBytes: number, now: number): void => {
+  let batch = lane.batches.at(-1);
+  if (!batch || batch.sealed || batch.bytes + entry.size > batchBytes || batch.entries.length >= MOST) {
+    if (batch) batch.sealed = true;
+    batch = { entries: [], bytes: 0, created: now, sealed: false, tries: 0 };
+    lane.batches.push(batch);
+  }
+  batch.entries.push(entry);
+  batch.bytes += entry.size;
+  if (batch.bytes >= batchBytes) batch.sealed = true;
+};
+
+/** When the lane's first batch may be sent, in ms since the epoch; Infinity when there is none. */
+export const readyAt = (lane: Lane, linger: number): number => {
+  const batch = lane.batches[0];
+  if (!batch || lane.inFlight) return Infinity;
+  return Math.max(lane.notBefore, batch.sealed ? 0 : batch.created + linger);
+};
+
+/** Puts the halves of the lane's first batch in its place: the broker refused it whole, for its size or one of its records. */
+export const halve = (lane: Lane): void => {
+  const batch = lane.batches.shift();
+  if (!batch) return;
+  const middle = batch.entries.length >> 1;
+  const part = (entries: Entry[]): Batch => ({
+    entries,
+    bytes: entries.reduce((sum, { size }) => sum + size, 0),
+    created: batch.created,
+    sealed: true,
+    tries: 0,
+  });
+  lane.batches.unshift(part(batch.entries.slice(0, middle)), part(batch.entries.slice(middle)));
+};
+
+/** Entries for records that are given together. `resolve` is called once all have an outcome. */
+export const groupOf = (
+  records: readonly OutgoingRecord[],
+  resolve: (outcomes: readonly Outcome[]) => void,
+): Entry[] => {
+  const group: Group = {
+    outcomes: Array.from<Outcome>({ length: records.length }),
+    left: records.length,
+    resolve: () => resolve(group.outcomes),
+  };
+  return records.map((record, index) => ({ record, size: recordSize(record), group, index }));
+};

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import * as zlib from "node:zlib";
+import { codecByName, type CodecName } from "../../../nodes/lib/kafka/codecs";
+import { crc32c } from "../../../nodes/lib/kafka/crc32c";
+import { murmur2, partitionOfKey } from "../../../nodes/lib/kafka/partition";
+import type { OutgoingRecord } from "../../../nodes/lib/kafka/port";
+import { decodeRecordSet, encodeBatch, stampBatch } from "../../../nodes/lib/kafka/record-batch";
+import { ConfigError } from "../../../nodes/lib/errors";
+
+const records: OutgoingRecord[] = [
+  { topic: "t", key: Buffer.from("k"), value: Buffer.from("v"), timestamp: 1_700_000_000_000 },
+  { topic: "t", key: null, value: null, timestamp: 1_700_000_000_005 },
+  {
+    topic: "t",
+    key: Buffer.alloc(300, "k"),
+    value: Buffer.alloc(70_000, "v"),
+    // Earlier than the first by more than 2^31 ms.
+    timestamp: 1_300_000_000_000,
+    headers: [
+      ["a", Buffer.from("1")],
+      ["a", Buffer.from("2")],
+      ["__proto__", Buffer.from("3")],
+      ["none", null],
+    ],
+  },
+];
+const stamped = async (codec: CodecName = "none"): Promise<Buffer> => {
+  const batch = await encodeBatch(records, 0, codecByName(codec));
+  stampBatch(batch, { producerId: 7n, producerEpoch: 1, sequence: 3 });
+  return batch;
+};
+
+describe("record batches", () => {
+  const available: CodecName[] = ["none", "gzip", ...("zstdCompress" in zlib ? (["zstd"] as const) : [])];
+  for (const codec of available)
+    it(`come back as they were written, with compression ${codec}`, async () => {
+      const decoded = await decodeRecordSet(await stamped(codec), 0);
+      assert.equal(decoded.nextOffset, 3);
+      assert.deepEqual(
+        decoded.records.map(({ offset, timestamp, key, value }) => [offset, timestamp, key, value]),
+        records.map(({ timestamp, key, value }, offset) => [offset, timestamp, key, value]),
+      );
+      const headers = decoded.records[2]?.headers ?? {};
+      assert.deepEqual(headers["a"], [Buffer.from("1"), Buffer.from("2")]);
+      assert.deepEqual(Object.getOwnPropertyDescriptor(headers, "__proto__")?.value, Buffer.from("3"));
+      assert.equal(headers["none"], null);
+    });
+
+  it("are cut at the offset that was asked for, and a cut-off last batch is left for the next fetch", async () => {
+    const batch = await stamped();
+    const second = await stamped();
+    second.writeBigInt64BE(3n, 0);
+    const decoded = await decodeRecordSet(Buffer.concat([batch, second.subarray(0, second.length - 1)]), 1);
+    assert.deepEqual(
+      decoded.records.map(({ offset }) => offset),
+      [1, 2],
+    );
+    assert.equal(decoded.nextOffset, 3);
+  });
+
+  it("of aborted transactions and control batches are not shown, and their offsets are passed over", async () => {
+    const aborted = await stamped();
+    aborted.writeInt16BE(16, 21);
+    const marker = await stamped();
+    marker.writeBigInt64BE(3n, 0);
+    marker.writeInt16BE(32 | 16, 21);
+    const committed = await stamped();
+    committed.writeBigInt64BE(6n, 0);
+    committed.writeInt16BE(16, 21);
+    const set = Buffer.concat([aborted, marker, committed]);
+    const decoded = await decodeRecordSet(set, 0, [{ producerId: 7, firstOffset: 0 }]);
+    assert.deepEqual(
+      decoded.records.map(({ offset }) => offset),
+      [6, 7, 8],
+    );
+    assert.equal(decoded.nextOffset, 9);
+  });
+
+  it("say which codec is missing", async () => {
+    const batch = await stamped();
+    batch.writeInt16BE(3, 21);
+    await assert.rejects(
+      decodeRecordSet(batch, 0),
+      (error) => error instanceof ConfigError && /lz4/.test(error.message),
+    );
+  });
+
+  it("that are damaged are refused, not misread", async () => {
+    const batch = await stamped();
+    batch.set([0xfe, 0xff, 0xff, 0x7f], 61);
+    await assert.rejects(decodeRecordSet(batch, 0), RangeError);
+  });
+});
+
+describe("CRC-32C", () => {
+  it("gives the check value of its definition, at every alignment", () => {
+    assert.equal(crc32c(Buffer.from("123456789")), 0xe3069283);
+    for (let shift = 0; shift < 9; shift++) {
+      const padded = Buffer.concat([Buffer.alloc(shift), Buffer.from("123456789"), Buffer.alloc(3)]);
+      assert.equal(crc32c(padded, shift, shift + 9), 0xe3069283);
+    }
+  });
+});
+
+describe("the partition of a key", () => {
+  it("is the Java client's (its own test values)", () => {
+    const known: [string, number][] = [
+      ["21", -973932308],
+      ["foobar", -790332482],
+      ["a-little-bit-long-string", -985981536],
+      ["a-little-bit-longer-string", -1486304829],
+      ["lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971],
+      ["abc", 479470107],
+    ];
+    for (const [key, hash] of known) assert.equal(murmur2(Buffer.from(key)), hash, key);
+    assert.equal(partitionOfKey(Buffer.from("foobar"), 10), (-790332482 & 0x7fffffff) % 10);
+  });
+});
