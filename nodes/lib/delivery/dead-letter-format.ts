@@ -1,0 +1,99 @@
+/**
+ * Dead letters as lines of JSON, for people, jq and replay. What JSON can't say is tagged: `{"$base64": …}` bytes,
+ * `{"$number": "NaN"}`, `{"$bigint": …}`, `{"$date": …}`; what can't be kept at all is named in brackets.
+ */
+import { inspect } from "node:util";
+import { messageOf } from "../errors";
+import { TOKEN, type DeadLetter, type Message } from "./contract";
+
+/** Nesting beyond this is shown as text: nothing that a record carries is as deep. */
+const DEEPEST = 200;
+
+/** Objects of a connection (an http request, a socket) that messages sometimes carry: named, not kept. */
+const isForeign = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== null && prototype !== Object.prototype && !Array.isArray(value);
+};
+
+const encodeObject = (value: object, above: object[]): unknown => {
+  if (above.includes(value)) return "[circular]";
+  if (above.length >= DEEPEST) return `[too deep] ${inspect(value, { depth: 1, maxStringLength: 200 })}`;
+  if (ArrayBuffer.isView(value))
+    return { $base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
+  if (value instanceof ArrayBuffer) return { $base64: Buffer.from(value).toString("base64") };
+  if (value instanceof Date) return { $date: Number.isNaN(value.getTime()) ? null : value.toISOString() };
+  if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack };
+  const path = [...above, value];
+  if (Array.isArray(value)) return value.map((each) => encode(each, path) ?? null);
+  if (value instanceof Map) return encode(Object.fromEntries(value), path);
+  if (value instanceof Set) return encode([...value], path);
+  if ("toJSON" in value && typeof value.toJSON === "function") return encode((value.toJSON as () => unknown)(), path);
+  if (isForeign(value) && "on" in value) return `[${value.constructor.name}]`;
+  const encoded: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    try {
+      const one = encode((value as Record<string, unknown>)[key], path);
+      // Assigning would call the setter of `__proto__`, which records from outside may carry as a key.
+      if (one !== undefined) Object.defineProperty(encoded, key, { value: one, enumerable: true });
+    } catch (error) {
+      encoded[key] = `[unreadable: ${messageOf(error)}]`;
+    }
+  }
+  return encoded;
+};
+
+const encode = (value: unknown, above: object[]): unknown => {
+  if (typeof value === "number" && !Number.isFinite(value)) return { $number: String(value) };
+  if (typeof value === "bigint") return { $bigint: value.toString() };
+  if (typeof value === "function" || typeof value === "symbol") return undefined;
+  return typeof value === "object" && value !== null ? encodeObject(value, above) : value;
+};
+
+const decode = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(decode);
+  if (typeof value !== "object" || value === null) return value;
+  const keys = Object.keys(value);
+  const [key] = keys;
+  const tagged = keys.length === 1 ? (value as Record<string, unknown>)[key as string] : undefined;
+  if (typeof tagged === "string") {
+    if (key === "$base64") return Buffer.from(tagged, "base64");
+    if (key === "$number") return Number(tagged);
+    if (key === "$bigint") return BigInt(tagged);
+    if (key === "$date") return new Date(tagged);
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, decode(each)]));
+};
+
+/** One line, without its line end. Never throws: what can't be encoded is described. */
+export const encodeDeadLetter = ({ message, error, node, attempts, time }: DeadLetter): string => {
+  const about = {
+    time: new Date(time).toISOString(),
+    error: { name: error.name, message: error.message, stack: error.stack },
+    ...(node && { node: { id: node.id, type: node.type, ...(node.name && { name: node.name }) } }),
+    attempts,
+  };
+  const { [TOKEN]: _token, ...kept } = message;
+  try {
+    return JSON.stringify({ ...about, message: encode(kept, []) });
+  } catch (problem) {
+    const text = inspect(kept, { depth: 4, maxStringLength: 100_000, maxArrayLength: 10_000 });
+    return JSON.stringify({ ...about, message: { payload: text }, unserialisable: messageOf(problem) });
+  }
+};
+
+export interface StoredDeadLetter {
+  readonly time: string;
+  readonly error: { readonly name: string; readonly message: string; readonly stack?: string };
+  readonly node?: { readonly id: string; readonly type: string; readonly name?: string };
+  readonly attempts: number;
+  readonly message: Message;
+}
+
+/**
+ * Reads a line back, bytes and numbers restored.
+ * @throws SyntaxError when the line is torn: the process was killed while it wrote, and the record was not acknowledged.
+ */
+export const decodeDeadLetter = (line: string): StoredDeadLetter => {
+  const stored = JSON.parse(line) as StoredDeadLetter;
+  return { ...stored, message: decode(stored.message) as Message };
+};
