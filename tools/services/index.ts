@@ -1,10 +1,12 @@
 /** Real services for tests, benches and `npm start`. Each is fetched once, runs on 127.0.0.1, and ends with its caller. */
 import type { CommonOptions, Control, ServiceDefinition } from "./definition";
+import { hdfs } from "./hdfs";
+import { httpfs } from "./httpfs";
 import { kafka } from "./kafka";
 import { mosquitto } from "./mosquitto";
 import { startService } from "./start";
 
-export const services = { kafka, mosquitto };
+export const services = { kafka, mosquitto, hdfs, httpfs };
 
 export type ServiceName = keyof typeof services;
 type Parts<D> =

@@ -73,7 +73,7 @@ export class ServiceProcess {
         await this.kill9();
         throw new Error(`${name} was not ready after ${limit / 1000} s:\n${tail(log, from)}`);
       }
-      await delay(50);
+      await delay(ready instanceof RegExp ? 50 : 200);
     }
   }
 
