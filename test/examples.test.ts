@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Context } from "mocha";
+import { packNodes, ROOT } from "../tools/editor/nodes";
+import { nodeRed, type FlowNode } from "./harness";
+import { pointAtServices } from "./harness/services";
+
+const FOLDER = path.join(ROOT, "examples");
+const files = readdirSync(FOLDER).filter((file) => file.endsWith(".json"));
+const read = (file: string): FlowNode[] => JSON.parse(readFileSync(path.join(FOLDER, file), "utf8")) as FlowNode[];
+
+/** Debug nodes collect instead, so that the test sees what a user would see in the side bar. */
+const watched = (flow: readonly FlowNode[]): FlowNode[] =>
+  flow.map((node) => (node.type === "debug" ? { ...node, type: "test-collect", manual: false } : node));
+
+describe("the examples", () => {
+  it("hold one for every node that can be dragged from the palette", () => {
+    const without = packNodes()
+      .filter(({ declaration, set }) => declaration.group !== "config" && !files.includes(`${set}.json`))
+      .map(({ set }) => set);
+    assert.deepEqual(without, []);
+  });
+
+  for (const file of files) {
+    describe(file, () => {
+      let folder: string;
+      beforeEach(() => {
+        folder = mkdtempSync(path.join(tmpdir(), "citystream-example-"));
+      });
+      afterEach(async () => {
+        await (await nodeRed()).deploy([]);
+        rmSync(folder, { recursive: true, force: true });
+      });
+
+      it("explains itself in a comment and keeps its ids apart from other flows", () => {
+        const flow = read(file);
+        assert.ok(
+          flow.some((node) => node.type === "comment"),
+          "no comment node",
+        );
+        const name = path.basename(file, ".json");
+        const foreign = flow.filter((node) => !node.id.startsWith(`${name}-`)).map((node) => node.id);
+        assert.deepEqual(foreign, []);
+      });
+
+      it("runs: every debug node gets something, no node is red", async function runs(this: Context) {
+        const red = await nodeRed();
+        const flow = watched(await pointAtServices(this, read(file), folder));
+        red.logs.length = 0;
+        await red.deploy(flow);
+        for (const inject of flow.filter((node) => node.type === "inject")) red.receive(inject.id, {});
+        for (const debug of flow.filter((node) => node.type === "test-collect")) {
+          await red.arrived(debug.id, 1, 60_000);
+        }
+        const failed = flow.filter((node) => red.status(node.id)?.fill === "red").map((node) => node.id);
+        assert.deepEqual(failed, []);
+      });
+    });
+  }
+});
