@@ -73,6 +73,7 @@ export async function startRuntime(options: StartOptions = {}): Promise<Runtime>
     telemetry: { enabled: false, updateNotification: false },
     editorTheme: { tours: false, projects: { enabled: false } },
     externalModules: { autoInstall: false, palette: { allowInstall: false } },
+    contextStorage: { default: "memory", memory: { module: "memory" }, file: { module: "localfilesystem" } },
     logging: {
       console: { level: "off" },
       capture: { level: "info", handler: () => (entry: LogEntry) => void logs.push(entry) },

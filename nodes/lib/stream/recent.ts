@@ -89,6 +89,10 @@ export class RecentRows {
     return blocks;
   }
 
+  putBack(blocks: readonly number[]): void {
+    for (const block of blocks) this.changed.add(block);
+  }
+
   snapshot(block: number): BlockSnapshot {
     const from = block * BLOCK;
     const to = Math.min(this.used, from + BLOCK);

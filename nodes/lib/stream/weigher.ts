@@ -118,6 +118,11 @@ export class Weigher {
     return this.recent.takeChanged();
   }
 
+  /** Blocks that could not be stored count as changed again. */
+  putBack(blocks: readonly number[]): void {
+    this.recent.putBack(blocks);
+  }
+
   snapshot(block: number): BlockSnapshot {
     return this.recent.snapshot(block);
   }

@@ -1,0 +1,92 @@
+import { declareNode } from "../../lib/declare";
+import { choice, number, optionalNumber, rows, text } from "../../lib/fields";
+
+export const declaration = declareNode({
+  type: "citystream-priority-weigher",
+  group: "transform",
+  label: "priority weigher",
+  icon: "priority-weigher.svg",
+  inputs: 1,
+  outputsFrom: "lanes",
+  fields: {
+    key: text({
+      label: "Key",
+      default: "payload.device_id",
+      required: true,
+      hint: "Each sensor is compared with its own previous record: a path, or a template such as {{payload.site}}/{{payload.id}}.",
+    }),
+    weighed: rows({
+      label: "Fields",
+      min: 1,
+      columns: {
+        field: text({ label: "Field", required: true }),
+        error: optionalNumber({ label: "Error value" }),
+      },
+      default: [
+        { field: "temp", error: -999 },
+        { field: "light", error: -1 },
+        { field: "alcohol_gas", error: -1 },
+        { field: "co_gas", error: -1 },
+        { field: "dust", error: "" },
+      ],
+      hint: "Paths in the payload whose change counts. null and the error value are no readings.",
+    }),
+    combine: choice({
+      label: "Several fields",
+      default: "max",
+      options: { max: "highest weight counts", sum: "weights add up" },
+    }),
+    lanes: rows({
+      label: "Lanes",
+      min: 1,
+      columns: {
+        lane: text({ label: "Lane", required: true }),
+        from: number({ label: "From priority", default: 0 }),
+      },
+      default: [
+        { lane: "real time", from: 1 },
+        { lane: "batch", from: 0 },
+      ],
+      hint: "One output a row. A record takes the highest lane that its priority reaches.",
+    }),
+    threshold: number({
+      label: "Threshold",
+      default: 0.1,
+      min: 1e-9,
+      section: "weight",
+      hint: "Relative change from which the weight is 1: 0.1 is 10 %.",
+    }),
+    step: number({
+      label: "Step",
+      default: 0.1,
+      min: 1e-9,
+      section: "weight",
+      hint: "Each further change of this size adds 1.",
+    }),
+    zeroWeight: number({
+      label: "Change from 0",
+      default: 1,
+      min: 0,
+      section: "weight",
+      hint: "Weight of a change from 0 to anything else, which has no ratio.",
+    }),
+    keys: number({
+      label: "Keys",
+      default: 1_000_000,
+      min: 1,
+      max: 16_000_000,
+      integer: true,
+      section: "memory",
+      hint: "Most keys remembered, about 150 bytes each; the least recently used makes room.",
+    }),
+    store: text({
+      label: "Context store",
+      section: "memory",
+      placeholder: "none: memory only",
+      hint: "Name of a store under contextStorage in settings.js that keeps the previous records over restarts.",
+    }),
+    saveEvery: number({ label: "Save every (s)", default: 10, min: 1, max: 3600, section: "memory" }),
+  },
+  sections: { weight: "Weight", memory: "Memory" },
+  statuses: { weighing: "keys", full: "oldest keys leave", restoring: "restoring" },
+});
