@@ -80,7 +80,7 @@ describe("dead letters in a folder", () => {
       letter({ payload: deep }),
       letter({
         payload: "x",
-        res: Object.assign(Object.create({ on: () => 0, constructor: class Socket {} }) as object, {}),
+        res: Object.assign(Object.create({ on: () => 0, constructor: function Socket() {} }) as object, {}),
       }),
       letter({ payload: hostile }),
     ]);
