@@ -1,12 +1,14 @@
 /** Real services for tests, benches and `npm start`. Each is fetched once, runs on 127.0.0.1, and ends with its caller. */
 import type { CommonOptions, Control, ServiceDefinition } from "./definition";
+import { connect } from "./connect";
 import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
+import { influx } from "./influx";
 import { kafka } from "./kafka";
 import { mosquitto } from "./mosquitto";
 import { startService } from "./start";
 
-export const services = { kafka, mosquitto, hdfs, httpfs };
+export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect };
 
 export type ServiceName = keyof typeof services;
 type Parts<D> =

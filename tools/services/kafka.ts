@@ -43,6 +43,7 @@ const lib = () =>
       `org.apache.kafka:connect-runtime:${kafkaVersion}`,
       `org.apache.kafka:connect-file:${kafkaVersion}`,
       `org.apache.kafka:connect-json:${kafkaVersion}`,
+      `org.apache.kafka:connect-basic-auth-extension:${kafkaVersion}`,
       "org.apache.logging.log4j:log4j-slf4j-impl:2.25.3",
     ],
   });

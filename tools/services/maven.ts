@@ -1,4 +1,5 @@
 /** Java services as folders of jars, resolved by Maven from a generated pom. */
+import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, locked } from "./cache";
@@ -6,7 +7,7 @@ import { java, need, run } from "./programs";
 import { progress } from "./progress";
 
 export interface Artifacts {
-  /** What it is for people, and the folder's name in the cache together with `version`. */
+  /** What it is for people, and the beginning of its folder's name in the cache. */
   readonly name: string;
   readonly version: string;
   /** `group:artifact:version` or `group:artifact:version:type:classifier`. */
@@ -19,11 +20,13 @@ export interface Artifacts {
 export async function jars(wanted: Artifacts): Promise<string> {
   const what = `${wanted.name} ${wanted.version}`;
   await java(what);
-  const folder = await cached(`${wanted.name}-${wanted.version}`, async (making) => {
+  const project = pom(wanted);
+  const content = createHash("sha256").update(project).digest("hex").slice(0, 8);
+  const folder = await cached(`${wanted.name}-${wanted.version}-${content}`, async (making) => {
     const mvn = need("mvn", what);
     const step = progress(`${what} by Maven`);
     await mkdir(join(making, "lib"));
-    await writeFile(join(making, "pom.xml"), pom(wanted));
+    await writeFile(join(making, "pom.xml"), project);
     const goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
     const args = ["-B", goal, `-DoutputDirectory=${join(making, "lib")}`, "-DincludeScope=runtime"];
     let fetched = 0;

@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 
 const sources: Readonly<Record<string, string>> = {
   java: "Java 17 or newer: `apt-get install openjdk-17-jre-headless`, `brew install openjdk`, or https://adoptium.net",
+  keytool: "Java 17 or newer, of which it is a part",
   mvn: "Maven 3.8 or newer: `apt-get install maven`, `brew install maven`, or https://maven.apache.org",
   go: "Go 1.21 or newer: `apt-get install golang-go`, `brew install go`, or https://go.dev/dl",
   npm: "npm: it comes with Node.js, https://nodejs.org",
