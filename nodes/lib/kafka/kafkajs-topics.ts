@@ -7,19 +7,8 @@ import { partitionOfKey } from "./partition";
 import { makeLane, type Entry, type Lane } from "./produce-queue";
 import type { ProducerOptions } from "./port";
 
-/** Kafka's rule for names (org.apache.kafka.common.internals.Topic). */
-const NAME = /^[a-zA-Z0-9._-]{1,249}$/;
 /** How long a topic may be unknown before its records fail, in ms; new topics take a moment to be known everywhere. */
 const UNKNOWN_LIMIT = 3000;
-
-/** @throws Rejected when Kafka allows no topic of this name */
-export const checkTopicName = (topic: string): void => {
-  if (NAME.test(topic) && topic !== "." && topic !== "..") return;
-  const shown = topic.length > 60 ? `${topic.slice(0, 60)}…` : topic;
-  throw new Rejected(
-    `"${shown}" cannot be a topic name: Kafka allows 1 to 249 letters a–z and A–Z, digits, ".", "_" and "-"`,
-  );
-};
 
 export interface Topics {
   /** Puts each entry on its lane, at once or when its topic is known. */

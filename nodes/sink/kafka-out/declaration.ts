@@ -1,0 +1,100 @@
+import { declareNode } from "../../lib/declare";
+import { choice, configNode, flag, number, optionalNumber, text, typedValue } from "../../lib/fields";
+import type { KafkaCluster } from "../../lib/kafka/cluster";
+
+export const declaration = declareNode({
+  type: "citystream-kafka-out",
+  group: "sink",
+  label: "kafka out",
+  icon: "kafka.svg",
+  inputs: 1,
+  outputs: ["stored"],
+  labelFrom: "topic",
+  fields: {
+    cluster: configNode<KafkaCluster>("citystream-kafka-cluster", { label: "Cluster" }),
+    topic: text({
+      label: "Topic",
+      placeholder: "msg.topic",
+      hint: "A name, or a template such as {{payload.site}}_{{payload.index}}_{{payload.type}}. Empty: msg.topic.",
+    }),
+    key: typedValue({ label: "Key", default: "key", defaultType: "msg", types: ["msg", "str"] }),
+    format: choice({
+      label: "Value",
+      default: "auto",
+      options: { auto: "text and bytes as they are, else JSON", json: "always JSON" },
+    }),
+    create: flag({ label: "Create missing topics", default: true, section: "topics" }),
+    partitions: number({
+      label: "Partitions",
+      default: 1,
+      min: 1,
+      integer: true,
+      section: "topics",
+      showIf: { field: "create", is: [true] },
+    }),
+    replication: number({
+      label: "Replication",
+      default: 1,
+      min: 1,
+      integer: true,
+      section: "topics",
+      showIf: { field: "create", is: [true] },
+      hint: "Copies of each partition, on as many brokers.",
+    }),
+    retention: optionalNumber({
+      label: "Retention (hours)",
+      min: -1,
+      section: "topics",
+      showIf: { field: "create", is: [true] },
+      hint: "How long new topics keep records, by their timestamps. -1: for ever. Empty: the broker's default, mostly 7 days.",
+    }),
+    partition: typedValue({
+      label: "Partition",
+      default: "partition",
+      defaultType: "msg",
+      types: ["msg", "num"],
+      section: "producer",
+      hint: "When there is none: by the key's hash, or spread when there is no key either.",
+    }),
+    acks: choice({
+      label: "Acknowledged by",
+      default: "all",
+      options: {
+        all: "all in-sync replicas, idempotent",
+        leader: "the leader only",
+        none: "nobody (records may be lost)",
+      },
+      section: "producer",
+    }),
+    compression: choice({
+      label: "Compression",
+      default: "none",
+      options: { none: "none", gzip: "gzip", zstd: "zstd (Node.js 22.15 or newer)" },
+      section: "producer",
+    }),
+    linger: number({
+      label: "Linger (ms)",
+      default: 5,
+      min: 0,
+      integer: true,
+      section: "producer",
+      hint: "How long a batch waits for more records.",
+    }),
+    batchSize: number({
+      label: "Batch size (KB)",
+      default: 512,
+      min: 1,
+      section: "producer",
+      hint: "A batch of so many bytes is sent at once. Keep it below the topic's max.message.bytes, 1 MB by default.",
+    }),
+    buffer: number({
+      label: "Buffer (MB)",
+      default: 64,
+      min: 1,
+      section: "producer",
+      hint: "Bytes that may wait for Kafka. When it is full nothing is dropped: messages wait, and tracked sources pause.",
+    }),
+  },
+  sections: { topics: "New topics", producer: "Producer" },
+  statuses: { ready: "ready", stored: "stored", away: "kafka away" },
+});
