@@ -1,5 +1,6 @@
 /** Test-only nodes: a source under the ledger, sinks that finish late or fail, and nodes that can't call done. */
 import type {
+  DeadLetter,
   Delivery,
   DeliverySource,
   Failure,
@@ -20,7 +21,7 @@ export class SourceRecord {
   readonly outcomes = new Map<number, Outcome>();
   /** Tries by record. */
   readonly tries = new Map<number, number>();
-  readonly deadLetters: { readonly message: Message; readonly error: Error }[] = [];
+  readonly deadLetters: DeadLetter[] = [];
   source: DeliverySource | undefined;
   running = false;
 
@@ -140,6 +141,13 @@ const register = (harness: Harness): void => {
       laboratory.at(this.id).push(message);
       if (settings.passes === "now") this.send(message);
       if (settings.passes === "later") setTimeout(() => this.send(message), 20);
+    });
+  });
+
+  type("test-throws", function throws(settings) {
+    nodes.createNode(this, settings);
+    this.on("input", (_message: Message, _send: unknown, _done: Done) => {
+      throw new Error("thrown at once");
     });
   });
 

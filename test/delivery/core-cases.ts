@@ -1,0 +1,444 @@
+/** Flows through every core node that the guarantee covers. */
+import type { FlowNode } from "../harness";
+import { change, delay, fn, join, sink, split, switchOn, three } from "./builders";
+
+export interface Case {
+  readonly name: string;
+  /** Between the source `s`, wired to `a`, and sinks, of which `k` must get every record. */
+  readonly nodes: readonly FlowNode[];
+  readonly payload?: (id: number) => unknown;
+  readonly extra?: object;
+  /** Messages that reach `k` for `records` records; by default one each. */
+  readonly expected?: (records: number) => number;
+  readonly records?: number;
+}
+
+export const cases = (address: string): Case[] => [
+  { name: "function, synchronous", nodes: [fn("a", "msg.payload += 1; return msg;", [["k"]]), sink()] },
+  {
+    name: "function, asynchronous",
+    nodes: [fn("a", "await new Promise((r) => setTimeout(r, Math.random() * 10)); return msg;", [["k"]]), sink()],
+  },
+  {
+    name: "function, new object",
+    nodes: [fn("a", "return { payload: msg.payload, record: msg.record };", [["k"]]), sink()],
+  },
+  {
+    name: "function, new object after waiting",
+    nodes: [
+      fn(
+        "a",
+        "const { payload, record } = msg; await new Promise((r) => setTimeout(r, Math.random() * 10)); return { payload, record };",
+        [["k"]],
+      ),
+      sink(),
+    ],
+  },
+  {
+    name: "function, several outputs and several messages",
+    nodes: [fn("a", "return [[msg, { ...msg }], { payload: 1 }, null];", [["k"], ["k2"], ["k2"]]), sink(), sink("k2")],
+    expected: (records) => 2 * records,
+  },
+  {
+    name: "function that returns null",
+    nodes: [fn("a", "return msg.payload % 2 ? null : msg;", [["k"]]), sink()],
+    expected: (n) => n / 2,
+  },
+  {
+    name: "function with node.send and node.done",
+    nodes: [fn("a", "setTimeout(() => { node.send(msg); node.send({ ...msg }); node.done(); }, 5);", [["k"]]), sink()],
+    expected: (records) => 2 * records,
+  },
+  { name: "change", nodes: [change([{ t: "set", p: "more", pt: "msg", to: "1", tot: "num" }]), sink()] },
+  { name: "change that deletes the message id", nodes: [change([{ t: "delete", p: "_msgid", pt: "msg" }]), sink()] },
+  {
+    name: "range",
+    nodes: [
+      {
+        id: "a",
+        type: "range",
+        minin: "0",
+        maxin: "10",
+        minout: "0",
+        maxout: "100",
+        action: "scale",
+        round: false,
+        property: "payload",
+        wires: [["k"]],
+      },
+      sink(),
+    ],
+  },
+  {
+    name: "template",
+    nodes: [
+      {
+        id: "a",
+        type: "template",
+        field: "payload",
+        fieldType: "msg",
+        format: "handlebars",
+        syntax: "mustache",
+        template: "{{payload}}",
+        output: "str",
+        wires: [["k"]],
+      },
+      sink(),
+    ],
+  },
+  { name: "delay, fixed", nodes: [delay({}), sink()] },
+  { name: "delay, random", nodes: [delay({ pauseType: "random" }), sink()] },
+  { name: "delay, rate", nodes: [delay({ pauseType: "rate", rate: "1000" }), sink()] },
+  {
+    name: "delay, rate, dropping",
+    nodes: [delay({ pauseType: "rate", rate: "100", drop: true }), sink()],
+    expected: () => 1,
+  },
+  { name: "split", nodes: [split, sink()], payload: three, expected: (n) => 3 * n },
+  {
+    name: "split and join, automatic",
+    nodes: [{ ...split, wires: [["j"]] }, join({ mode: "auto" }), sink()],
+    payload: three,
+  },
+  {
+    name: "split, delay and join",
+    nodes: [
+      { ...split, wires: [["d"]] },
+      { ...delay({ pauseType: "random" }), id: "d", wires: [["j"]] },
+      join({ mode: "auto" }),
+      sink(),
+    ],
+    payload: three,
+  },
+  {
+    name: "join by count",
+    nodes: [fn("a", "return msg;", [["j"]]), join({ count: "4" }), sink()],
+    expected: (n) => n / 4,
+  },
+  {
+    name: "join by count to two branches",
+    nodes: [fn("a", "return msg;", [["j"]]), join({ count: "4", wires: [["k", "k2"]] }), sink(), sink("k2")],
+    expected: (n) => n / 4,
+  },
+  {
+    name: "join by time",
+    nodes: [fn("a", "return msg;", [["j"]]), join({ timeout: "0.05" }), sink()],
+    expected: () => 1,
+  },
+  {
+    name: "join that reduces",
+    nodes: [
+      { ...split, wires: [["j"]] },
+      join({ mode: "reduce", reduceExp: "$A+payload", reduceInit: "0", reduceInitType: "num", reduceFixup: "" }),
+      sink(),
+    ],
+    payload: three,
+  },
+  {
+    name: "batch by count",
+    nodes: [
+      {
+        id: "a",
+        type: "batch",
+        mode: "count",
+        count: 4,
+        overlap: 0,
+        interval: 10,
+        allowEmptySequence: false,
+        topics: [],
+        wires: [["k"]],
+      },
+      sink(),
+    ],
+  },
+  {
+    name: "batch by count, then join",
+    nodes: [
+      { id: "a", type: "batch", mode: "count", count: 4, overlap: 0, interval: 10, topics: [], wires: [["j"]] },
+      join({ mode: "custom", count: "", useparts: true }),
+      sink(),
+    ],
+    expected: (n) => n / 4,
+  },
+  {
+    name: "batch by time",
+    nodes: [
+      { id: "a", type: "batch", mode: "interval", count: 4, overlap: 0, interval: 0.05, topics: [], wires: [["k"]] },
+      sink(),
+    ],
+  },
+  {
+    name: "sort of a sequence",
+    nodes: [
+      { ...split, wires: [["o"]] },
+      {
+        id: "o",
+        type: "sort",
+        order: "descending",
+        as_num: false,
+        target: "payload",
+        targetType: "seq",
+        msgKey: "payload",
+        msgKeyType: "elem",
+        seqKey: "payload",
+        seqKeyType: "msg",
+        wires: [["k"]],
+      },
+      sink(),
+    ],
+    payload: (id) => [id, id + 1],
+    expected: (n) => 2 * n,
+  },
+  {
+    name: "link out and link in",
+    nodes: [
+      { id: "a", type: "link out", mode: "link", links: ["li"] },
+      { id: "li", type: "link in", links: ["a"], wires: [["k"]] },
+      sink(),
+    ],
+  },
+  {
+    name: "link call",
+    nodes: [
+      { id: "a", type: "link call", links: ["li"], linkType: "static", timeout: "30", wires: [["k"]] },
+      { id: "li", type: "link in", links: [], wires: [["f"]] },
+      fn("f", "await new Promise((r) => setTimeout(r, Math.random() * 10)); return msg;", [["lo"]]),
+      { id: "lo", type: "link out", mode: "return", links: [] },
+      sink(),
+    ],
+  },
+  { name: "junction", nodes: [{ id: "a", type: "junction", wires: [["k"]] }, sink()] },
+  {
+    name: "catch that handles an error",
+    nodes: [
+      fn("a", "throw new Error('no');", [["k2"]]),
+      { id: "c", type: "catch", scope: ["a"], uncaught: false, wires: [["k"]] },
+      sink(),
+      sink("k2"),
+    ],
+  },
+  {
+    name: "complete",
+    nodes: [
+      fn("a", "return null;", [[]]),
+      { id: "c", type: "complete", scope: ["a"], uncaught: false, wires: [["d"]] },
+      { ...delay({}), id: "d" },
+      sink(),
+    ],
+  },
+  {
+    name: "exec",
+    nodes: [
+      {
+        id: "a",
+        type: "exec",
+        command: "echo",
+        addpay: "payload",
+        append: "",
+        useSpawn: "false",
+        timer: "",
+        oldrc: false,
+        wires: [["k"], [], []],
+      },
+      sink(),
+    ],
+    records: 6,
+  },
+  {
+    name: "exec, spawned",
+    nodes: [
+      {
+        id: "a",
+        type: "exec",
+        command: "echo",
+        addpay: "payload",
+        append: "",
+        useSpawn: "true",
+        timer: "",
+        oldrc: false,
+        wires: [[], [], ["k"]],
+      },
+      sink(),
+    ],
+    records: 6,
+  },
+  {
+    name: "http request",
+    nodes: [
+      {
+        id: "a",
+        type: "http request",
+        method: "GET",
+        ret: "txt",
+        paytoqs: "ignore",
+        url: address,
+        senderr: false,
+        wires: [["k"]],
+      },
+      sink(),
+    ],
+    records: 12,
+  },
+  {
+    name: "json",
+    nodes: [{ id: "a", type: "json", property: "payload", action: "", pretty: false, wires: [["k"]] }, sink()],
+    payload: (id) => `{"id":${id}}`,
+  },
+  {
+    name: "csv",
+    nodes: [
+      {
+        id: "a",
+        type: "csv",
+        spec: "rfc",
+        sep: ",",
+        hdrin: "",
+        hdrout: "none",
+        multi: "one",
+        ret: "\\n",
+        temp: "a,b",
+        skip: "0",
+        strings: true,
+        wires: [["k"]],
+      },
+      sink(),
+    ],
+    payload: (id) => `${id},1`,
+  },
+  {
+    name: "debug",
+    nodes: [
+      fn("a", "return msg;", [["k", "d"]]),
+      {
+        id: "d",
+        type: "debug",
+        active: true,
+        tosidebar: false,
+        console: false,
+        tostatus: false,
+        complete: "payload",
+        targetType: "msg",
+      },
+      sink(),
+    ],
+  },
+  {
+    name: "a loop",
+    nodes: [
+      fn("a", "msg.rounds = (msg.rounds ?? 0) + 1; return msg.rounds < 5 ? [msg, null] : [null, msg];", [["d"], ["k"]]),
+      { ...delay({ timeout: "2" }), id: "d", wires: [["a"]] },
+      sink(),
+    ],
+  },
+  {
+    name: "fan-out",
+    nodes: [
+      fn("a", "return msg;", [["k", "f", "d"]]),
+      fn("f", "return msg;", [["k2"]]),
+      { ...delay({}), id: "d", wires: [["k2"]] },
+      sink(),
+      sink("k2"),
+    ],
+  },
+  {
+    name: "switch, some rules matching",
+    nodes: [
+      switchOn(
+        [
+          { t: "lt", v: "30", vt: "num" },
+          { t: "gte", v: "50", vt: "num" },
+        ],
+        [["k"], ["k2"]],
+      ),
+      sink(),
+      sink("k2"),
+    ],
+    expected: () => 30,
+  },
+  {
+    name: "switch, no rule matching",
+    nodes: [switchOn([{ t: "eq", v: "no", vt: "str" }], [["k"]]), sink()],
+    expected: () => 0,
+  },
+  {
+    name: "switch, unwired output",
+    nodes: [switchOn([{ t: "else" }, { t: "eq", v: "no", vt: "str" }], [[], ["k"]]), sink()],
+    expected: () => 0,
+  },
+  {
+    name: "switch by a JSONata expression",
+    nodes: [switchOn([{ t: "jsonata_exp", v: "payload > 29", vt: "jsonata" }], [["k"]]), sink()],
+    expected: (n) => n / 2,
+  },
+  {
+    name: "switch that repairs sequences",
+    nodes: [
+      { ...split, wires: [["w"]] },
+      { ...switchOn([{ t: "gt", v: "0", vt: "num" }], [["k"]], { repair: true }), id: "w" },
+      sink(),
+    ],
+    payload: (id) => [id, -1, 1],
+    expected: (n) => 2 * n - 1,
+  },
+  {
+    name: "switch on the tail of sequences",
+    nodes: [
+      { ...split, wires: [["w"]] },
+      { ...switchOn([{ t: "tail", v: "1", vt: "num" }], [["k"]]), id: "w" },
+      sink(),
+    ],
+    payload: three,
+  },
+  {
+    name: "filter",
+    nodes: [
+      {
+        id: "a",
+        type: "rbe",
+        func: "rbe",
+        gap: "",
+        start: "",
+        inout: "out",
+        septopics: true,
+        property: "payload",
+        topi: "topic",
+        wires: [["k"]],
+      },
+      sink(),
+    ],
+    payload: (id) => Math.floor(id / 3),
+    expected: (n) => n / 3,
+  },
+  {
+    name: "subflow",
+    nodes: [
+      {
+        id: "sub",
+        type: "subflow",
+        name: "sub",
+        in: [{ wires: [{ id: "sf" }] }],
+        out: [{ wires: [{ id: "sd", port: 0 }] }],
+        z: "",
+      },
+      { ...fn("sf", "return msg;", [["sd"]]), z: "sub" },
+      { ...delay({}, [[]]), id: "sd", z: "sub" },
+      { id: "a", type: "subflow:sub", wires: [["k"]] },
+      sink(),
+    ],
+  },
+  {
+    name: "subflow wired straight through",
+    nodes: [
+      {
+        id: "sub",
+        type: "subflow",
+        name: "sub",
+        in: [{ wires: [] }],
+        out: [{ wires: [{ id: "sub", port: 0 }] }],
+        z: "",
+      },
+      { id: "a", type: "subflow:sub", wires: [["k"]] },
+      sink(),
+    ],
+  },
+];
