@@ -12,22 +12,28 @@ import { progress } from "./progress";
 export async function fromApt(program: string, packages: readonly string[]): Promise<string> {
   const before = find(program);
   if (before) return before;
+  if (!(await installApt(packages, () => find(program) !== undefined)))
+    throw new MissingProgram(program, "this test or service");
+  const after = find(program);
+  if (after) return after;
+  throw new MissingProgram(program, "this test or service", `was not in the packages ${packages.join(", ")}`);
+}
+
+/** Installs packages unless `there` says that they are; false where this process may not. */
+export async function installApt(packages: readonly string[], there: () => boolean): Promise<boolean> {
   const apt = find("apt-get");
-  if (!apt || process.getuid?.() !== 0) throw new MissingProgram(program, "this service");
+  if (!apt || process.getuid?.() !== 0) return false;
   await locked("apt", async () => {
-    if (find(program)) return;
+    if (there()) return;
     const step = progress(`${packages.join(", ")} by apt-get`);
-    const line = (text: string) => step.update(text);
-    const options = { line, env: { DEBIAN_FRONTEND: "noninteractive" } };
+    const options = { line: (text: string) => step.update(text), env: { DEBIAN_FRONTEND: "noninteractive" } };
     await withoutAutostart(async () => {
       await run(apt, ["update"], options);
       await run(apt, ["install", "-y", "--no-install-recommends", ...packages], options);
     });
     step.end("installed");
   });
-  const after = find(program);
-  if (after) return after;
-  throw new MissingProgram(program, "this service", `was not in the packages ${packages.join(", ")}`);
+  return true;
 }
 
 /** Debian starts servers when it installs them unless this file says no (invoke-rc.d's policy layer). */

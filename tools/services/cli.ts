@@ -1,14 +1,14 @@
 /** `npm run services -- list | install [names] | up <names>`. */
-import { service, type ServiceName, services } from "./index";
+import { programs, service, type ServiceName, services } from "./index";
 
 const usage = `usage: npm run services -- list
        npm run services -- install [names; all when none is given]
        npm run services -- up <names>     runs until Ctrl-C`;
 
-function names(args: readonly string[]): ServiceName[] {
-  const unknown = args.filter((name) => !(name in services));
-  if (unknown.length === 0) return args as ServiceName[];
-  throw new Error(`no service is called ${unknown.join(", ")}; there are ${Object.keys(services).join(", ")}`);
+function known<N extends string>(args: readonly string[], all: Readonly<Record<N, unknown>>): N[] {
+  const unknown = args.filter((name) => !(name in all));
+  if (unknown.length === 0) return args as N[];
+  throw new Error(`there is no ${unknown.join(", ")}; there are ${Object.keys(all).join(", ")}`);
 }
 
 async function up(wanted: readonly ServiceName[]): Promise<void> {
@@ -36,11 +36,12 @@ async function up(wanted: readonly ServiceName[]): Promise<void> {
 }
 
 async function main([command, ...rest]: readonly string[]): Promise<void> {
-  if (command === "list") for (const one of Object.values(services)) console.log(`${one.name.padEnd(12)} ${one.about}`);
-  else if (command === "install") {
-    const wanted = rest.length > 0 ? names(rest) : (Object.keys(services) as ServiceName[]);
-    for (const name of wanted) await services[name].install();
-  } else if (command === "up") await up(names(rest));
+  const all = { ...services, ...programs };
+  if (command === "list") {
+    for (const [name, { about }] of Object.entries(all)) console.log(`${name.padEnd(12)} ${about}`);
+  } else if (command === "install") {
+    for (const name of rest.length > 0 ? known(rest, all) : known(Object.keys(all), all)) await all[name].install();
+  } else if (command === "up") await up(known(rest, services));
   else throw new Error(usage);
 }
 

@@ -6,9 +6,21 @@ import { httpfs } from "./httpfs";
 import { influx } from "./influx";
 import { kafka } from "./kafka";
 import { mosquitto } from "./mosquitto";
+import { chromium, node24 } from "./other-programs";
 import { startService } from "./start";
 
+export { chromium, node24 };
+
 export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect };
+
+/** What tests and `npm start` need beside services. */
+export const programs = {
+  node24: { about: "Node.js 24 beside the one that runs this, by npm", install: async () => void (await node24()) },
+  chromium: {
+    about: "Chromium with Korean fonts, for tests of the editor",
+    install: async () => void (await chromium()),
+  },
+};
 
 export type ServiceName = keyof typeof services;
 type Parts<D> =
