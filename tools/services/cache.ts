@@ -36,6 +36,7 @@ export async function locked<T>(name: string, work: () => Promise<T>): Promise<T
   const lock = join(cacheFolder(), ".locks", name.replace(/[^\w.-]/g, "_"));
   await mkdir(join(lock, ".."), { recursive: true });
   const waiting = progress(name);
+  const since = Date.now();
   for (;;) {
     try {
       await mkdir(lock);
@@ -46,8 +47,8 @@ export async function locked<T>(name: string, work: () => Promise<T>): Promise<T
     const owner = await ownerOf(lock);
     if (owner === "gone") await discard(lock);
     else {
-      waiting.update(`waiting for process ${owner}, which is installing it`);
-      await delay(200);
+      if (Date.now() - since > 2000) waiting.update(`waiting for process ${owner}, which is installing it`);
+      await delay(100);
     }
   }
   try {

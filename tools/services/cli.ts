@@ -40,7 +40,9 @@ async function main([command, ...rest]: readonly string[]): Promise<void> {
   if (command === "list") {
     for (const [name, { about }] of Object.entries(all)) console.log(`${name.padEnd(12)} ${about}`);
   } else if (command === "install") {
-    for (const name of rest.length > 0 ? known(rest, all) : known(Object.keys(all), all)) await all[name].install();
+    await Promise.all(
+      (rest.length > 0 ? known(rest, all) : known(Object.keys(all), all)).map((name) => all[name].install()),
+    );
   } else if (command === "up") await up(known(rest, services));
   else throw new Error(usage);
 }

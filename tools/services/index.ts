@@ -1,12 +1,13 @@
 /** Real services for tests, benches and `npm start`. Each is fetched once, runs on 127.0.0.1, and ends with its caller. */
 import type { CommonOptions, Control, ServiceDefinition } from "./definition";
+import { chromium } from "./chromium";
 import { connect } from "./connect";
 import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
 import { influx } from "./influx";
 import { kafka } from "./kafka";
 import { mosquitto } from "./mosquitto";
-import { chromium, node24 } from "./other-programs";
+import { node24 } from "./node24";
 import { startService } from "./start";
 
 export { chromium, node24 };
