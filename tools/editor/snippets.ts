@@ -64,6 +64,7 @@ const rows = `    function citystreamRows(node, set, id, field, columns) {
         });
         var list = $(id).css({ "min-height": "120px", "min-width": "450px" }).editableList({
             header: header,
+            height: "auto",
             sortable: true,
             removable: true,
             addItem: function(container, index, row) {
