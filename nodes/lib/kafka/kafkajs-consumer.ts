@@ -7,6 +7,7 @@ import { explain } from "./errors";
 import { contextOf, makeLink, type Link } from "./kafkajs-cluster";
 import { recordsOf } from "./kafkajs-fetch";
 import { createConsumer, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
+import { sleep } from "./sleep";
 import { openStart } from "./kafkajs-start";
 import type { ClusterOptions, Consumer, ConsumerEvents, ConsumerOptions, Position, TopicPartition } from "./port";
 
@@ -42,24 +43,14 @@ interface Session {
 
 const isPattern = (topic: string | RegExp): topic is RegExp => topic instanceof RegExp;
 
-const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done);
-  });
-
 export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, events: ConsumerEvents): Consumer => {
   const { groupId, sessionTimeout } = options;
   const closing = new AbortController();
   let session: Session | undefined;
   let epochs = 0;
   let lastMember: Member | undefined;
+  /** Topics that are subscribed to and not there. */
+  let missing: Error | undefined;
 
   /** Keeps the membership alive while the node takes its time; ends early with the epoch. */
   const whileAlive = async <T>(
@@ -141,9 +132,11 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       own.member?.memberId === lastMember.memberId &&
       own.member.generationId === lastMember.generationId + 1;
     lastMember = own.member;
+    // kafkajs remembers what was paused under the assignment before.
+    own.raw?.resume(partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] })));
     const from = events.assigned(partitions, own.epoch, kept);
     for (const { topic, partition, offset } of from) own.raw?.seek({ topic, partition, offset: String(offset) });
-    events.state(undefined);
+    events.state(missing);
   };
 
   const open = async (topics: readonly string[], link: Link, own: Session): Promise<void> => {
@@ -164,7 +157,7 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     });
     own.raw = raw;
     raw.on("consumer.group_join", ({ payload }) => assigned(own, payload));
-    raw.on("consumer.heartbeat", () => events.state(undefined));
+    raw.on("consumer.heartbeat", () => events.state(missing));
     raw.on("consumer.crash", ({ payload }) => own.crashed((payload as { error: Error }).error));
     await raw.subscribe({ topics, fromBeginning: options.start === "earliest" });
     await raw.run({
@@ -201,9 +194,14 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       joined: (member) => (own.member = member),
       trouble: (error) => events.state(error),
       unknownTopics(topics) {
-        if (topics.length === 0) return;
+        if (topics.length === 0) {
+          if (missing) events.state(undefined);
+          missing = undefined;
+          return;
+        }
         const list = topics.map((topic) => `"${topic}"`).join(", ");
-        events.state(new Retriable(`Topic ${list} does not exist or may not be read; waiting until it does`));
+        missing = new Retriable(`Topic ${list} does not exist or may not be read; waiting until it does`);
+        events.state(missing);
       },
     });
     const own: Session = { link, raw: undefined, member: undefined, epoch: 0, ended: new AbortController(), crashed };

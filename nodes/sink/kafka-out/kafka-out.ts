@@ -2,6 +2,7 @@ import { batchOf } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure } from "../../lib/errors";
 import type { Outcome, OutgoingRecord, TopicCreation } from "../../lib/kafka/port";
+import { watchTrouble } from "../../lib/kafka/trouble";
 import { defineNode } from "../../lib/node";
 import { template } from "../../lib/template";
 import { declaration } from "./declaration";
@@ -23,10 +24,13 @@ export = defineNode(declaration, (node) => {
     partition: settings.partition,
     format: settings.format,
   };
-  let trouble: string | undefined;
+  const trouble = watchTrouble((text) => {
+    if (text !== undefined) node.warn(text);
+    show();
+  });
   let stored = 0;
   const show = (): void => {
-    if (trouble !== undefined) node.status("away", "red", trouble);
+    if (trouble.shown !== undefined) node.status("away", "red", trouble.shown);
     else if (stored > 0) node.status("stored", "green", stored);
     else node.status("ready", "grey");
   };
@@ -37,12 +41,7 @@ export = defineNode(declaration, (node) => {
     batchBytes: settings.batchSize * 1024,
     bufferBytes: settings.buffer * 1024 * 1024,
     create: creation,
-    state(error) {
-      if (error?.message === trouble) return;
-      if (error && error.message !== trouble) node.warn(error.message);
-      trouble = error?.message;
-      show();
-    },
+    state: trouble.set,
   });
   const checkRetention = watchRetention(cluster.kafka, (text) => node.warn(text));
   show();
@@ -104,6 +103,7 @@ export = defineNode(declaration, (node) => {
     },
     async close() {
       await producer.close(DRAIN);
+      trouble.close();
       await release();
     },
   };

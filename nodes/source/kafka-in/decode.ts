@@ -1,0 +1,92 @@
+/** Kafka records → messages. */
+import { isUtf8 } from "node:buffer";
+import type { Message } from "../../lib/delivery/contract";
+import { Rejected } from "../../lib/errors";
+import type { FetchedRecord, Headers } from "../../lib/kafka/port";
+
+export type Format = "json" | "text" | "bytes";
+
+/** Where a record came from, as nodes below find it in `msg.source`. */
+export interface KafkaSource {
+  readonly kind: "kafka";
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly epoch: number;
+  readonly group: string;
+}
+
+/** A partition under one assignment. */
+export interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly epoch: number;
+  readonly group: string;
+}
+
+const shown = (bytes: Buffer): string =>
+  JSON.stringify(bytes.subarray(0, 40).toString()) + (bytes.length > 40 ? "…" : "");
+
+/** @throws Rejected when the bytes are not of that format */
+export const decoder = (format: Format, what: string): ((bytes: Buffer | null) => unknown) => {
+  if (format === "bytes") return (bytes) => bytes;
+  const text = (bytes: Buffer): string => {
+    if (!isUtf8(bytes)) throw new Rejected(`the ${what} is not UTF-8 text: ${bytes.subarray(0, 20).toString("hex")}`);
+    return bytes.toString();
+  };
+  if (format === "text") return (bytes) => (bytes === null ? null : text(bytes));
+  return (bytes) => {
+    if (bytes === null) return null;
+    try {
+      return JSON.parse(text(bytes)) as unknown;
+    } catch (error) {
+      if (error instanceof Rejected) throw error;
+      throw new Rejected(`the ${what} is not JSON: ${shown(bytes)}`, { cause: error });
+    }
+  };
+};
+
+const readable = (value: Buffer | null): string | Buffer | null =>
+  value !== null && isUtf8(value) ? value.toString() : value;
+
+/** Header values as text, those that are not UTF-8 as bytes. */
+export const headersOf = (headers: Headers | undefined): Record<string, unknown> => {
+  const result: Record<string, unknown> = {};
+  if (headers !== undefined)
+    for (const [name, value] of Object.entries(headers))
+      Object.defineProperty(result, name, {
+        value: Array.isArray(value) ? value.map(readable) : readable(value),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+  return result;
+};
+
+export interface Decoders {
+  value(bytes: Buffer | null): unknown;
+  key(bytes: Buffer | null): unknown;
+}
+
+const message = (record: FetchedRecord, origin: Origin, payload: unknown, key: unknown): Message => ({
+  payload,
+  key,
+  headers: headersOf(record.headers),
+  timestamp: record.timestamp,
+  source: {
+    kind: "kafka",
+    topic: origin.topic,
+    partition: origin.partition,
+    offset: record.offset,
+    epoch: origin.epoch,
+    group: origin.group,
+  } satisfies KafkaSource,
+});
+
+/** @throws Rejected when value or key are not of their format */
+export const messageOf = (record: FetchedRecord, origin: Origin, { value, key }: Decoders): Message =>
+  message(record, origin, value(record.value), key(record.key));
+
+/** The record as it is, for a dead letter. */
+export const rawMessageOf = (record: FetchedRecord, origin: Origin): Message =>
+  message(record, origin, record.value, record.key);

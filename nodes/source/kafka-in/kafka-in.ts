@@ -1,0 +1,154 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { deadLetterFile } from "../../lib/delivery/dead-letter-file";
+import type { DeadLetter, DeadLetters } from "../../lib/delivery/contract";
+import { ConfigError, messageOf } from "../../lib/errors";
+import { deliverySettings } from "../../lib/field-groups";
+import { deadLetterTopic } from "../../lib/kafka/dead-letter-topic";
+import type { Consumer, Start } from "../../lib/kafka/port";
+import { watchTrouble } from "../../lib/kafka/trouble";
+import { checkTopicName } from "../../lib/kafka/topic-name";
+import { defineNode } from "../../lib/node";
+import { declaration } from "./declaration";
+import { decoder, rawMessageOf } from "./decode";
+import { makeIntake } from "./intake";
+import { topicsOf } from "./topics";
+
+/** How often the status is looked at, in ms. */
+const STATUS_INTERVAL = 1000;
+
+const startOf = (start: "earliest" | "latest" | "timestamp" | "committed", time: string): Start => {
+  if (start !== "timestamp") return start;
+  const timestamp = /^\d+$/.test(time) ? Number(time) : Date.parse(time);
+  if (!Number.isFinite(timestamp))
+    throw new ConfigError(
+      `Time: "${time}" is not a time; give ISO 8601 such as 2026-01-31T00:00:00Z, or ms since 1970`,
+    );
+  return { timestamp };
+};
+
+export = defineNode(declaration, (node) => {
+  const { cluster, group, mode, sessionTimeout, drain, deadLetterTopic: deadTopic, ...settings } = node.settings;
+  const topics = topicsOf(settings.topics);
+  const start = startOf(settings.start, settings.startTime);
+  if (deadTopic !== "") checkTopicName(deadTopic);
+  const delivery = deliverySettings(node.RED, node.settings);
+  const release = cluster.use();
+  const trouble = watchTrouble((text) => {
+    if (text !== undefined) node.warn(text);
+    show();
+  });
+  let consumer: Consumer | undefined;
+  let closing = false;
+
+  const deadLetters: DeadLetters =
+    deadTopic === ""
+      ? deadLetterFile({ directory: delivery.deadLetterFolder, prefix: node.id })
+      : deadLetterTopic(cluster.kafka, deadTopic, trouble.set);
+
+  const bury = async (letters: readonly DeadLetter[]): Promise<void> => {
+    for (let failures = 0; ; failures++)
+      try {
+        await deadLetters.write(letters);
+        return;
+      } catch (error) {
+        trouble.set(new Error(messageOf(error)));
+        await wait(Math.min(30_000, 500 * 2 ** failures));
+      }
+  };
+
+  const source = node.source({
+    retry: delivery.retry,
+    timeout: delivery.timeout,
+    deadLetters,
+    onHeld: (emission, records) => void intake.hold(emission, records),
+    onFlows(running) {
+      if (running) open();
+      intakeOf()?.wake();
+    },
+  });
+  const intake = makeIntake(
+    {
+      mode,
+      group,
+      source,
+      decoders: { value: decoder(settings.valueFormat, "value"), key: decoder(settings.keyFormat, "key") },
+      span: { records: settings.spanRecords, bytes: settings.spanSize * 1024 * 1024 },
+      async bury(records, origin) {
+        const time = Date.now();
+        const from = { id: node.id, type: node.type, name: node.name };
+        node.warn(
+          `${records.length} record(s) of ${origin.topic} can't be decoded and go to dead letters; offset ${records[0]?.record.offset}: ${records[0]?.error.message}`,
+        );
+        await bury(
+          records.map(({ record, error }) => ({
+            message: rawMessageOf(record, origin),
+            error,
+            node: from,
+            attempts: 1,
+            time,
+          })),
+        );
+      },
+    },
+    {
+      batchRecords: mode === "batch" ? settings.batchRecords : 1,
+      commitInterval: settings.commitInterval,
+      commitRecords: settings.commitRecords,
+      revokeDrain: Math.min(drain, sessionTimeout / 3) * 1000,
+    },
+    () => consumer,
+  );
+  /** `onFlows` may be called before the intake is there. */
+  function intakeOf(): typeof intake | undefined {
+    return consumer === undefined ? undefined : intake;
+  }
+
+  function show(): void {
+    if (closing) return;
+    if (trouble.shown !== undefined) node.status("trouble", "red", trouble.shown);
+    else if (consumer === undefined) node.status("connecting", "grey");
+    else if (intake.waiting) node.status("paused", "yellow", intake.lag);
+    else if (intake.partitions === 0) node.status("idle", "grey");
+    else node.status("reading", "green", intake.lag);
+  }
+
+  function open(): void {
+    if (closing || consumer !== undefined) return;
+    queueMicrotask(() => {
+      if (closing || consumer !== undefined) return;
+      consumer = cluster.kafka.consumer(
+        {
+          groupId: group,
+          topics,
+          start,
+          sessionTimeout: sessionTimeout * 1000,
+          readUncommitted: settings.readUncommitted,
+        },
+        {
+          records: (batch) => intake.records(batch),
+          assigned: (partitions, epoch, kept) => intake.assigned(partitions, epoch, kept),
+          revoking: (epoch) => intake.revoking(epoch),
+          state: trouble.set,
+          warn: (text) => node.warn(text),
+        },
+      );
+      show();
+    });
+  }
+
+  const timer = setInterval(show, STATUS_INTERVAL);
+  node.status("connecting", "grey");
+  return {
+    async close() {
+      closing = true;
+      clearInterval(timer);
+      trouble.close();
+      intake.stop();
+      await source.close(drain * 1000);
+      await intake.commit();
+      await consumer?.close();
+      await deadLetters.close();
+      await release();
+    },
+  };
+});
