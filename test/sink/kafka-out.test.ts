@@ -73,7 +73,9 @@ describe("kafka out", () => {
   it("writes text and bytes as they are, null as a tombstone, and a batch as its records in order", async () => {
     const topic = await newTopic(cluster.kafka);
     await deploy(topic);
-    red.receive("out", { payload: [{ payload: "text" }, { payload: Buffer.from([0, 1]) }, { payload: null, key: "k" }] });
+    red.receive("out", {
+      payload: [{ payload: "text" }, { payload: Buffer.from([0, 1]) }, { payload: null, key: "k" }],
+    });
     await red.arrived("stored", 1);
     const found = await readAll(cluster.kafka, topic);
     assert.deepEqual(

@@ -17,6 +17,8 @@ const FIRST_BACK_OFF = 200;
 const LONGEST_BACK_OFF = 5000;
 /** How often patterns are matched against the cluster's topics, in ms. */
 const PATTERN_INTERVAL = 15_000;
+/** How often missing topics are looked for, in ms. */
+const MISSING_INTERVAL = 2000;
 /** Errors that say that this member must join again. */
 const REJOIN = new Set([
   "REBALANCE_IN_PROGRESS",
@@ -200,6 +202,8 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
           return;
         }
         const list = topics.map((topic) => `"${topic}"`).join(", ");
+        // Asks again sooner than the age at which metadata is renewed.
+        setTimeout(() => (link.cluster.brokerPool.metadataExpireAt = null), MISSING_INTERVAL).unref();
         missing = new Retriable(`Topic ${list} does not exist or may not be read; waiting until it does`);
         events.state(missing);
       },

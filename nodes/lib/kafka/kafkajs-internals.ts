@@ -90,6 +90,7 @@ export interface RawCluster {
   readonly brokerPool: {
     readonly connectionPoolBuilder: { build(destination?: object): Promise<RawConnectionPool> };
     readonly metadata: RawMetadata | null;
+    metadataExpireAt: number | null;
     readonly versions: RawBroker["versions"];
     findConnectedBroker(): Promise<RawBroker>;
   };
