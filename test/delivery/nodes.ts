@@ -75,11 +75,14 @@ export const laboratory = {
   options: {} as Partial<SourceOptions>,
   /** What a sink does with a message: by default it is done at once. */
   sink: undefined as ((id: string, message: Message, done: Done, node: TestNode) => void) | undefined,
+  /** Whether a flaky node fails this time. */
+  flaky: (): boolean => false,
   onFinished: undefined as ((record: number, verdict: Verdict) => void) | undefined,
   reset(): void {
     this.sources.clear();
     this.received.clear();
     this.options = {};
+    this.flaky = () => false;
     this.sink = undefined;
     this.onFinished = undefined;
   },
@@ -141,6 +144,15 @@ const register = (harness: Harness): void => {
       laboratory.at(this.id).push(message);
       if (settings.passes === "now") this.send(message);
       if (settings.passes === "later") setTimeout(() => this.send(message), 20);
+    });
+  });
+
+  type("test-flaky", function flaky(settings) {
+    nodes.createNode(this, settings);
+    this.on("input", (message: Message, send: (message: Message) => void, done: Done) => {
+      if (laboratory.flaky()) return done(new Error("flaky"));
+      send(message);
+      done();
     });
   });
 

@@ -16,6 +16,8 @@ export class Ledger {
   readonly tokens = new Map<string, Token>();
   /** A clock in ms that its owner moves on: reading the time for every delivery would cost too much. */
   now = 0;
+  /** Tokens that failed and wait for their other branches. */
+  readonly failed = new Set<Token>();
   private readonly epoch: string;
   private issued = 0;
   /** Ids of tokens that were ended while branches may still have been running, the latest few thousand. */
@@ -127,7 +129,9 @@ export class Ledger {
 
   /** Marks a token failed; it still settles only when nothing of it is under way. */
   fail(token: Token, failure: TokenFailure): void {
+    if (token.settled) return;
     token.failure = token.failure === undefined ? failure : worse(token.failure, failure);
+    this.failed.add(token);
   }
 
   /** Ends a token now, and what it settles: branches still running are forgotten, what they do later is late. */
@@ -215,6 +219,7 @@ export class Ledger {
       if (token.settled) continue;
       token.settled = true;
       this.tokens.delete(token.id);
+      this.failed.delete(token);
       const failure = token.failure;
       if (token.children !== undefined) {
         for (const child of token.children) {

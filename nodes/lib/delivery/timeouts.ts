@@ -52,6 +52,23 @@ export const sweep = (ledger: Ledger, shortest: number): void => {
   }
 };
 
+/**
+ * Ends failed tokens of which nothing is left but link calls waiting for an answer: what should have answered failed, or
+ * was closed. Otherwise they would wait for the call's own time-out.
+ */
+export const endStrandedCalls = (ledger: Ledger): void => {
+  for (const token of ledger.failed) {
+    let calls = 0;
+    let one = token.first;
+    while (one?.received && one.place.node.type === "link call") {
+      calls += 1;
+      one = one.next;
+    }
+    if (one === undefined && calls > 0 && calls === token.count && token.failure !== undefined)
+      ledger.end(token, token.failure);
+  }
+};
+
 /** Deliveries that are over after the grace time, in the order in which their time comes. */
 export class Graces {
   private waiting: { readonly delivered: Delivered; readonly due: number; readonly over: () => void }[] = [];

@@ -1,0 +1,97 @@
+/**
+ * Random flows of core nodes with fan-out, joins, delays, failures, time-outs of nothing and redeploys, against the test
+ * source. CITYSTREAM_RANDOM_FLOWS says how many (default 1,000), CITYSTREAM_SEED where to begin.
+ */
+import assert from "node:assert/strict";
+import type { Message } from "../../nodes/lib/delivery/contract";
+import { until, type DeploymentType, type FlowNode, type Harness } from "../harness";
+import { flowOf } from "./flow";
+import { laboratory, runtimeWithTestNodes } from "./nodes";
+import { random, randomFlow, TOPICS } from "./random-flow";
+
+const FLOWS = Number(process.env["CITYSTREAM_RANDOM_FLOWS"] ?? 1_000);
+const FIRST = Number(process.env["CITYSTREAM_SEED"] ?? 1);
+const RECORDS = 15;
+
+/** What a message carries: `record:try` for every record in it. */
+const marksOf = (payload: unknown): string[] =>
+  Array.isArray(payload) ? payload.flatMap(marksOf) : typeof payload === "string" ? [payload] : [];
+
+describe("random flows under the delivery ledger", function () {
+  this.timeout(1_200_000);
+  let runtime: Harness;
+  before(async () => {
+    runtime = await runtimeWithTestNodes();
+  });
+  after(() => runtime.deploy([]));
+
+  const run = async (seed: number): Promise<void> => {
+    const pick = random(seed * 7919);
+    const flow = randomFlow(seed);
+    laboratory.reset();
+    laboratory.options = { retry: { attempts: 100_000, initialDelay: 1, maxDelay: 4 }, timeout: 30_000 };
+    laboratory.flaky = () => pick() < 0.05;
+    /** By sink: what it has finished. */
+    const finished = new Map<string, Set<string>>();
+    const problems: string[] = [];
+    const topicOf = (record: number): string => TOPICS[record % TOPICS.length] as string;
+    const source = laboratory.source("s");
+    const acknowledged = new Map<number, string>();
+    laboratory.sink = (id, message: Message, done) => {
+      const marks = marksOf(message.payload);
+      for (const mark of marks) {
+        const record = Number(mark.split(":")[0]);
+        if (acknowledged.get(record) === mark) problems.push(`${mark} came to ${id} after it was acknowledged`);
+      }
+      const finish = (): void => {
+        const set = finished.get(id) ?? new Set();
+        finished.set(id, set);
+        for (const mark of marks) set.add(mark);
+        done();
+      };
+      if (pick() < 0.5) finish();
+      else setTimeout(finish, pick() * 5);
+    };
+    laboratory.onFinished = (record, verdict) => {
+      if (verdict !== "delivered") return;
+      const mark = `${record}:${source.tries.get(record) ?? 0}`;
+      acknowledged.set(record, mark);
+      for (const id of flow.sinks(record, topicOf(record)))
+        if (!finished.get(id)?.has(mark)) problems.push(`${mark} was acknowledged before ${id} had finished it`);
+    };
+    const deliver = (record: number): void =>
+      source.deliver(record, () => `${record}:${source.tries.get(record) ?? 0}`, { topic: topicOf(record) });
+
+    const variant = (round: number): FlowNode[] => {
+      const chosen = new Set(flow.nodes.filter(() => pick() < 0.3).map(({ id }) => id));
+      return flowOf(flow.nodes.map((node) => (chosen.has(node.id) ? { ...node, info: `round ${round}` } : node)));
+    };
+    await runtime.deploy(flowOf(flow.nodes));
+    for (let record = 0; record < RECORDS; record += 1) deliver(record);
+    const deploys = pick() < 0.4 ? 1 + Math.floor(pick() * 2) : 0;
+    for (let round = 1; round <= deploys; round += 1) {
+      await new Promise((resolve) => setTimeout(resolve, pick() * 8));
+      const type: DeploymentType = (["full", "flows", "nodes"] as const)[Math.floor(pick() * 3)] ?? "full";
+      await runtime.deploy(variant(round), type);
+      for (const [record, { verdict }] of [...source.outcomes])
+        if (verdict === "abandoned") {
+          source.outcomes.delete(record);
+          deliver(record);
+        }
+    }
+    const delivered = (): boolean => source.count("delivered") === RECORDS;
+    await until("all records delivered", delivered, 20_000).catch(() => {
+      problems.push(
+        `${RECORDS - source.count("delivered")} records were not delivered: ${JSON.stringify(laboratory.delivery?.report())}`,
+      );
+    });
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    const tokens = laboratory.delivery?.report().tokens;
+    if (tokens !== 0) problems.push(`${tokens} tokens are left`);
+    assert.deepEqual(problems, [], `seed ${seed}, ${deploys} deploys: ${flow.description}`);
+  };
+
+  it(`acknowledges no record early and leaves no token in ${FLOWS} flows from seed ${FIRST} on`, async () => {
+    for (let seed = FIRST; seed < FIRST + FLOWS; seed += 1) await run(seed);
+  });
+});
