@@ -1,6 +1,17 @@
 /** Short forms of core nodes' settings, as the editor would save them. */
 import type { FlowNode } from "../harness";
 
+export interface Case {
+  readonly name: string;
+  /** Between the source `s`, wired to `a`, and sinks, of which `k` must get every record. */
+  readonly nodes: readonly FlowNode[];
+  readonly payload?: (id: number) => unknown;
+  readonly extra?: object;
+  /** Messages that reach `k` for `records` records; by default one each. */
+  readonly expected?: (records: number) => number;
+  readonly records?: number;
+}
+
 export const sink = (id = "k"): FlowNode => ({ id, type: "test-sink" });
 export const fn = (id: string, func: string, wires: string[][], more: object = {}): FlowNode => ({
   id,

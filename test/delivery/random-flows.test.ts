@@ -73,7 +73,7 @@ describe("random flows under the delivery ledger", function () {
       await new Promise((resolve) => setTimeout(resolve, pick() * 8));
       const type: DeploymentType = (["full", "flows", "nodes"] as const)[Math.floor(pick() * 3)] ?? "full";
       await runtime.deploy(variant(round), type);
-      for (const [record, { verdict }] of [...source.outcomes])
+      for (const [record, { verdict }] of source.outcomes)
         if (verdict === "abandoned") {
           source.outcomes.delete(record);
           deliver(record);

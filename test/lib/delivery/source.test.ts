@@ -1,86 +1,10 @@
 import assert from "node:assert/strict";
-import {
-  TOKEN,
-  type DeadLetter,
-  type Emission,
-  type Failure,
-  type Message,
-  type Verdict,
-} from "../../../nodes/lib/delivery/contract";
-import { Ledger } from "../../../nodes/lib/delivery/ledger";
+import { TOKEN } from "../../../nodes/lib/delivery/contract";
 import { backOff } from "../../../nodes/lib/delivery/flight";
-import { Source } from "../../../nodes/lib/delivery/source";
-import type { Delivered, Token, TokenFailure } from "../../../nodes/lib/delivery/token";
+import type { Delivered } from "../../../nodes/lib/delivery/token";
 import { BatchFailure, Rejected, Retriable } from "../../../nodes/lib/errors";
 import { until } from "../../harness";
-
-type Act = (token: Token, message: Message, ledger: Ledger) => void;
-
-/** A source whose flow is one node that does what the test says. */
-const bench = (
-  act: Act,
-  options: { attempts?: number; write?: (letters: readonly DeadLetter[]) => Promise<void> } = {},
-) => {
-  const ledger = new Ledger("test");
-  const sent: Message[] = [];
-  const letters: DeadLetter[] = [];
-  const warnings: string[] = [];
-  const held: number[] = [];
-  const place = { node: { id: "n", type: "sink" }, forget: () => undefined };
-  const source = new Source(
-    {
-      ledger,
-      send: (message) => {
-        sent.push(message);
-        act(ledger.find(message[TOKEN]) as Token, message, ledger);
-      },
-      warn: (text) => warnings.push(text),
-      relieve: () => undefined,
-      closed: () => undefined,
-    },
-    {
-      retry: { attempts: options.attempts ?? 3, initialDelay: 1, maxDelay: 2 },
-      timeout: 1_000,
-      onHeld: (_emission, records) => held.push(records),
-      deadLetters: {
-        write: options.write ?? ((some) => Promise.resolve(void letters.push(...some))),
-        close: () => Promise.resolve(),
-      },
-    },
-  );
-  source.flows(true);
-  const verdicts: { verdict: Verdict; failure: Failure | undefined }[] = [];
-  return {
-    ledger,
-    source,
-    sent,
-    letters,
-    warnings,
-    verdicts,
-    held,
-    enter: (token: Token): Delivered => ledger.enter(token, place, {}, undefined),
-    deliver: (emission: Emission): void =>
-      source.deliver(emission, (verdict, failure) => verdicts.push({ verdict, failure })),
-    ended: (): Promise<void> => until("all emissions finished", () => source.unfinished === 0, 5_000),
-  };
-};
-const record = (payload: unknown = 1): Emission => ({ records: 1, bytes: 10, message: () => ({ payload }) });
-/** Elements carry coordinates as the pack's sources give them. */
-const element = (offset: number) => ({ payload: offset, source: { kind: "kafka", topic: "t", partition: 0, offset } });
-const batch = (size: number): Emission => ({
-  records: size,
-  bytes: size * 10,
-  message: (elements) => ({ payload: (elements ?? Array.from({ length: size }, (_, index) => index)).map(element) }),
-});
-const failing =
-  (failure: TokenFailure): Act =>
-  (token, _message, ledger) => {
-    const delivered = ledger.enter(token, { node: { id: "n", type: "sink" }, forget: () => undefined }, {}, undefined);
-    ledger.fail(token, failure);
-    ledger.leave(delivered);
-  };
-const passing: Act = (token, _message, ledger) =>
-  ledger.leave(ledger.enter(token, { node: { id: "n", type: "sink" }, forget: () => undefined }, {}, undefined));
+import { batch, bench, element, failing, passing, record } from "./source-bench";
 
 describe("a source under the ledger", () => {
   it("finishes an emission when all its deliveries have, once, and never while it is being delivered", async () => {
