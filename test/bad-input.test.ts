@@ -63,7 +63,7 @@ describe("bad input", () => {
       const ended = (name: string): number =>
         [...red.collected("bad-errors"), ...red.collected("bad-done")].filter(({ message }) => message["bad"] === name)
           .length;
-      for (const [name, make] of Object.entries(BAD)) red.receive(target.id, { ...make(), bad: name } as Message);
+      for (const [name, make] of Object.entries(BAD)) red.receive(target.id, { ...make(), bad: name });
       await red
         .until(`every bad message ends`, () => Object.keys(BAD).every((name) => ended(name) > 0), 90_000)
         .catch((error: Error) => {
