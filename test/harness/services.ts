@@ -9,6 +9,7 @@ const SETTINGS: Readonly<
   Record<string, (context: Context, node: FlowNode, folder: string) => Promise<Record<string, unknown>>>
 > = {
   "citystream-kafka-cluster": async (context) => ({ brokers: (await serviceFor(context, "kafka")).brokers }),
+  "citystream-lake": (_context, node, folder) => Promise.resolve({ address: `file://${path.join(folder, node.id)}` }),
 };
 
 /**

@@ -1,0 +1,130 @@
+/** Where records of one lane and one directory gather. */
+import type { RecordFormat } from "../formats/record-format";
+import { digest } from "./directory";
+import { Fence, laneFolder } from "./fence";
+import type { OpenFile } from "./open-file";
+import type { RotationReason } from "./rotation";
+import { StoredOffsets } from "./stored";
+import type { Store } from "./store";
+import type { Ticket } from "./ticket";
+
+/** Where a record came from, as `msg.source` of kafka-in says. */
+export interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly group?: string | undefined;
+}
+
+export interface LakeRecord {
+  readonly value: unknown;
+  readonly directory: string;
+  /** Position in its message's batch. */
+  readonly index: number;
+  readonly origin?: Origin | undefined;
+  /** Piece of a split record, when the flow says so. */
+  readonly part?: number | undefined;
+}
+
+/** A record on its way into a file. */
+export interface Arrival {
+  readonly record: LakeRecord;
+  readonly ticket: Ticket;
+  /** Delivery token of its message; without one a record is not recognised when it comes again. */
+  readonly token: string | undefined;
+  /** Rough size in memory while it waits for its place, in bytes. */
+  readonly size: number;
+}
+
+/** What one node stores of one (group, topic, partition), or of all records without offsets. */
+export interface Lane {
+  readonly fence: Fence;
+  readonly places: Set<Place>;
+}
+
+export interface Place {
+  readonly key: string;
+  readonly lane: Lane;
+  readonly directory: string;
+  readonly format: RecordFormat;
+  readonly origin: { readonly topic: string; readonly partition: number } | undefined;
+  readonly stored: StoredOffsets | undefined;
+  /** The file that is growing now. */
+  file: OpenFile | undefined;
+  /** True once the directory is there and what it holds is known; until then arrivals queue. */
+  ready: boolean;
+  preparing: boolean;
+  queue: Arrival[];
+  /** Why the queue is to be published as soon as it is in a file. */
+  hurried: RotationReason | undefined;
+  /** Counts up when the lane is lost, so that what was begun before is recognised. */
+  generation: number;
+  /** Files, not published yet, that hold a record, by its `identity`. */
+  readonly held: Map<string | number, OpenFile>;
+}
+
+/** Identity of a record within a place. */
+export const identity = (offset: number, piece: number): string | number =>
+  piece === 0 ? offset : `${offset}/${piece}`;
+
+/** Places that are remembered though nothing grows there; beyond it they are looked at again when needed. */
+const REMEMBERED_PLACES = 10_000;
+
+/** All places of one node, made when a record first goes there. */
+export class Places {
+  private readonly lanes = new Map<string, Lane>();
+  private readonly places = new Map<string, Place>();
+
+  constructor(
+    private readonly store: Store,
+    private readonly node: string,
+    private readonly format: () => RecordFormat,
+  ) {}
+
+  of({ directory, origin }: LakeRecord): Place {
+    const folder = laneFolder({ node: this.node, ...origin });
+    const key = `${folder} ${directory}`;
+    const known = this.places.get(key);
+    if (known) return known;
+    const lane = this.laneOf(folder);
+    const place: Place = {
+      key,
+      lane,
+      directory,
+      format: this.format(),
+      origin: origin && { topic: origin.topic, partition: origin.partition },
+      stored: origin && new StoredOffsets(this.store, directory, origin.topic, origin.partition, digest(this.node)),
+      file: undefined,
+      ready: false,
+      preparing: false,
+      queue: [],
+      hurried: undefined,
+      generation: 0,
+      held: new Map(),
+    };
+    lane.places.add(place);
+    this.places.set(key, place);
+    if (this.places.size > REMEMBERED_PLACES) this.forget();
+    return place;
+  }
+
+  all(): Iterable<Place> {
+    return this.places.values();
+  }
+
+  private laneOf(folder: string): Lane {
+    let lane = this.lanes.get(folder);
+    if (!lane) this.lanes.set(folder, (lane = { fence: new Fence(this.store, folder), places: new Set() }));
+    return lane;
+  }
+
+  /** Drops the places that were made first and have nothing to do. */
+  private forget(): void {
+    for (const [key, place] of this.places) {
+      if (this.places.size <= REMEMBERED_PLACES / 2) return;
+      if (place.file || place.preparing || place.queue.length > 0 || place.held.size > 0) continue;
+      this.places.delete(key);
+      place.lane.places.delete(place);
+    }
+  }
+}

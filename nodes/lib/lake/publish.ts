@@ -1,0 +1,133 @@
+/** Publishing a file: written whole under a temporary name in the writer's epoch, then renamed once. */
+import { Retriable } from "../errors";
+import { type Fence } from "./fence";
+import { rangeName, timeName } from "./file-name";
+import type { OpenFile } from "./open-file";
+import type { Place } from "./place";
+import { type OffsetIndex, indexName, indexOf } from "./stored";
+import { type CreateOptions, type Store, StoreError, isProblem } from "./store";
+
+export interface Publication {
+  readonly file: OpenFile;
+  readonly directory: string;
+  /** The file's name; `copy` counts up while the name is taken. */
+  name(copy: number): string;
+  readonly first: number;
+  readonly last: number;
+  readonly index: OffsetIndex | undefined;
+  /** Digest of the node, for the index's name. */
+  readonly node: string;
+}
+
+/** How a file of a place is to be published. */
+export function publicationOf(place: Place, file: OpenFile, node: string, gzip: boolean): Publication {
+  const { origin, directory, format } = place;
+  const extension = `${format.extension}${gzip ? ".gz" : ""}`;
+  const first = file.offsets.reduce((a, b) => Math.min(a, b), Infinity);
+  const last = file.offsets.reduce((a, b) => Math.max(a, b), -1);
+  return {
+    file,
+    directory,
+    node,
+    first,
+    last,
+    index: origin && indexOf(file.offsets, file.pieces),
+    name: (copy) =>
+      origin
+        ? rangeName({ ...origin, first, last }, extension, copy)
+        : timeName(file.opened, `${node}-${process.pid}`, file.sequence, copy, extension),
+  };
+}
+
+/** Another writer has taken the lane over: what was gathered under the old epoch must not be published. */
+export class Fenced extends Retriable {
+  override readonly name = "Fenced";
+  constructor(cause?: Error) {
+    const why = cause ? `: ${cause.message}` : "";
+    super(`Another writer has taken over; the record comes again from its source${why}`, { cause, unreachable: true });
+  }
+}
+
+/**
+ * One publication over any number of tries. What a failed try has done is not done again: a rename whose answer got
+ * lost is recognised.
+ */
+export class Publisher {
+  private copy = 1;
+  private attempt = 0;
+  /** Temporary file that is complete, in which epoch, and whether a rename of it may have happened. */
+  private ready: { temporary: string; epoch: string; unsure: boolean } | undefined;
+
+  constructor(
+    private readonly store: Store,
+    private readonly fence: Fence,
+    private readonly options: Omit<CreateOptions, "createParent">,
+    private readonly publication: Publication,
+  ) {}
+
+  /**
+   * One try.
+   * @returns the name under which the file is durable
+   * @throws Fenced, or what the store says
+   */
+  async publish(): Promise<string> {
+    const epoch = await this.fence.claim();
+    try {
+      return await this.publishIn(epoch);
+    } catch (error) {
+      if (!isProblem(error, "missing")) throw error;
+      // either our epoch's folder is gone, or the directory that the file goes to
+      if (!(await this.store.stat(`${epoch}/claim`))) {
+        this.ready = undefined;
+        throw new Fenced(error);
+      }
+      await this.store.mkdirs(this.publication.directory);
+      throw error;
+    }
+  }
+
+  private async publishIn(epoch: string): Promise<string> {
+    const { file, directory, index, node } = this.publication;
+    const below = directory === "" ? "" : `${directory}/`;
+    this.ready ??= { temporary: await this.write(epoch, await file.content()), epoch, unsure: false };
+    for (;;) {
+      const name = this.publication.name(this.copy);
+      const target = `${below}${name}`;
+      if (index && !this.ready.unsure) {
+        const text = Buffer.from(JSON.stringify(index));
+        // it is there already when an earlier try got so far
+        await this.store.rename(await this.write(epoch, [text]), `${below}${indexName(name, node)}`);
+      }
+      if (await this.renamed(this.ready, target)) return name;
+      this.copy++;
+    }
+  }
+
+  private async renamed(ready: NonNullable<Publisher["ready"]>, target: string): Promise<boolean> {
+    const tookPlace = async (): Promise<boolean> =>
+      ready.unsure && !(await this.store.stat(ready.temporary)) && (await this.store.stat(target)) !== undefined;
+    try {
+      if (await this.store.rename(ready.temporary, target)) return true;
+    } catch (error) {
+      if (isProblem(error, "missing")) {
+        if (await tookPlace()) return true;
+        throw error;
+      }
+      // the answer is missing, so what happened is not known
+      ready.unsure = true;
+      throw error;
+    }
+    if (await tookPlace()) return true;
+    if (!(await this.store.stat(ready.temporary)))
+      throw new StoreError("missing", `the temporary file ${ready.temporary} is gone`);
+    ready.unsure = false;
+    return false;
+  }
+
+  private async write(epoch: string, body: readonly Uint8Array[]): Promise<string> {
+    // a new name each time: a try that broke off may have left half a file
+    const temporary = `${epoch}/${this.publication.file.sequence}-${++this.attempt}`;
+    await this.store.create(temporary, body, { ...this.options, createParent: false });
+    return temporary;
+  }
+}

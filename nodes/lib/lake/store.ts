@@ -1,0 +1,99 @@
+/**
+ * The port behind which a lake's storage stands: a local folder, HDFS by WebHDFS or HttpFS. Paths are relative to the
+ * lake's root, joined by "/", and made of segments that `directory.ts` has made safe.
+ */
+import type { Body } from "../http";
+import { Rejected, Retriable } from "../errors";
+
+export interface Entry {
+  /** Last segment of the path. */
+  readonly name: string;
+  readonly directory: boolean;
+  readonly bytes: number;
+  /** ms since the epoch */
+  readonly modified: number;
+  /** Copies kept, and size of a block in bytes, as the store itself says; absent for a local folder. */
+  readonly replication?: number;
+  readonly blockSize?: number;
+}
+
+export interface CreateOptions {
+  /** Makes missing directories. False is what fences a writer: a create below a directory that is gone fails. */
+  readonly createParent: boolean;
+  readonly replication?: number | undefined;
+  /** Bytes */
+  readonly blockSize?: number | undefined;
+  /** Octal digits, such as "644". */
+  readonly permission?: string | undefined;
+}
+
+export interface Store {
+  /** For people: `file:///data/lake`, `http://namenode:9870/lake`. */
+  readonly address: string;
+  /**
+   * Makes a file that does not exist yet and resolves when all of it is durable: fsynced, or closed on HDFS.
+   * @throws StoreError `exists`; `missing` when a directory is not there and may not be made
+   */
+  create(path: string, body: readonly Uint8Array[] | Exclude<Body, Uint8Array>, options: CreateOptions): Promise<void>;
+  /**
+   * Renames a file, never over another one.
+   * @returns false when `to` exists
+   * @throws StoreError `missing` when `from`, or the directory of `to`, does not exist
+   */
+  rename(from: string, to: string): Promise<boolean>;
+  /** What a directory holds, sorted by name; empty when there is no such directory. */
+  list(path: string): Promise<Entry[]>;
+  stat(path: string): Promise<Entry | undefined>;
+  /** @throws StoreError `missing` */
+  read(path: string): Promise<AsyncIterable<Uint8Array>>;
+  /** Removes a file, or a directory with all in it. Removing what is not there is no error. */
+  remove(path: string): Promise<void>;
+  /** Makes a directory and those above it; no error when it is there. */
+  mkdirs(path: string, permission?: string): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Who or what must act: `unreachable` no server answers, `unavailable` it answers but can't serve now (safe mode,
+ * standby, no data node), `full` no space or quota, `permission`, `setting` a replication or block size that the
+ * server refuses, `invalid` a path that can never be.
+ */
+export type StoreProblem =
+  "exists" | "missing" | "permission" | "unreachable" | "unavailable" | "full" | "invalid" | "setting" | "failed";
+
+/** What a store refused or could not do, and why. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  constructor(
+    readonly problem: StoreProblem,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/**
+ * The error as delivery sees it. Only a path that can never be is the record's own fault; everything else is somebody's
+ * to mend (rights, quota, a server) and the records wait meanwhile.
+ */
+export function deliveryError(error: unknown): Retriable | Rejected {
+  if (error instanceof Retriable || error instanceof Rejected) return error;
+  if (!(error instanceof StoreError)) return new Retriable(`The lake failed: ${String(error)}`, { cause: error });
+  if (error.problem === "invalid") return new Rejected(error.message, { cause: error });
+  return new Retriable(error.message, { cause: error, unreachable: true });
+}
+
+/** Whether an error is a store's, of one of these problems. */
+export const isProblem = (error: unknown, ...problems: StoreProblem[]): error is StoreError =>
+  error instanceof StoreError && problems.includes(error.problem);
+
+/** A file's whole content. */
+export async function readAll(store: Store, path: string): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of await store.read(path)) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** The directory of a path; "" for one at the root. */
+export const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
