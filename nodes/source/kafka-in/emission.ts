@@ -1,5 +1,6 @@
 /** Records → emissions of the delivery ledger, which can make their messages again for each try. */
 import type { Emission, Message } from "../../lib/delivery/contract";
+import type { Positions } from "../../lib/delivery/low-water-mark";
 import { asError } from "../../lib/errors";
 import type { FetchedRecord } from "../../lib/kafka/port";
 import { messageOf, type Decoders, type Origin } from "./decode";
@@ -15,6 +16,41 @@ export interface Undecodable {
   readonly error: Error;
 }
 
+/** An emission that knows its place in its partition. */
+export interface PlacedEmission extends Emission {
+  readonly owner: EmissionOwner;
+  readonly entry: Positions;
+  /** Records of it that nodes hold on purpose. */
+  held: number;
+}
+
+export interface EmissionOwner {
+  /** Nodes hold `records` more (or fewer) of an emission on purpose. */
+  hold(emission: PlacedEmission, records: number): void;
+}
+
+/** One record a message. The first try takes what was decoded to see whether it can be; flows change messages. */
+export class RecordEmission implements PlacedEmission {
+  readonly records = 1;
+  readonly bytes: number;
+  held = 0;
+  constructor(
+    readonly owner: EmissionOwner,
+    readonly entry: Positions,
+    private readonly record: FetchedRecord,
+    private readonly origin: Origin,
+    private readonly decoders: Decoders,
+    private first: Message | undefined,
+  ) {
+    this.bytes = record.size;
+  }
+  message(): Message {
+    const message = this.first ?? messageOf(this.record, this.origin, this.decoders);
+    this.first = undefined;
+    return message;
+  }
+}
+
 const batchMessage = (elements: Message[], records: readonly FetchedRecord[], origin: Origin): Message => ({
   payload: elements,
   source: {
@@ -28,43 +64,53 @@ const batchMessage = (elements: Message[], records: readonly FetchedRecord[], or
   },
 });
 
-/** The emission for `records[from…to)`, absent when none of them can be decoded. */
-export const emissionOf = (
+/** Many records a message. */
+export class BatchEmission implements PlacedEmission {
+  readonly records: number;
+  held = 0;
+  constructor(
+    readonly owner: EmissionOwner,
+    readonly entry: Positions,
+    private readonly all: readonly FetchedRecord[],
+    readonly bytes: number,
+    private readonly origin: Origin,
+    private readonly decoders: Decoders,
+    private first: Message[] | undefined,
+  ) {
+    this.records = all.length;
+  }
+  message(elements?: readonly number[]): Message {
+    const { all, first } = this;
+    this.first = undefined;
+    if (first && !elements) return batchMessage(first, all, this.origin);
+    const chosen = elements ? elements.flatMap((index) => all[index] ?? []) : all;
+    const list = chosen.map((record) => messageOf(record, this.origin, this.decoders));
+    return batchMessage(list, chosen, this.origin);
+  }
+}
+
+/** What of `records[from…to)` can be decoded, and what can't. */
+export const decodeRun = (
   records: readonly FetchedRecord[],
   from: number,
   to: number,
   origin: Origin,
-  { mode, decoders }: EmissionSettings,
-): { emission: Emission | undefined; undecodable: readonly Undecodable[] } => {
+  decoders: Decoders,
+): { good: FetchedRecord[]; elements: Message[]; undecodable: Undecodable[]; bytes: number } => {
   const good: FetchedRecord[] = [];
-  const undecodable: Undecodable[] = [];
   const elements: Message[] = [];
+  const undecodable: Undecodable[] = [];
   let bytes = 0;
   for (let i = from; i < to; i++) {
     const record = records[i];
     if (record === undefined) continue;
+    bytes += record.size;
     try {
       elements.push(messageOf(record, origin, decoders));
       good.push(record);
-      bytes += record.size;
     } catch (error) {
       undecodable.push({ record, error: asError(error) });
     }
   }
-  if (good.length === 0) return { emission: undefined, undecodable };
-  let first: Message[] | undefined = elements;
-  const emission: Emission = {
-    records: good.length,
-    bytes,
-    message(wanted) {
-      // The first try takes what was decoded to see whether it can be; later ones begin anew: flows change messages.
-      const decoded = wanted === undefined ? first : undefined;
-      first = undefined;
-      const chosen = wanted ? wanted.flatMap((index) => good[index] ?? []) : good;
-      const list = decoded ?? chosen.map((record) => messageOf(record, origin, decoders));
-      if (mode === "batch") return batchMessage(list, chosen, origin);
-      return list[0] ?? { payload: undefined };
-    },
-  };
-  return { emission, undecodable };
+  return { good, elements, undecodable, bytes };
 };

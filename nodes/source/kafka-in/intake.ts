@@ -1,6 +1,8 @@
 /** Feeds fetched records to the flow as fast as their span allows, and commits what is finished. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Emission } from "../../lib/delivery/contract";
 import type { Consumer, ConsumerEvents, FetchedBatch, TopicPartition } from "../../lib/kafka/port";
+import type { PlacedEmission } from "./emission";
 import { Partition, type Surroundings } from "./partition";
 
 export interface IntakeSettings {
@@ -19,7 +21,8 @@ export interface Intake extends Omit<ConsumerEvents, "state" | "warn"> {
   /** No more records are emitted. */
   stop(): void;
   commit(): Promise<void>;
-  hold: Partition["hold"];
+  /** Nodes hold `records` more (or fewer) of an emission on purpose. */
+  hold(emission: Emission, records: number): void;
   readonly lag: number;
   readonly partitions: number;
   /** Some partition waits for the flow. */
@@ -29,7 +32,7 @@ export interface Intake extends Omit<ConsumerEvents, "state" | "warn"> {
 /** How long emitting may keep the event loop, in ms: what was emitted runs after that in one go. */
 const TURN = 2;
 /** Messages emitted in one turn of the event loop; each costs the flow some 20 µs or more. */
-const MESSAGES_A_TURN = 128;
+const MESSAGES_A_TURN = 32;
 /** A partition without room for so long gives its fetched records back and is fetched again later, in ms. */
 const STALLED = 2000;
 
@@ -179,8 +182,8 @@ export const makeIntake = (
       clearTimeout(timer);
     },
     hold(emission, count) {
-      for (const partition of partitions.values()) if (partition.hold(emission, count)) return true;
-      return false;
+      const placed = emission as PlacedEmission;
+      placed.owner.hold(placed, count);
     },
     get lag() {
       let lag = 0;

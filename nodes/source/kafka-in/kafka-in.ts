@@ -60,7 +60,7 @@ export = defineNode(declaration, (node) => {
     retry: delivery.retry,
     timeout: delivery.timeout,
     deadLetters,
-    onHeld: (emission, records) => void intake.hold(emission, records),
+    onHeld: (emission, records) => intake.hold(emission, records),
     onFlows(running) {
       if (running) open();
       intakeOf()?.wake();

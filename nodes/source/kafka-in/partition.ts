@@ -1,9 +1,17 @@
 /** One assigned partition: what of it is in the flow, and what may be committed. */
-import type { DeliverySource, Emission } from "../../lib/delivery/contract";
+import type { DeliverySource, Message } from "../../lib/delivery/contract";
 import { LowWaterMark, type Positions, type SpanLimit } from "../../lib/delivery/low-water-mark";
+import { asError } from "../../lib/errors";
 import type { FetchedRecord } from "../../lib/kafka/port";
-import { emissionOf, type EmissionSettings } from "./emission";
-import type { Origin } from "./decode";
+import { messageOf, type Origin } from "./decode";
+import {
+  BatchEmission,
+  decodeRun,
+  RecordEmission,
+  type EmissionOwner,
+  type EmissionSettings,
+  type PlacedEmission,
+} from "./emission";
 
 export interface Surroundings extends EmissionSettings {
   readonly source: Pick<DeliverySource, "deliver" | "running" | "pressure">;
@@ -14,7 +22,7 @@ export interface Surroundings extends EmissionSettings {
   moved(records: number): void;
 }
 
-export class Partition {
+export class Partition implements EmissionOwner {
   readonly topic: string;
   readonly partition: number;
   /** The offset after the last record that was handed to the flow; undefined before the first. */
@@ -25,7 +33,7 @@ export class Partition {
   /** Fetching is paused because there was no room for a while. */
   asleep = false;
   private readonly mark: LowWaterMark;
-  private readonly held = new Map<Emission, { entry: Positions; records: number }>();
+  private known: Origin;
   private waiting: (() => void)[] = [];
 
   constructor(
@@ -36,6 +44,7 @@ export class Partition {
     this.topic = topic;
     this.partition = partition;
     this.mark = new LowWaterMark(surroundings.span);
+    this.known = { topic, partition, epoch, group: surroundings.group };
   }
 
   get hasRoom(): boolean {
@@ -67,27 +76,52 @@ export class Partition {
 
   /** Hands `records[from…to)` to the flow. `next` is the offset from which to read on when they are all finished. */
   emit(records: readonly FetchedRecord[], from: number, to: number, next: number): void {
-    const first = records[from]?.offset ?? next;
+    const only = to === from + 1 ? records[from] : undefined;
+    if (only && this.surroundings.mode === "record") {
+      this.emitOne(only, next);
+      return;
+    }
+    const { decoders, source } = this.surroundings;
     const origin = this.origin();
-    const { emission, undecodable } = emissionOf(records, from, to, origin, this.surroundings);
-    let bytes = 0;
-    for (let i = from; i < to; i++) bytes += records[i]?.size ?? 0;
-    const entry = this.mark.delivered(first, next, to - from, bytes);
-    this.next = next;
-    let parts = (emission ? 1 : 0) + (undecodable.length > 0 ? 1 : 0);
+    const { good, elements, undecodable, bytes } = decodeRun(records, from, to, origin, decoders);
+    const entry = this.delivered(records[from]?.offset ?? next, next, to - from, bytes);
+    let parts = (good.length > 0 ? 1 : 0) + (undecodable.length > 0 ? 1 : 0);
     const finished = (): void => {
-      if (--parts > 0) return;
-      if (this.mark.finished(entry)) this.surroundings.moved(entry.records);
-      if (!this.mark.paused) this.wake();
+      if (--parts === 0) this.finished(entry);
     };
     if (undecodable.length > 0) void this.surroundings.bury(undecodable, origin).then(finished);
-    if (!emission) return;
-    this.held.set(emission, { entry, records: 0 });
-    this.surroundings.source.deliver(emission, (verdict) => {
-      this.held.delete(emission);
-      // Abandoned: the record comes again, so it stays unfinished here.
+    if (good.length === 0) return;
+    source.deliver(new BatchEmission(this, entry, good, bytes, origin, decoders, elements), (verdict) => {
+      // Abandoned: it comes again, so it stays unfinished here.
       if (verdict !== "abandoned") finished();
     });
+  }
+
+  private emitOne(record: FetchedRecord, next: number): void {
+    const { decoders, source } = this.surroundings;
+    const origin = this.origin();
+    const entry = this.delivered(record.offset, next, 1, record.size);
+    let message: Message;
+    try {
+      message = messageOf(record, origin, decoders);
+    } catch (error) {
+      void this.surroundings.bury([{ record, error: asError(error) }], origin).then(() => this.finished(entry));
+      return;
+    }
+    source.deliver(new RecordEmission(this, entry, record, origin, decoders, message), (verdict) => {
+      if (verdict !== "abandoned") this.finished(entry);
+    });
+  }
+
+  private delivered(first: number, next: number, records: number, bytes: number): Positions {
+    this.next = next;
+    return this.mark.delivered(first, next, records, bytes);
+  }
+
+  private finished(entry: Positions): void {
+    const { records } = entry;
+    if (this.mark.finished(entry)) this.surroundings.moved(records);
+    if (this.waiting.length > 0 && !this.mark.paused) this.wake();
   }
 
   /** Offsets without records (transaction markers, compacted ones) up to `next` need no work. */
@@ -98,17 +132,15 @@ export class Partition {
     if (this.mark.finished(entry)) this.surroundings.moved(0);
   }
 
-  /** Nodes hold `records` more (or fewer) of an emission on purpose. Returns whether it is one of this partition. */
-  hold(emission: Emission, records: number): boolean {
-    const found = this.held.get(emission);
-    if (!found) return false;
-    found.records += records;
-    this.mark.held(found.entry, found.records >= emission.records);
+  /** Nodes hold `records` more (or fewer) of an emission on purpose. */
+  hold(emission: PlacedEmission, records: number): void {
+    emission.held += records;
+    this.mark.held(emission.entry, emission.held >= emission.records);
     if (!this.mark.paused) this.wake();
-    return true;
   }
 
   origin(): Origin {
-    return { topic: this.topic, partition: this.partition, epoch: this.epoch, group: this.surroundings.group };
+    if (this.known.epoch !== this.epoch) this.known = { ...this.known, epoch: this.epoch };
+    return this.known;
   }
 }
