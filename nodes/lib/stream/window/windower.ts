@@ -1,0 +1,147 @@
+/**
+ * Windows over a stream: watermark, windows and bounds together. Knows no clock and does no input or output: the caller
+ * tells the time, takes what has fired, and says when it has been sent.
+ */
+import type { StreamRecord } from "../batch";
+import { CountWindows } from "./count-windows";
+import type { Entry, Fired } from "./entry";
+import { TimeWindows } from "./time-windows";
+import type { Windowing } from "./time-windows";
+import { Watermark } from "./watermark";
+
+export interface WindowerOptions {
+  /** `event`: by the records' own time; `processing`: by the clock when they come; `count`: by number. */
+  readonly by: "event" | "processing" | "count";
+  /** ms, or records of a count window. */
+  readonly size: number;
+  readonly hop: number;
+  readonly offset: number;
+  readonly disorder: number;
+  readonly idle: number;
+  readonly partitions: number;
+  /**
+   * Windows fire when no record has come for so long (of their key, for windows by count), ms of the clock; 0: they wait
+   * for ever. What has fired so is over: later records of these times are late.
+   */
+  readonly silence: number;
+  /** Most records and bytes held; beyond, the oldest windows fire early. */
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+}
+
+export interface Arrival<Origin> {
+  readonly key: string;
+  /** Event time, ms since the epoch. */
+  readonly time: number;
+  readonly partition: string;
+  readonly bytes: number;
+  readonly record: StreamRecord;
+  readonly origin: Origin;
+}
+
+export class Windower<Origin> {
+  /** Records in windows that still collect. */
+  records = 0;
+  bytes = 0;
+  private readonly windows: Windowing<Origin>;
+  private readonly watermark: Watermark;
+  private sequence = 0;
+  private fired: Fired<Origin>[] = [];
+
+  constructor(private readonly options: WindowerOptions) {
+    this.windows =
+      options.by === "count"
+        ? new CountWindows<Origin>(options)
+        : new TimeWindows<Origin>(options, options.by === "processing");
+    this.watermark = new Watermark(options);
+  }
+
+  /** Records before it are late, ms since the epoch; −Infinity before the first. */
+  get eventTime(): number {
+    return this.watermark.value;
+  }
+
+  /** Puts a record into its windows. `late`: all of them are over, it is in none. */
+  add(arrival: Arrival<Origin>, now: number): "held" | "late" {
+    const { key, time, bytes, record, origin } = arrival;
+    const entry: Entry<Origin> = { key, time, sequence: this.sequence++, bytes, record, origin, open: 0, unsent: 0 };
+    // What the clock has passed must fire before, even when nobody looked.
+    if (this.options.by === "processing") this.collect(now);
+    // A record is judged by the watermark before it, and then moves it.
+    this.windows.add(entry, this.options.by === "event" ? this.watermark.value : -Infinity, now);
+    if (this.options.by === "event") this.watermark.observe(arrival.partition, time, now);
+    if (entry.unsent === 0) return "late";
+    this.records++;
+    this.bytes += bytes;
+    if (this.options.by === "count") this.take(this.windows.due(Infinity));
+    if (this.records > this.options.maxRecords || this.bytes > this.options.maxBytes) {
+      if (this.options.by === "event") this.take(this.windows.due(this.watermark.value));
+      this.relieve();
+    }
+    return "held";
+  }
+
+  /** The windows that have fired since the last call, in the order of their ends and keys. */
+  due(now: number): Fired<Origin>[] {
+    this.collect(now);
+    const { fired } = this;
+    this.fired = [];
+    return fired;
+  }
+
+  /** When `due` may find something without a record coming, on the clock; undefined: never. */
+  get nextDue(): number | undefined {
+    const { by, silence } = this.options;
+    const times = [
+      by === "event" && this.records > 0 ? this.watermark.nextTick : undefined,
+      by === "processing" ? this.windows.nextEnd : undefined,
+      silence > 0 ? this.windows.quietSince + silence : undefined,
+    ].filter((time) => time !== undefined && time < Infinity);
+    return times.length > 0 ? Math.min(...(times as number[])) : undefined;
+  }
+
+  /** Fires the oldest windows although they are not over: until it holds `share` of its bounds (default 9/10). */
+  relieve(share = 0.9): void {
+    const { maxRecords, maxBytes } = this.options;
+    const enough = (): boolean => this.records <= maxRecords * share && this.bytes <= maxBytes * share;
+    // `early` asks before each window, after those before it were counted out.
+    let counted = 0;
+    const pending: Fired<Origin>[] = [];
+    const watch = (): boolean => {
+      for (; counted < pending.length; counted++) this.countOut(pending[counted] as Fired<Origin>);
+      return enough();
+    };
+    this.windows.early("bound", watch, pending);
+    watch();
+    this.fired.push(...pending);
+  }
+
+  private collect(now: number): void {
+    const { by, silence } = this.options;
+    if (by === "event") {
+      this.watermark.tick(now);
+      this.take(this.windows.due(this.watermark.value));
+    } else if (by === "processing") this.take(this.windows.due(now));
+    if (silence > 0) {
+      this.take(this.windows.silent(now - silence));
+      this.watermark.advanceTo(this.windows.over);
+    }
+  }
+
+  private take(fired: readonly Fired<Origin>[]): void {
+    for (const window of fired) {
+      this.countOut(window);
+      this.fired.push(window);
+    }
+  }
+
+  private countOut({ freed, freedBytes }: Fired<Origin>): void {
+    this.records -= freed;
+    this.bytes -= freedBytes;
+  }
+}
+
+/** Tells that a fired window has been sent: calls `out` with each record that was in no other unsent window. */
+export function sent<Origin>(window: Fired<Origin>, out: (entry: Entry<Origin>) => void): void {
+  for (const entry of window.members) if (--entry.unsent === 0) out(entry);
+}
