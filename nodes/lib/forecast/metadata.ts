@@ -35,6 +35,8 @@ export interface OutputRule {
   readonly change: boolean;
   readonly offset: number;
   readonly scale: number;
+  /** The forecast is never below this. */
+  readonly min?: number;
 }
 
 export interface Score {

@@ -28,6 +28,8 @@ export interface TrainingOptions {
   readonly clip: number;
   /** Weights are averaged over about `1 / (1 − average)` batches for validation and result; 0 turns it off. */
   readonly average: number;
+  /** Layers whose weights stay as they start. */
+  readonly frozen?: readonly string[];
   /** Windows in an epoch, drawn anew each time; absent: all. */
   readonly windows?: number;
   readonly engine?: EngineKind;
@@ -106,6 +108,7 @@ export function train(
       const dOut = gradients.outputs.get(architecture.output)?.at ?? 0;
       sum += outputLoss(network, values, training, chosen, options.loss, dOut) * chosen.length;
       backward(network, gradients, values, chosen.length, masks);
+      freeze(network, gradients.parameters, options.frozen ?? []);
       clip(network, gradients.parameters, options.clip);
       step++;
       const progress = Math.min(1, step / (options.epochs * batches));
@@ -184,6 +187,16 @@ function outputLoss(
     }
   }
   return sum / (chosen.length * out.width);
+}
+
+/** Takes the gradient away from layers that are not to learn. */
+function freeze(network: Network, gradient: number, names: readonly string[]): void {
+  for (const { layer, weights, bias, blocks } of network.placed) {
+    if (!names.includes(layer.name)) continue;
+    const end = bias + blocks * (layer.kind === "lstm" ? 128 : 32);
+    const shift = gradient - network.parameters.at;
+    network.engine.floats.fill(0, (weights + shift) / 4, (end + shift) / 4);
+  }
 }
 
 /** Scales the gradient down to the largest norm allowed. */

@@ -1,0 +1,146 @@
+import { fillGaps, inputMaker } from "./inputs";
+import type { ForecastMetadata } from "./metadata";
+import { outOfRange } from "./readings";
+
+/** What the predictor adds to a message. */
+export type Forecast = ForecastReady | ForecastMissing;
+
+interface Common {
+  readonly model: string;
+  readonly version: string;
+  readonly key: string;
+  /** Event time of the newest reading, ms since the epoch. */
+  readonly at: number;
+}
+
+export interface ForecastReady extends Common {
+  readonly ready: true;
+  /** Forecast values by target and horizon: `values["PM2.5"]["6h"]`. */
+  readonly values: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly target: readonly string[];
+  readonly units: Readonly<Record<string, string>>;
+  /** Ms from `at` to the time that is forecast, by horizon. */
+  readonly horizons: Readonly<Record<string, number>>;
+  /** From the arrival of the message to the answer, ms. */
+  latency: number;
+  /** Features of the window that had gaps, filled by the model's rule. */
+  readonly filled: readonly string[];
+  /** Features of the newest reading outside of what the model was trained on. */
+  readonly outOfRange: readonly string[];
+}
+
+export interface ForecastMissing extends Common {
+  readonly ready: false;
+  /** `window`: readings are still to come; `missing`: a reading is missing for too long; `late`: the record is. */
+  readonly reason: "window" | "missing" | "late";
+  /** Complete steps of the window, of `need`. */
+  readonly have: number;
+  readonly need: number;
+  /** Features that are missing. */
+  readonly missing: readonly string[];
+}
+
+/** A window ready for the network, or why it is not. */
+export type Prepared =
+  | { readonly inputs: Float32Array; finish(answers: Float32Array): ForecastReady }
+  | { readonly lacking: ForecastMissing };
+
+export interface Forecaster {
+  /** Rows before the window that its rule for gaps may look at. */
+  readonly before: number;
+  /**
+   * @param rows `[count × features]`, oldest first; its gaps are filled in place
+   * @param end event time of the last row, ms
+   * @param arrived `performance.now()` when the message came
+   */
+  prepare(rows: Float32Array, count: number, end: number, key: string, arrived: number): Prepared;
+  /** No forecast for a record that came late. */
+  late(end: number, key: string): ForecastMissing;
+}
+
+const UNITS: readonly [number, string][] = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "m"],
+  [1_000, "s"],
+];
+
+/** A horizon as people say it: `6h`, `15m`; a day is `24h`. */
+export function horizonName(ms: number): string {
+  const [length, unit] = UNITS.find(([size]) => ms % size === 0 && (size < 86_400_000 || ms > size)) ?? [1, "ms"];
+  return `${ms / length}${unit}`;
+}
+
+/** Between readings and the network: fills gaps, makes inputs, and turns answers into values of the targets. */
+export function forecaster(metadata: ForecastMetadata): Forecaster {
+  const { features, steps, stepLength, fill, outputs, inputs } = metadata;
+  const width = features.length;
+  const prepareInputs = inputMaker(metadata);
+  const horizons = Object.fromEntries(
+    outputs.map(({ horizon }) => [horizonName(horizon * stepLength), horizon * stepLength]),
+  );
+  const target = [...new Set(outputs.map((output) => output.target))];
+  const units = Object.fromEntries(
+    target.map((name) => [name, features.find((feature) => feature.name === name)?.unit ?? ""]),
+  );
+  const columns = outputs.map((output) => features.findIndex((feature) => feature.name === output.target));
+  const common = (key: string, at: number): Common => ({ model: metadata.name, version: metadata.version, key, at });
+
+  function lacking(window: Float32Array, key: string, end: number): ForecastMissing {
+    const have = completeRows(window, width);
+    const last = window.subarray(window.length - width);
+    const missing = features.filter((_, i) => Number.isNaN(last[i])).map(({ name }) => name);
+    const reason = missing.length ? "missing" : "window";
+    return { ready: false, reason, have, need: steps, missing, ...common(key, end) };
+  }
+
+  return {
+    before: fill,
+    late: (end, key) => ({ ready: false, reason: "late", have: 0, need: steps, missing: [], ...common(key, end) }),
+    prepare(rows, count, end, key, arrived) {
+      const gaps = features.map((_, f) => hasGap(rows, width, f, Math.max(0, count - steps)));
+      fillGaps(rows, width, fill);
+      const window = rows.subarray(Math.max(0, count - steps) * width);
+      if (count < steps || window.some(Number.isNaN)) return { lacking: lacking(window, key, end) };
+      const made = new Float32Array(steps * inputs.length);
+      prepareInputs(rows, count - steps, steps, end, made, 0);
+      const last = window.slice(window.length - width);
+      return {
+        inputs: made,
+        finish(answers) {
+          const values: Record<string, Record<string, number>> = {};
+          for (const [o, output] of outputs.entries()) {
+            const raw = output.offset + output.scale * (answers[o] as number);
+            const value = raw + (output.change ? (last[columns[o] as number] as number) : 0);
+            const name = horizonName(output.horizon * stepLength);
+            (values[output.target] ??= {})[name] = Math.max(value, output.min ?? -Infinity);
+          }
+          return {
+            ready: true,
+            values,
+            target,
+            units,
+            horizons,
+            ...common(key, end),
+            latency: performance.now() - arrived,
+            filled: features.filter((_, f) => gaps[f]).map(({ name }) => name),
+            outOfRange: outOfRange(features, last),
+          };
+        },
+      };
+    },
+  };
+}
+
+function hasGap(rows: Float32Array, width: number, feature: number, first: number): boolean {
+  for (let at = first * width + feature; at < rows.length; at += width) if (Number.isNaN(rows[at])) return true;
+  return false;
+}
+
+function completeRows(window: Float32Array, width: number): number {
+  let complete = 0;
+  for (let at = 0; at < window.length; at += width) {
+    if (!window.subarray(at, at + width).some(Number.isNaN)) complete++;
+  }
+  return complete;
+}

@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Architecture, Weights } from "./architecture";
+import type { Epoch, Samples, Trained, TrainingOptions } from "./training";
+import type { WorkerTask } from "./worker-messages";
+
+/**
+ * Trains on a thread of its own, so that this one goes on serving.
+ * @param told after each epoch
+ * @param signal ends training at once; the promise then rejects with the signal's reason
+ */
+export function trainInWorker(
+  work: {
+    readonly architecture: Architecture;
+    readonly start: Weights;
+    readonly training: Samples;
+    readonly validation: Samples;
+    readonly options: TrainingOptions;
+  },
+  told: (epoch: Epoch) => void,
+  signal?: AbortSignal,
+): Promise<Trained> {
+  signal?.throwIfAborted();
+  const task: WorkerTask = { kind: "train", ...work };
+  const worker = new Worker(join(__dirname, "worker.js"), { workerData: task });
+  return new Promise<Trained>((resolve, reject) => {
+    const cancel = (): void => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", cancel, { once: true });
+    worker.on("message", (message: { epoch?: Epoch; trained?: Trained }) => {
+      if (message.epoch) told(message.epoch);
+      if (message.trained) resolve(message.trained);
+    });
+    worker.on("error", reject);
+    worker.on("exit", (code) =>
+      reject(new Error(`The training thread ended with code ${code} before it was finished.`)),
+    );
+  }).finally(async () => {
+    await worker.terminate();
+  });
+}
