@@ -8,15 +8,20 @@ export interface History {
   add(key: string, time: number, row: Float32Array): "newest" | "late" | "stale";
   /** Copies the key's readings, oldest first, to `out` (`[kept × features]`); steps without a reading are NaN. */
   copy(key: string, out: Float32Array): void;
-  /** Everything, as JSON that `restoreHistory` takes. */
-  save(): SavedHistory;
+  /** What is kept of a key, for a store; undefined when nothing is. */
+  save(key: string): SavedSeries | undefined;
+  /** Takes what a store had; false, and nothing kept, when it is of other features or steps. Call before the first reading. */
+  restore(key: string, saved: unknown): boolean;
 }
 
-export interface SavedHistory {
-  /** Model shape that the rows belong to. */
+/** A key's readings as JSON. */
+export interface SavedSeries {
+  /** Latest step, counted from the epoch. */
+  readonly latest: number;
+  /** Base64 of little-endian floats. */
+  readonly rows: string;
+  /** Features, steps and step length that they belong to. */
   readonly shape: string;
-  /** Latest step (since the epoch, in steps) and readings (base64 of little-endian floats) by key. */
-  readonly keys: Readonly<Record<string, readonly [step: number, rows: string]>>;
 }
 
 export interface HistoryOptions {
@@ -36,25 +41,13 @@ interface Series {
   readonly rows: Float32Array;
 }
 
-/**
- * Opens a history, with what `saved` holds when it is of the same features, steps and step length.
- */
-export function openHistory(options: HistoryOptions, saved?: SavedHistory): History {
+/** Opens an empty history. */
+export function openHistory(options: HistoryOptions): History {
   const { features, kept, stepLength, limit } = options;
   const width = features.length;
   const shape = JSON.stringify([features, kept, stepLength]);
   // A Map keeps the order of insertion: a key used again is moved to the end, the first is the one unused longest.
   const series = new Map<string, Series>();
-  if (saved?.shape === shape) {
-    for (const [key, [latest, text]] of Object.entries(saved.keys).slice(-limit)) {
-      const bytes = Buffer.from(text, "base64");
-      if (bytes.length !== kept * width * 4) continue;
-      series.set(key, {
-        latest,
-        rows: Float32Array.from({ length: kept * width }, (_, i) => bytes.readFloatLE(i * 4)),
-      });
-    }
-  }
 
   function seriesOf(key: string, step: number): Series {
     const found = series.get(key);
@@ -103,14 +96,21 @@ export function openHistory(options: HistoryOptions, saved?: SavedHistory): Hist
         out.set(one.rows.subarray(from, from + width), i * width);
       }
     },
-    save() {
-      const keys: Record<string, [number, string]> = {};
-      for (const [key, { latest, rows }] of series) {
-        const bytes = Buffer.alloc(rows.length * 4);
-        for (const [i, value] of rows.entries()) bytes.writeFloatLE(value, i * 4);
-        keys[key] = [latest, bytes.toString("base64")];
-      }
-      return { shape, keys };
+    save(key) {
+      const one = series.get(key);
+      if (!one) return undefined;
+      const bytes = Buffer.alloc(one.rows.length * 4);
+      for (const [i, value] of one.rows.entries()) bytes.writeFloatLE(value, i * 4);
+      return { latest: one.latest, rows: bytes.toString("base64"), shape };
+    },
+    restore(key, saved) {
+      const { latest, rows, shape: saidShape } = (saved ?? {}) as Partial<SavedSeries>;
+      if (saidShape !== shape || !Number.isInteger(latest) || typeof rows !== "string") return false;
+      const bytes = Buffer.from(rows, "base64");
+      if (bytes.length !== kept * width * 4 || series.size >= limit) return false;
+      const values = Float32Array.from({ length: kept * width }, (_, i) => bytes.readFloatLE(i * 4));
+      series.set(key, { latest: latest as number, rows: values });
+      return true;
     },
   };
 }

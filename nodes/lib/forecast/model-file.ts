@@ -1,4 +1,5 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ConfigError, messageOf } from "../errors";
 import { tensorOf, tensorShapes, type Architecture, type Tensor, type Weights } from "./architecture";
@@ -19,21 +20,29 @@ const GENERATED_BY = "citystream";
  * @param path the `model.json`, or its folder
  * @throws ConfigError when it is not there, broken, or something that the built-in engine does not compute
  */
-export async function readModel(path: string): Promise<Model> {
-  const file = await modelJson(path);
+export function readModel(path: string): Model {
+  const { architecture, weights, userDefined, where } = readNetwork(path);
+  return { architecture, weights, metadata: readMetadata(userDefined, architecture, where) };
+}
+
+/** The network alone, and what the file says beside it. @throws ConfigError as `readModel` */
+export function readNetwork(path: string): {
+  architecture: Architecture;
+  weights: Weights;
+  userDefined: unknown;
+  where: string;
+} {
+  const file = modelJson(path);
   const where = `Model file ${file}`;
-  const json = parse(await read(file, where), where);
+  const json = parse(read(file, where), where);
   const architecture = readTopology(json["modelTopology"], where);
-  const metadata = readMetadata(json["userDefinedMetadata"], architecture, where);
-  const tensors = await readTensors(json["weightsManifest"], dirname(file), where);
+  const tensors = readTensors(json["weightsManifest"], dirname(file), where);
   const weights = new Map<string, Tensor>();
-  for (const [name, shape] of tensorShapes(architecture)) {
-    weights.set(
-      name,
-      named(where, () => tensorOf(new Map([[name, findTensor(tensors, name, shape)]]), name, shape)),
-    );
+  for (const [name, shape] of named(where, () => tensorShapes(architecture))) {
+    const tensor = named(where, () => tensorOf(new Map([[name, findTensor(tensors, name, shape)]]), name, shape));
+    weights.set(name, tensor);
   }
-  return { architecture, weights, metadata };
+  return { architecture, weights, userDefined: json["userDefinedMetadata"], where };
 }
 
 /** Errors of the parts say what; this says where. */
@@ -45,9 +54,9 @@ function named<T>(where: string, run: () => T): T {
   }
 }
 
-async function modelJson(path: string): Promise<string> {
+function modelJson(path: string): string {
   try {
-    return (await stat(path)).isDirectory() ? join(path, "model.json") : path;
+    return statSync(path).isDirectory() ? join(path, "model.json") : path;
   } catch (error) {
     throw new ConfigError(`Model file ${path} cannot be read: ${messageOf(error)}. Enter the path of a model.json.`, {
       cause: error,
@@ -55,9 +64,9 @@ async function modelJson(path: string): Promise<string> {
   }
 }
 
-async function read(file: string, where: string): Promise<Buffer> {
+function read(file: string, where: string): Buffer {
   try {
-    return await readFile(file);
+    return readFileSync(file);
   } catch (error) {
     throw new ConfigError(`${where} cannot be read: ${messageOf(error)}.`, { cause: error });
   }
@@ -116,7 +125,7 @@ interface ManifestEntry {
   readonly quantization?: unknown;
 }
 
-async function readTensors(manifest: unknown, folder: string, where: string): Promise<Map<string, Tensor>> {
+function readTensors(manifest: unknown, folder: string, where: string): Map<string, Tensor> {
   if (!Array.isArray(manifest)) throw new ConfigError(`${where} has no weightsManifest.`);
   const tensors = new Map<string, Tensor>();
   for (const group of manifest as { paths?: unknown; weights?: unknown }[]) {
@@ -127,9 +136,7 @@ async function readTensors(manifest: unknown, folder: string, where: string): Pr
         throw new ConfigError(`${where}: weight file "${String(path)}" must lie beside the model.json.`);
       }
     }
-    const shards = await Promise.all(
-      (paths as string[]).map((path) => read(join(folder, path), `Weight file ${path}`)),
-    );
+    const shards = (paths as string[]).map((path) => read(join(folder, path), `Weight file ${path}`));
     const bytes = Buffer.concat(shards);
     let at = 0;
     for (const { name, shape, dtype, quantization } of weights as ManifestEntry[]) {

@@ -9,7 +9,7 @@ import type { WorkerTask } from "./worker-messages";
  * @param told after each epoch
  * @param signal ends training at once; the promise then rejects with the signal's reason
  */
-export function trainInWorker(
+export async function trainInWorker(
   work: {
     readonly architecture: Architecture;
     readonly start: Weights;
@@ -23,7 +23,7 @@ export function trainInWorker(
   signal?.throwIfAborted();
   const task: WorkerTask = { kind: "train", ...work };
   const worker = new Worker(join(__dirname, "worker.js"), { workerData: task });
-  return new Promise<Trained>((resolve, reject) => {
+  const trained = new Promise<Trained>((resolve, reject) => {
     const cancel = (): void => reject(signal?.reason as Error);
     signal?.addEventListener("abort", cancel, { once: true });
     worker.on("message", (message: { epoch?: Epoch; trained?: Trained }) => {
@@ -34,7 +34,10 @@ export function trainInWorker(
     worker.on("exit", (code) =>
       reject(new Error(`The training thread ended with code ${code} before it was finished.`)),
     );
-  }).finally(async () => {
-    await worker.terminate();
   });
+  try {
+    return await trained;
+  } finally {
+    await worker.terminate();
+  }
 }

@@ -1,0 +1,50 @@
+import { declareNode } from "../../lib/declare";
+import { number, rows, text } from "../../lib/fields";
+
+export const declaration = declareNode({
+  type: "citystream-lstm-predictor",
+  group: "transform",
+  label: "lstm predictor",
+  icon: "lstm-predictor.svg",
+  inputs: 1,
+  outputs: ["forecast", "no forecast"],
+  labelFrom: "model",
+  fields: {
+    model: text({
+      label: "Model file",
+      placeholder: "model.json",
+      hint: "A TensorFlow.js layers model with this pack's metadata. Empty: the model that comes with the pack, PM2.5 and PM10 in 1, 6 and 24 hours.",
+    }),
+    key: text({
+      label: "Key",
+      default: "key",
+      hint: "What tells one series from another: a property, or a text with {{properties}}. Empty: all records are one series.",
+    }),
+    properties: rows({
+      label: "Properties",
+      section: "properties",
+      hint: "Only features whose property is called otherwise.",
+      columns: {
+        feature: text({ label: "Feature", required: true }),
+        property: text({ label: "Property of the payload", required: true }),
+      },
+      default: [],
+    }),
+    keys: number({
+      label: "Series kept",
+      default: 10_000,
+      min: 1,
+      max: 1_000_000,
+      integer: true,
+      section: "memory",
+      hint: "The series unused longest makes room.",
+    }),
+    store: text({
+      label: "Context store",
+      section: "memory",
+      hint: "Where the last readings of each series are kept. Empty: the default store; in memory, they outlive a deploy but not a restart.",
+    }),
+  },
+  sections: { properties: "Features of the model", memory: "Readings kept" },
+  statuses: { ready: "ready", forecasting: "forecasting", filling: "window filling" },
+});
