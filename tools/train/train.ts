@@ -3,8 +3,8 @@
  *
  *   npm run train -- [--data <folder of CSV files>] [--out models/beijing-air] [--validate]
  *
- * `--validate` stops before the test part is read and writes nothing: for choosing. The folder may also be given by
- * CITYSTREAM_READINGS; by default it is that of the main flow's readings.
+ * `--validate` stops before the test part is read, and writes a model without scores if `--out` is given: for choosing.
+ * The folder may also be given by CITYSTREAM_READINGS; by default it is that of the main flow's readings.
  */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -55,7 +55,10 @@ async function main(): Promise<void> {
   }
   const model = modelOf(metadata, members);
   console.log(table("validation RMSE", "rmse", rowsOf(model, line, validation)));
-  if (given.validate) return;
+  if (given.validate) {
+    if (given.out) await writeModel(resolve(given.out), model);
+    return;
+  }
 
   const test = samplesOf(stations, parts.test, metadata);
   const rows = rowsOf(model, line, test);

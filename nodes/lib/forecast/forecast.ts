@@ -1,3 +1,4 @@
+import { Rejected } from "../errors";
 import { fillGaps, inputMaker } from "./inputs";
 import type { ForecastMetadata } from "./metadata";
 import { outOfRange } from "./readings";
@@ -52,6 +53,7 @@ export interface Forecaster {
    * @param rows `[count × features]`, oldest first; its gaps are filled in place
    * @param end event time of the last row, ms
    * @param arrived `performance.now()` when the message came
+   * @throws Rejected when a reading is beyond what the network can compute with
    */
   prepare(rows: Float32Array, count: number, end: number, key: string, arrived: number): Prepared;
   /** No forecast for a record that came late. */
@@ -104,6 +106,13 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
       if (count < steps || window.some(Number.isNaN)) return { lacking: lacking(window, key, end) };
       const made = new Float32Array(steps * inputs.length);
       prepareInputs(rows, count - steps, steps, end, made, 0);
+      const wild = made.findIndex((value) => !Number.isFinite(value));
+      if (wild >= 0) {
+        const { of = [], as } = inputs[wild % inputs.length] as (typeof inputs)[0];
+        throw new Rejected(
+          `${of.join(" and ") || as} is too large for the model in step ${Math.floor(wild / inputs.length)} of the window.`,
+        );
+      }
       const last = window.slice(window.length - width);
       return {
         inputs: made,

@@ -4,6 +4,7 @@ export interface History {
   /**
    * Puts a reading in its place. `time` is its event time in ms; the step is the nearest one. `newest`: it is the
    * latest step of its key; `late`: an earlier one, which it fills; `stale`: before everything kept, so it is dropped.
+   * The third of stale readings that follow each other in time begins the key anew: somebody replays it.
    */
   add(key: string, time: number, row: Float32Array): "newest" | "late" | "stale";
   /** Copies the key's readings, oldest first, to `out` (`[kept × features]`); steps without a reading are NaN. */
@@ -38,8 +39,14 @@ export interface HistoryOptions {
 
 interface Series {
   latest: number;
+  /** Stale readings in a row, each later than the one before, and the last one's step. */
+  stale: number;
+  staleStep: number;
   readonly rows: Float32Array;
 }
+
+/** Stale readings, one after the other in time, that show a replay. */
+const REPLAYED = 3;
 
 /** Opens an empty history. */
 export function openHistory(options: HistoryOptions): History {
@@ -56,7 +63,7 @@ export function openHistory(options: HistoryOptions): History {
       series.set(key, found);
       return found;
     }
-    const made = { latest: step - 1, rows: new Float32Array(kept * width).fill(Number.NaN) };
+    const made = { latest: step - 1, stale: 0, staleStep: 0, rows: new Float32Array(kept * width).fill(Number.NaN) };
     series.set(key, made);
     if (series.size > limit) {
       const [first] = series.keys();
@@ -64,6 +71,17 @@ export function openHistory(options: HistoryOptions): History {
       options.dropped?.(first as string);
     }
     return made;
+  }
+
+  /** Whether a stale reading begins the key anew. */
+  function replayed(one: Series, step: number): boolean {
+    one.stale = one.stale > 0 && step > one.staleStep ? one.stale + 1 : 1;
+    one.staleStep = step;
+    if (one.stale < REPLAYED) return false;
+    one.stale = 0;
+    one.latest = step - 1;
+    one.rows.fill(Number.NaN);
+    return true;
   }
 
   /** The ring's place of a step. */
@@ -76,7 +94,9 @@ export function openHistory(options: HistoryOptions): History {
     add(key, time, row) {
       const step = Math.round(time / stepLength);
       const one = seriesOf(key, step);
-      if (step <= one.latest - kept) return "stale";
+      const stale = step <= one.latest - kept;
+      if (stale && !replayed(one, step)) return "stale";
+      if (!stale) one.stale = 0;
       const newest = step >= one.latest;
       for (let s = Math.max(one.latest + 1, step - kept + 1); s <= step; s++) {
         one.rows.fill(Number.NaN, place(s), place(s) + width);
@@ -109,7 +129,7 @@ export function openHistory(options: HistoryOptions): History {
       const bytes = Buffer.from(rows, "base64");
       if (bytes.length !== kept * width * 4 || series.size >= limit) return false;
       const values = Float32Array.from({ length: kept * width }, (_, i) => bytes.readFloatLE(i * 4));
-      series.set(key, { latest: latest as number, rows: values });
+      series.set(key, { latest: latest as number, stale: 0, staleStep: 0, rows: values });
       return true;
     },
   };

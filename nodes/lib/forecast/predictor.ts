@@ -4,7 +4,7 @@ import { Retriable } from "../errors";
 import type { EngineKind } from "./engine";
 import type { Model } from "./model-file";
 import { openRunner } from "./runner";
-import type { WorkerTask } from "./worker-messages";
+import type { ToWorker, WorkerTask } from "./worker-messages";
 
 /** Answers windows of a model, those that wait together in one batch, in the order in which they were asked. */
 export interface Predictor {
@@ -16,7 +16,7 @@ export interface Predictor {
    * @throws RangeError when the shape is wrong or an input is not finite: that request alone
    */
   predict(inputs: Float32Array, count: number): Promise<Float32Array>;
-  /** Resolves when everything asked for is answered, then ends the worker. */
+  /** Resolves when everything asked for is answered, then lets the worker end. */
   close(): Promise<void>;
 }
 
@@ -99,7 +99,8 @@ export function openPredictor(model: Pick<Model, "architecture" | "weights">): P
       thread.once("error", ended);
       thread.once("exit", ended);
       thread.ref();
-      thread.postMessage({ inputs, count }, [inputs.buffer as ArrayBuffer]);
+      const message: ToWorker = { inputs, count };
+      thread.postMessage(message, [inputs.buffer as ArrayBuffer]);
     });
   }
 
@@ -127,8 +128,10 @@ export function openPredictor(model: Pick<Model, "architecture" | "weights">): P
     },
     async close() {
       for (let last = running; last; last = running) await last;
+      const end: ToWorker = "end";
       worker?.removeAllListeners();
-      await worker?.terminate();
+      worker?.on("error", () => undefined);
+      worker?.postMessage(end, []);
       worker = undefined;
     },
   };

@@ -6,6 +6,9 @@ import type { Feature } from "./metadata";
 /** Texts by which data sets say that a reading is missing. */
 const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "-"]);
 
+/** Beyond this single precision has no numbers. */
+const LARGEST = 3.4e38;
+
 /** Reads the features of a record's payload into a row; a missing one is NaN. */
 export interface ReadingReader {
   readonly features: readonly Feature[];
@@ -32,12 +35,12 @@ export function readingReader(
   });
   const value = (index: number, given: unknown): number => {
     const { name, type } = features[index] as Feature;
-    if (typeof given === "number") return Number.isFinite(given) ? given : Number.NaN;
+    if (typeof given === "number" && !(Math.abs(given) > LARGEST)) return given;
     if (given === undefined || given === null) return Number.NaN;
     if (typeof given === "string") {
       if (MISSING.has(given.trim().toLowerCase())) return Number.NaN;
       const found = (type === "compass" ? compassDegrees(given) : undefined) ?? Number(given);
-      if (Number.isFinite(found)) return found;
+      if (Math.abs(found) <= LARGEST) return found;
     }
     throw new Rejected(
       `${name} is ${describe(given)}; it must be a number${type === "compass" ? " or NNW etc." : ""}.`,

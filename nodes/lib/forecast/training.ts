@@ -50,6 +50,14 @@ export interface Trained {
   readonly history: readonly Epoch[];
 }
 
+/** Who looks on. */
+export interface Watch {
+  /** Called after each epoch. */
+  readonly told?: (epoch: Epoch) => void;
+  /** Asked before each batch: training ends with the best weights so far. */
+  readonly cancelled?: () => boolean;
+}
+
 /** Adam as Keras has it. */
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -58,7 +66,6 @@ const EPSILON = 1e-7;
 /**
  * Trains by back-propagation through time with Adam, on this thread, until `epochs` are over or validation stops getting
  * better; the result is the best epoch's weights. The same seed gives the same weights.
- * @param told after each epoch; returning false stops training
  * @throws when a loss is not finite any more: the step is too large
  */
 export function train(
@@ -67,7 +74,7 @@ export function train(
   training: Samples,
   validation: Samples,
   options: TrainingOptions,
-  told: (epoch: Epoch) => boolean | undefined,
+  watch: Watch = {},
 ): Trained {
   const engine = openEngine(options.engine);
   const network = placeNetwork(engine, architecture, start, options.batch, true);
@@ -95,7 +102,7 @@ export function train(
     const began = performance.now();
     shuffle(order, random);
     let sum = 0;
-    for (let b = 0; b < batches; b++) {
+    for (let b = 0; b < batches && !watch.cancelled?.(); b++) {
       const chosen = order.subarray(b * options.batch, Math.min((b + 1) * options.batch, perEpoch));
       loadWindows(network, training, chosen);
       const values = forward(network, chosen.length, (placed, size) => {
@@ -120,6 +127,7 @@ export function train(
       engine.addScaled(averaged, averaged, count, keep - 1);
       engine.addScaled(averaged, parameters, count, 1 - keep);
     }
+    if (watch.cancelled?.()) break;
     copy(current, parameters);
     copy(parameters, averaged);
     const score = meanLoss(network, validation, options.loss);
@@ -136,7 +144,7 @@ export function train(
     }
     const result = { epoch, loss, validation: score, best: better, seconds: (performance.now() - began) / 1000 };
     history.push(result);
-    if (told(result) === false) break;
+    watch.told?.(result);
   }
   return { weights: new Map(best), history };
 }

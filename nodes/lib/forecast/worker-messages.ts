@@ -11,4 +11,15 @@ export type WorkerTask =
       readonly training: Samples;
       readonly validation: Samples;
       readonly options: TrainingOptions;
+      /** Shared: 1 once training is to stop. */
+      readonly cancelled: Int32Array;
     };
+
+/** What a predicting worker is told. */
+export type ToWorker = "end" | { readonly inputs: Float32Array; readonly count: number };
+
+/**
+ * How long a worker idles before it ends, in ms. Workers end by themselves and are never terminated: Node 20 aborts the
+ * whole process when a thread ends while V8 compiles for it in the background (NodePlatform::ForIsolate).
+ */
+export const LINGER = 1_000;

@@ -31,9 +31,10 @@ export = defineNode(declaration, (node) => {
     kept,
     stepLength: metadata.stepLength,
     limit: settings.keys,
-    dropped: (key) => windows?.dropped(key),
+    dropped: (key) => windows.dropped(key),
   });
-  const windows = node.node && keepWindows(node.node.context(), settings.store, history, (text) => node.warn(text));
+  const windows = keepWindows(node, settings.store, history);
+  const inFlight = new Set<Promise<void>>();
   let loaded = false;
   node.status("ready", "grey");
 
@@ -52,7 +53,7 @@ export = defineNode(declaration, (node) => {
     const key = keyOf(record);
     const at = time ?? Date.now();
     const place = history.add(key, at, reader.read(record.payload));
-    if (place !== "stale") windows?.changed(key);
+    if (place !== "stale") windows.changed(key);
     if (place !== "newest") return { lacking: late(at, key) };
     const rows = new Float32Array(kept * width);
     history.copy(key, rows);
@@ -82,43 +83,55 @@ export = defineNode(declaration, (node) => {
     });
   }
 
+  async function handle(message: Message): Promise<void> {
+    const arrived = performance.now();
+    if (!loaded) {
+      await windows.loaded;
+      loaded = true;
+    }
+    const batch = isWindow(message) ? undefined : batchOf(message);
+    const records = batch ?? [message];
+    const results = await forecasts(records, arrived);
+    const failed: FailedElement[] = [];
+    const ready: Message[] = [];
+    const waiting: Message[] = [];
+    for (const [index, forecast] of results.entries()) {
+      const record = records[index] as Message;
+      if (forecast instanceof Error) {
+        failed.push({ index, error: forecast });
+        continue;
+      }
+      // Elements may be shared with other branches: only the message is this node's own.
+      if (batch) (forecast.ready ? ready : waiting).push({ ...record, forecast });
+      else (forecast.ready ? ready : waiting).push(Object.assign(message, { forecast }));
+    }
+    if (ready.length) node.status("forecasting", "green", history.keys || undefined);
+    else if (waiting.length) node.status("filling", "yellow");
+    const send = (list: Message[], port: number): void => {
+      if (list.length) node.send(batch ? { ...message, payload: list } : message, { port, from: [message] });
+    };
+    send(ready, FORECAST);
+    send(waiting, NO_FORECAST);
+    const [first] = failed;
+    if (!first) return;
+    if (!batch) throw first.error;
+    throw new BatchFailure(`${failed.length} of ${records.length} records: ${first.error.message}`, failed);
+  }
+
   return {
-    async receive(message) {
-      const arrived = performance.now();
-      if (windows && !loaded) {
-        await windows.loaded;
-        loaded = true;
-      }
-      const batch = isWindow(message) ? undefined : batchOf(message);
-      const records = batch ?? [message];
-      const results = await forecasts(records, arrived);
-      const failed: FailedElement[] = [];
-      const ready: Message[] = [];
-      const waiting: Message[] = [];
-      for (const [index, forecast] of results.entries()) {
-        const record = records[index] as Message;
-        if (forecast instanceof Error) {
-          failed.push({ index, error: forecast });
-          continue;
-        }
-        record["forecast"] = forecast;
-        (forecast.ready ? ready : waiting).push(record);
-      }
-      if (ready.length) node.status("forecasting", "green", history.keys || undefined);
-      else if (waiting.length) node.status("filling", "yellow");
-      const send = (list: Message[], port: number): void => {
-        if (list.length) node.send(batch ? { ...message, payload: list } : message, { port, from: [message] });
-      };
-      send(ready, FORECAST);
-      send(waiting, NO_FORECAST);
-      const [first] = failed;
-      if (!first) return;
-      if (!batch) throw first.error;
-      throw new BatchFailure(`${failed.length} of ${records.length} records: ${first.error.message}`, failed);
+    receive(message) {
+      const handled = handle(message);
+      const settled = handled.then(
+        () => void inFlight.delete(settled),
+        () => void inFlight.delete(settled),
+      );
+      inFlight.add(settled);
+      return handled;
     },
     async close() {
+      await Promise.all(inFlight);
       await predictor.close();
-      await windows?.close();
+      await windows.close();
     },
   };
 });
