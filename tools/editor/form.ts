@@ -24,7 +24,7 @@ const STYLE = `<style>
     .citystream-form .form-row > input[type=number], .citystream-form .form-row > select,
     .citystream-form .form-row > .red-ui-typedInput-container { width: calc(100% - 160px) !important; }
     .citystream-form .form-row > input[type=checkbox] { width: auto; margin: 0 6px 0 0; vertical-align: baseline; }
-    .citystream-form .citystream-hint { margin: 2px 0 0 154px; font-size: 0.9em; color: var(--red-ui-secondary-text-color); }
+    .citystream-form .citystream-hint { margin: 2px 0 0 154px; max-width: 400px; font-size: 0.9em; color: var(--red-ui-secondary-text-color); }
     .citystream-form details { border-top: 1px solid var(--red-ui-secondary-border-color); padding: 8px 0; }
     .citystream-form summary { cursor: pointer; margin-bottom: 8px; font-weight: 500; }
     .citystream-form .citystream-code { height: 200px; min-height: 120px; }
