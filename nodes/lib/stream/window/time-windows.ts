@@ -86,11 +86,13 @@ export class TimeWindows<Origin> implements Windowing<Origin> {
     const fired: Fired<Origin>[] = [];
     if (this.nextEnd > until) return fired;
     for (const start of this.starts()) if (start + this.options.size <= until) this.fireAll(start, "time", fired);
+    this.findFirst();
     return fired;
   }
 
   early(reason: Reason, enough: () => boolean, fired: Fired<Origin>[]): void {
-    for (const start of this.starts()) if (!this.fireAll(start, reason, fired, enough)) return;
+    for (const start of this.starts()) if (!this.fireAll(start, reason, fired, enough)) break;
+    this.findFirst();
   }
 
   silent(before: number): Fired<Origin>[] {
@@ -99,11 +101,17 @@ export class TimeWindows<Origin> implements Windowing<Origin> {
     const starts = this.starts();
     this.over = Math.max(this.over, (starts.at(-1) ?? -Infinity) + this.options.size);
     for (const start of starts) this.fireAll(start, "silence", fired);
+    this.findFirst();
     return fired;
   }
 
   private starts(): number[] {
     return [...this.collecting.keys()].sort((a, b) => a - b);
+  }
+
+  private findFirst(): void {
+    this.first = Infinity;
+    for (const start of this.collecting.keys()) if (start < this.first) this.first = start;
   }
 
   /** Fires the windows of one start, by key; false when it was stopped by `enough`. */
@@ -115,7 +123,6 @@ export class TimeWindows<Origin> implements Windowing<Origin> {
       keys.delete(key);
     }
     this.collecting.delete(start);
-    if (start === this.first) this.first = Math.min(Infinity, ...this.collecting.keys());
     return true;
   }
 }

@@ -24,7 +24,7 @@ export interface WindowerOptions {
    * for ever. What has fired so is over: later records of these times are late.
    */
   readonly silence: number;
-  /** Most records and bytes held; beyond, the oldest windows fire early. */
+  /** Most records and bytes held; beyond, the oldest windows fire early until a tenth is free. */
   readonly maxRecords: number;
   readonly maxBytes: number;
 }
@@ -76,7 +76,7 @@ export class Windower<Origin> {
     if (this.options.by === "count") this.take(this.windows.due(Infinity));
     if (this.records > this.options.maxRecords || this.bytes > this.options.maxBytes) {
       if (this.options.by === "event") this.take(this.windows.due(this.watermark.value));
-      this.relieve();
+      this.fireEarly(this.options.maxRecords * 0.9, this.options.maxBytes * 0.9);
     }
     return "held";
   }
@@ -100,10 +100,9 @@ export class Windower<Origin> {
     return times.length > 0 ? Math.min(...(times as number[])) : undefined;
   }
 
-  /** Fires the oldest windows although they are not over: until it holds `share` of its bounds (default 9/10). */
-  relieve(share = 0.9): void {
-    const { maxRecords, maxBytes } = this.options;
-    const enough = (): boolean => this.records <= maxRecords * share && this.bytes <= maxBytes * share;
+  /** Fires the oldest windows although they are not over, until no more than this is held. */
+  fireEarly(records: number, bytes: number): void {
+    const enough = (): boolean => this.records <= records && this.bytes <= bytes;
     // `early` asks before each window, after those before it were counted out.
     let counted = 0;
     const pending: Fired<Origin>[] = [];
@@ -113,7 +112,7 @@ export class Windower<Origin> {
     };
     this.windows.early("bound", watch, pending);
     watch();
-    this.fired.push(...pending);
+    for (const window of pending) this.fired.push(window);
   }
 
   private collect(now: number): void {

@@ -1,0 +1,93 @@
+/** What the settings mean for windows and for what they become. */
+import { ConfigError } from "../../lib/errors";
+import type { Settings } from "../../lib/fields";
+import { duration } from "../../lib/stream/duration";
+import { compilePath } from "../../lib/stream/path";
+import type { Feature, GapRule } from "../../lib/stream/window/shape";
+import type { WindowerOptions } from "../../lib/stream/window/windower";
+import type { declaration } from "./declaration";
+
+export type WindowSettings = Settings<(typeof declaration)["fields"]>;
+
+/** A record lies in so many hopping windows at most. */
+const MOST_WINDOWS = 1000;
+
+/** Throws a ConfigError naming the setting. */
+export function windowerOptions(settings: WindowSettings): WindowerOptions {
+  const { by } = settings;
+  const [size, hop] = by === "count" ? countShape(settings) : timeShape(settings);
+  const event = by === "event";
+  return {
+    by,
+    size,
+    hop,
+    offset: by === "count" ? 0 : duration(settings.offset, "Shift"),
+    disorder: event ? notNegative(settings.disorder, "Disorder") : 0,
+    idle: event ? notNegative(settings.idle, "Idle after") : 0,
+    partitions: settings.partitions,
+    silence: notNegative(settings.silence, "Close when silent"),
+    maxRecords: settings.maxRecords,
+    maxBytes: settings.maxMegabytes * 1024 * 1024,
+  };
+}
+
+function timeShape(settings: WindowSettings): [size: number, hop: number] {
+  const size = duration(settings.size, "Length");
+  const hop = settings.hop.trim() === "" ? size : duration(settings.hop, "Every");
+  if (size < 1) throw new ConfigError(`Length: ${settings.size} is shorter than 1 ms`);
+  checkHop(size, hop, settings.hop);
+  return [size, hop];
+}
+
+function countShape({ records, recordsHop }: WindowSettings): [size: number, hop: number] {
+  const hop = recordsHop ?? records;
+  checkHop(records, hop, String(hop));
+  return [records, hop];
+}
+
+function checkHop(size: number, hop: number, written: string): void {
+  if (hop < 1) throw new ConfigError(`Every: ${written} is too short; windows would never move on`);
+  if (hop > size)
+    throw new ConfigError(`Every: ${written} is longer than the window, so records between windows would be in none`);
+  if (size / hop > MOST_WINDOWS)
+    throw new ConfigError(
+      `Every: ${written} puts each record into ${Math.ceil(size / hop)} windows; at most ${MOST_WINDOWS}`,
+    );
+}
+
+export function notNegative(text: string, setting: string): number {
+  const ms = duration(text, setting);
+  if (ms < 0) throw new ConfigError(`${setting}: ${text} is negative`);
+  return ms;
+}
+
+export interface Shape {
+  readonly emit: WindowSettings["emit"];
+  readonly features: readonly Feature[];
+  /** ms; undefined: a row per record. */
+  readonly step: number | undefined;
+  readonly gaps: GapRule;
+}
+
+export function shapeOf(settings: WindowSettings, size: number): Shape {
+  const { emit, by } = settings;
+  const features = settings.features.map(({ field, as }, index) => ({
+    name: as.trim() || field.trim(),
+    read: compilePath(field, `Features: row ${index + 1}`),
+  }));
+  const repeated = features.find((one, at) => features.findIndex(({ name }) => name === one.name) < at);
+  if (repeated) throw new ConfigError(`Features: "${repeated.name}" has two rows; name one of them differently`);
+  if (features.length === 0 && (emit === "matrix" || emit === "aggregates"))
+    throw new ConfigError(`Features: name the fields that the ${emit} ${emit === "matrix" ? "is" : "are"} made of`);
+  const gridded = (emit === "columns" || emit === "matrix") && settings.step.trim() !== "";
+  const step = gridded ? duration(settings.step, "Step") : undefined;
+  if (step !== undefined) {
+    if (by === "count")
+      throw new ConfigError("Step: windows by number of records have a row per record; leave it empty");
+    if (features.length === 0) throw new ConfigError("Features: name the fields that are put on the grid");
+    if (step < 1 || size % step !== 0)
+      throw new ConfigError(`Step: the length ${settings.size} is not a whole number of steps of ${settings.step}`);
+    if (size / step > 1_000_000) throw new ConfigError(`Step: ${size / step} rows a window are too many`);
+  }
+  return { emit, features, step, gaps: { fill: settings.fill, limit: settings.fillLimit } };
+}
