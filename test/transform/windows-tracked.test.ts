@@ -148,6 +148,28 @@ describe("window-batcher under the ledger", () => {
     assert.equal(laboratory.at("late").length, 1);
   });
 
+  for (const batch of [0, 3]) {
+    it(`sends a window that failed again, the very same, ${batch ? "from batches" : "from single records"}`, async () => {
+      const red = await runtimeWithTestNodes();
+      await red.deploy(flow({ size: "2 s" }));
+      const source = laboratory.source("s");
+      let failures = 0;
+      laboratory.sink = (_id, message, done) => {
+        const fails = (message["window"] as { start: number }).start === T0 + 2000 && failures++ < 2;
+        done(fails ? new Error("the store is busy") : undefined);
+      };
+      if (batch > 0) for (const id of [0, 3, 6]) deliver(source, id, batch);
+      else for (let id = 0; id < 9; id++) deliver(source, id);
+      await red.until("what is over is finished", () => source.count("delivered") === (batch > 0 ? 2 : 8));
+      assert.equal(failures, 3);
+      assert.deepEqual(source.deadLetters, []);
+      assert.equal(laboratory.at("late").length, 0);
+      const sent = new Set(windows().map(String));
+      assert.deepEqual(sent, new Set(["0,1", "2,3", "4,5", "6,7"]));
+      assert.equal(windows().filter((window) => String(window) === "2,3").length, 3);
+    });
+  }
+
   it("lets the oldest windows leave when the source waits for what is held, where it is told to", async () => {
     const red = await runtimeWithTestNodes();
     let held = 0;

@@ -9,6 +9,8 @@ import type { declaration } from "./declaration";
 
 export type WindowSettings = Settings<(typeof declaration)["fields"]>;
 
+/** Longer than the longest delay between a source's tries, by default 30 s. */
+const PATIENCE = 60_000;
 /** A record lies in so many hopping windows at most. */
 const MOST_WINDOWS = 1000;
 
@@ -28,6 +30,7 @@ export function windowerOptions(settings: WindowSettings): WindowerOptions {
     silence: notNegative(settings.silence, "Close when silent"),
     maxRecords: settings.maxRecords,
     maxBytes: settings.maxMegabytes * 1024 * 1024,
+    patience: PATIENCE,
   };
 }
 

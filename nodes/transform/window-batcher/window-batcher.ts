@@ -8,7 +8,7 @@ import { compileKey } from "../../lib/stream/path";
 import { sizeOf } from "../../lib/stream/size";
 import type { Fired } from "../../lib/stream/window/entry";
 import { partitionOf } from "../../lib/stream/window/source-order";
-import { sent, Windower } from "../../lib/stream/window/windower";
+import { Windower } from "../../lib/stream/window/windower";
 import { declaration } from "./declaration";
 import { eventTimeOf } from "./event-time";
 import { shapeOf, windowerOptions } from "./options";
@@ -81,7 +81,7 @@ export = defineNode(declaration, (node) => {
       node.send(messageOf(window, shape, last?.record.topic ?? last?.origin.message.topic), { port: WINDOWS, from });
       if (window.reason === "bound") counts.early++;
     }
-    sent(window, ({ origin }) => {
+    windower.sent(window, ({ origin }) => {
       if (--origin.waiting === 0) origin.finish?.();
     });
   }
@@ -94,7 +94,7 @@ export = defineNode(declaration, (node) => {
     const bytes = sizeOf(record.payload) + 64;
     // Counted before: a bound may fire and send windows at once.
     input.waiting++;
-    if (windower.add({ key, time, partition, bytes, record, origin: input }, now) === "held") return false;
+    if (windower.add({ key, time, partition, bytes, record, origin: input }, now) !== "late") return false;
     input.waiting--;
     return true;
   }

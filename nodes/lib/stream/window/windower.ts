@@ -5,7 +5,8 @@
 import type { StreamRecord } from "../batch";
 import { CountWindows } from "./count-windows";
 import type { Entry, Fired } from "./entry";
-import { TimeWindows } from "./time-windows";
+import { SentWindows } from "./sent-windows";
+import { TimeWindows, windowStarts } from "./time-windows";
 import type { Windowing } from "./time-windows";
 import { Watermark } from "./watermark";
 
@@ -27,6 +28,8 @@ export interface WindowerOptions {
   /** Most records and bytes held; beyond, the oldest windows fire early until a tenth is free. */
   readonly maxRecords: number;
   readonly maxBytes: number;
+  /** How long a sent window that failed waits for all its records to come again, ms of the clock. */
+  readonly patience: number;
 }
 
 export interface Arrival<Origin> {
@@ -47,6 +50,7 @@ export class Windower<Origin> {
   private readonly watermark: Watermark;
   private sequence = 0;
   private fired: Fired<Origin>[] = [];
+  private readonly sentWindows: SentWindows<Origin>;
 
   constructor(private readonly options: WindowerOptions) {
     this.windows =
@@ -54,6 +58,8 @@ export class Windower<Origin> {
         ? new CountWindows<Origin>(options)
         : new TimeWindows<Origin>(options, options.by === "processing");
     this.watermark = new Watermark(options);
+    const { maxRecords, maxBytes, patience } = options;
+    this.sentWindows = new SentWindows({ maxRecords: maxRecords / 2, maxBytes: maxBytes / 2, patience });
   }
 
   /** Records before it are late, ms since the epoch; −Infinity before the first. */
@@ -61,8 +67,11 @@ export class Windower<Origin> {
     return this.watermark.value;
   }
 
-  /** Puts a record into its windows. `late`: all of them are over, it is in none. */
-  add(arrival: Arrival<Origin>, now: number): "held" | "late" {
+  /**
+   * Puts a record into its windows. `late`: all of them are over, it is in none. `again`: they are over and it was in
+   * them, so one of them has failed: they are sent again.
+   */
+  add(arrival: Arrival<Origin>, now: number): "held" | "late" | "again" {
     const { key, time, bytes, record, origin } = arrival;
     const entry: Entry<Origin> = { key, time, sequence: this.sequence++, bytes, record, origin, open: 0, unsent: 0 };
     // What the clock has passed must fire before, even when nobody looked.
@@ -70,7 +79,8 @@ export class Windower<Origin> {
     // A record is judged by the watermark before it, and then moves it.
     this.windows.add(entry, this.options.by === "event" ? this.watermark.value : -Infinity, now);
     if (this.options.by === "event") this.watermark.observe(arrival.partition, time, now);
-    if (entry.unsent === 0) return "late";
+    if (entry.unsent === 0)
+      return this.sentWindows.again(entry, windowStarts(time, this.options), now) ? "again" : "late";
     this.records++;
     this.bytes += bytes;
     if (this.options.by === "count") this.take(this.windows.due(Infinity));
@@ -86,7 +96,17 @@ export class Windower<Origin> {
     this.collect(now);
     const { fired } = this;
     this.fired = [];
+    for (const window of this.sentWindows.due(now)) fired.push(window);
     return fired;
+  }
+
+  /**
+   * A window that `due` gave has been sent. Calls `out` with each of its records that is in no other unsent window. By
+   * event time the window is remembered, for the case that it fails and its records come again.
+   */
+  sent(window: Fired<Origin>, out: (entry: Entry<Origin>) => void): void {
+    if (this.options.by === "event" && window.entries.length > 0) this.sentWindows.remember(window);
+    for (const entry of window.members) if (--entry.unsent === 0) out(entry);
   }
 
   /** When `due` may find something without a record coming, on the clock; undefined: never. */
@@ -96,6 +116,7 @@ export class Windower<Origin> {
       by === "event" && this.records > 0 ? this.watermark.nextTick : undefined,
       by === "processing" ? this.windows.nextEnd : undefined,
       silence > 0 ? this.windows.quietSince + silence : undefined,
+      this.sentWindows.nextDue,
     ].filter((time) => time !== undefined && time < Infinity);
     return times.length > 0 ? Math.min(...(times as number[])) : undefined;
   }
@@ -138,9 +159,4 @@ export class Windower<Origin> {
     this.records -= freed;
     this.bytes -= freedBytes;
   }
-}
-
-/** Tells that a fired window has been sent: calls `out` with each record that was in no other unsent window. */
-export function sent<Origin>(window: Fired<Origin>, out: (entry: Entry<Origin>) => void): void {
-  for (const entry of window.members) if (--entry.unsent === 0) out(entry);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { Fired } from "../../../../nodes/lib/stream/window/entry";
 import { windowStarts } from "../../../../nodes/lib/stream/window/time-windows";
-import { Windower, sent } from "../../../../nodes/lib/stream/window/windower";
+import { Windower } from "../../../../nodes/lib/stream/window/windower";
 import { OPTIONS, arrival, brief, shape, type Event } from "./streams";
 
 describe("the windows of a time", () => {
@@ -79,7 +79,7 @@ describe("windows by count", () => {
             put(windower, "a", i);
             for (const window of windower.due(0)) {
               windows.push(window.entries.map((entry) => entry.time).join());
-              sent(window, (entry) => out.push(entry.time));
+              windower.sent(window, (entry) => out.push(entry.time));
             }
           }
           const expected = [];

@@ -1,7 +1,7 @@
 /** Streams of events, what a windower makes of them, and what it should. */
 import * as fc from "fast-check";
 import type { Fired } from "../../../../nodes/lib/stream/window/entry";
-import { Windower, sent } from "../../../../nodes/lib/stream/window/windower";
+import { Windower } from "../../../../nodes/lib/stream/window/windower";
 import type { WindowerOptions } from "../../../../nodes/lib/stream/window/windower";
 
 export const OPTIONS: WindowerOptions = {
@@ -15,6 +15,7 @@ export const OPTIONS: WindowerOptions = {
   silence: 0,
   maxRecords: 1e6,
   maxBytes: 1e9,
+  patience: 1000,
 };
 
 export interface Event {
@@ -37,7 +38,12 @@ export const arrival = (event: Event, origin: Event = event) => ({
 
 /** A window in a few words that two runs must agree on. */
 export const brief = ({ key, start, end, entries }: Fired<Event>): string =>
-  `${key} ${start}-${end}: ${entries.map(({ origin }) => `${origin.time}@${origin.partition}/${origin.offset}`).join(" ")}`;
+  `${key} ${start}-${end}: ${entries
+    .map(({ time, record }) => {
+      const { partition, offset } = record.source as Event;
+      return `${time}@${partition}/${offset}`;
+    })
+    .join(" ")}`;
 
 export interface Run {
   windows: string[];
@@ -57,7 +63,7 @@ export function run(
   const take = (): void => {
     for (const window of windower.due(0)) {
       result.windows.push(brief(window));
-      sent(window, (entry) => result.out.push(entry.origin));
+      windower.sent(window, (entry) => result.out.push(entry.origin));
     }
   };
   events.forEach((event, index) => {

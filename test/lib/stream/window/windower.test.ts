@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { Windower, sent } from "../../../../nodes/lib/stream/window/windower";
+import { Windower } from "../../../../nodes/lib/stream/window/windower";
 import { OPTIONS, arrival, brief, events, oracle, run, shape, type Event } from "./streams";
 
 describe("windows by event time", () => {
@@ -131,7 +131,7 @@ describe("windows by event time", () => {
               assert.equal(seen.get(place), undefined, "a record is twice in one window");
               seen.set(place, 1);
             }
-            sent(window, (entry) => out.push(entry.origin));
+            windower.sent(window, (entry) => out.push(entry.origin));
           }
         }
         assert.equal(out.length + late + windower.records, list.length);
