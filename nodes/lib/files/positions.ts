@@ -1,0 +1,66 @@
+/** Where the reading of files stands, in a file that is replaced atomically: a kill leaves the old one or the new one. */
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import path from "node:path";
+import { ConfigError, messageOf } from "../errors";
+
+/** Everything before it is finished downstream. */
+export interface Position {
+  readonly offset: number;
+  /** Number of the line at the offset, from 1. */
+  readonly line: number;
+  /** What the file began with, to notice that another one has taken its place. */
+  readonly beginning: Beginning;
+}
+
+export interface Beginning {
+  readonly length: number;
+  readonly sha1: string;
+}
+
+export type Positions = Readonly<Record<string, Position>>;
+
+/**
+ * The stored positions by path; none when there is no such file yet.
+ * @throws ConfigError when it is there and cannot be read: starting anew would repeat everything.
+ */
+export async function loadPositions(file: string): Promise<Positions> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw new ConfigError(`Position file: ${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    const { files } = JSON.parse(text) as { files?: unknown };
+    if (typeof files !== "object" || files === null) throw new Error("it holds no positions");
+    return files as Positions;
+  } catch (error) {
+    throw new ConfigError(
+      `Position file: ${file} is no position file (${messageOf(error)}); choose another name, or delete it to begin anew`,
+      { cause: error },
+    );
+  }
+}
+
+/** Durable when it resolves. */
+export async function savePositions(file: string, files: Positions): Promise<void> {
+  const folder = path.dirname(file);
+  await mkdir(folder, { recursive: true });
+  const temporary = `${file}.tmp`;
+  const handle = await open(temporary, "w");
+  try {
+    await handle.writeFile(`${JSON.stringify({ version: 1, files }, null, 2)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  if (process.platform === "win32") return;
+  const directory = await open(folder, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
