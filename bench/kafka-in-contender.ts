@@ -165,17 +165,18 @@ const flowed = async (
     registerType(set: string, type: string, constructor: (this: never, definition: never) => void): void;
     createNode(node: unknown, definition: unknown): void;
   };
-  types.registerType("bench/counter", "bench-counter", function counter(
-    this: NodeJS.EventEmitter,
-    definition: unknown,
-  ) {
-    types.createNode(this, definition);
-    this.on("input", (message: Message, _send: unknown, done: () => void) => {
-      const { payload } = message;
-      count_(Array.isArray(payload) ? payload.length : 1);
-      done();
-    });
-  } as (this: never, definition: never) => void);
+  types.registerType(
+    "bench/counter",
+    "bench-counter",
+    function counter(this: NodeJS.EventEmitter, definition: unknown) {
+      types.createNode(this, definition);
+      this.on("input", (message: Message, _send: unknown, done: () => void) => {
+        const { payload } = message;
+        count_(Array.isArray(payload) ? payload.length : 1);
+        done();
+      });
+    },
+  );
   const place = { z: "tab", x: 100, y: 100 };
   await runtime.deploy([
     { id: "tab", type: "tab", label: "bench" },
