@@ -86,7 +86,7 @@ export const connect: ServiceDefinition<ConnectOptions, ConnectAddress> = {
           args: [...login, ...java.args, "org.apache.kafka.connect.cli.ConnectDistributed", file("connect.properties")],
           directory: place.directory,
           log: file("connect.log"),
-          ready: /Finished starting connectors and tasks/,
+          ready: /REST resources initialized; server is started and ready/,
         },
       ],
     };

@@ -18,7 +18,7 @@ export interface ProcessPlan {
   readonly log: string;
   /** A line of its output that says it is ready, or a question asked until it is answered with true. */
   readonly ready: RegExp | (() => Promise<boolean>);
-  /** ms until it must be ready; 90 s when absent. */
+  /** ms until it must be ready; 180 s when absent. */
   readonly limit?: number;
 }
 
@@ -58,7 +58,7 @@ export class ServiceProcess {
   }
 
   async #wait(child: ChildProcess, from: number, failure: () => Error | undefined): Promise<void> {
-    const { name, ready, log, limit = 90_000 } = this.plan;
+    const { name, ready, log, limit = 180_000 } = this.plan;
     const until = Date.now() + limit;
     for (;;) {
       const broken = failure();

@@ -66,9 +66,9 @@ async function launch<Options extends object, Address extends object>(
 }
 
 async function until(name: string, ready: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 90_000;
+  const end = Date.now() + 180_000;
   while (!(await ready().catch(() => false))) {
-    if (Date.now() > end) throw new Error(`${name}: its processes run, but it was not ready after 90 s`);
+    if (Date.now() > end) throw new Error(`${name}: its processes run, but it was not ready after 180 s`);
     await delay(100);
   }
 }
