@@ -8,6 +8,7 @@ import type { FlowNode } from "./runtime";
 const SETTINGS: Readonly<
   Record<string, (context: Context, node: FlowNode, folder: string) => Promise<Record<string, unknown>>>
 > = {
+  "citystream-connect-cluster": async (context) => ({ urls: (await serviceFor(context, "connect")).url }),
   "citystream-kafka-cluster": async (context) => ({ brokers: (await serviceFor(context, "kafka")).brokers }),
   "citystream-lake": (_context, node, folder) => Promise.resolve({ address: `file://${path.join(folder, node.id)}` }),
 };
