@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 let watchdog: ChildProcess | undefined;
 let folder: string | undefined;
+let gentle = false;
 const living = new Map<number, ChildProcess>();
 
 function tell(instruction: string): void {
@@ -20,6 +21,8 @@ function tell(instruction: string): void {
     watchdog.stdin?.on("error", () => undefined);
     (watchdog.stdin as unknown as { unref?(): void } | null)?.unref?.();
     process.once("exit", () => {
+      // processes that are asked first are the watchdog's to wait for
+      if (gentle) return;
       for (const child of living.values()) child.kill("SIGKILL");
       if (folder && living.size === 0) rmSync(folder, { recursive: true, force: true });
     });
@@ -50,4 +53,7 @@ export function temporaryFolder(name: string): string {
 }
 
 /** Asks guarded processes to end by themselves for `ms` when this process is killed: for data that is to be kept. */
-export const askFirst = (ms: number): void => tell(`grace ${ms}`);
+export function askFirst(ms: number): void {
+  gentle = true;
+  tell(`grace ${ms}`);
+}
