@@ -1,6 +1,6 @@
 /** Core nodes that can't call done and don't finish when their handler returns (rule 7). */
 import { TOKEN } from "./contract";
-import type { Delivered } from "./token";
+import { RECEIVED, type Delivered } from "./token";
 import type { Place } from "./place";
 import type { RedMessage } from "./red";
 import type { Tracking } from "./tracking";
@@ -29,7 +29,7 @@ const firstOf = (sent: unknown): RedMessage | undefined => {
 
 /** The oldest delivery of a sequence. */
 const oldestOf = (place: Place, id: unknown): Delivered | undefined => {
-  for (const delivered of place.held.values()) if (groupOf(delivered)?.id === id) return delivered;
+  for (const delivered of place.held) if (groupOf(delivered)?.id === id) return delivered;
   return undefined;
 };
 
@@ -38,11 +38,11 @@ const oldestOf = (place: Place, id: unknown): Delivered | undefined => {
  * last message has come, all of it before anything else.
  */
 const oldest = (place: Place): Delivered | undefined => {
-  if (!place.sequences) return place.held.values().next().value;
+  if (!place.sequences) return place.held.first;
   const begun = place.leaving === undefined ? undefined : oldestOf(place, place.leaving);
   if (begun !== undefined) return begun;
   const counts = new Map<unknown, number>();
-  for (const delivered of place.held.values()) {
+  for (const delivered of place.held) {
     const group = groupOf(delivered);
     if (group?.id === undefined) return delivered;
     const count = (counts.get(group.id) ?? 0) + 1;
@@ -55,7 +55,7 @@ const oldest = (place: Place): Delivered | undefined => {
 
 /** The length of a sequence, which only some of its messages may tell. */
 const sizeOf = (place: Place, id: unknown): unknown => {
-  for (const delivered of place.held.values()) {
+  for (const delivered of place.held) {
     const group = groupOf(delivered);
     if (group?.id === id && group?.count !== undefined) return group.count;
   }
@@ -77,7 +77,7 @@ export const adaptSwitch = (place: Place, tracking: Tracking): void => {
     if (delivered === undefined && message !== undefined) {
       const token = tracking.ledger.find(message[TOKEN]);
       for (let one = token?.first; delivered === undefined && one !== undefined; one = one.next)
-        if (one.place === place && one.received) delivered = one;
+        if (one.place === place && one.phase === RECEIVED) delivered = one;
     }
     delivered ??= message === undefined ? oldest(place) : undefined;
     if (delivered === undefined) return;

@@ -41,7 +41,6 @@ export const backOff = (n: number, initialDelay: number, maxDelay: number): numb
   Math.random() * Math.min(maxDelay, initialDelay * 2 ** Math.min(n, 30));
 
 export class Flight implements TokenOwner {
-  readonly timeout: number;
   private token: Token | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** Positions that are sent, when a node has named those that failed. */
@@ -57,8 +56,10 @@ export class Flight implements TokenOwner {
     private readonly owner: FlightOwner,
     private readonly emission: Emission,
     private readonly finished: Finished,
-  ) {
-    this.timeout = owner.options.timeout;
+  ) {}
+
+  get timeout(): number {
+    return this.owner.options.timeout;
   }
 
   /** Makes the message and hands it to the flow. */
@@ -101,7 +102,7 @@ export class Flight implements TokenOwner {
 
   settled(token: Token, failure: TokenFailure | undefined): void {
     if (token !== this.token || this.landed) return;
-    const cause = failure ?? (token.reached ? undefined : unwired);
+    const cause = failure ?? (token.deliveries > 0 ? undefined : unwired);
     if (cause === undefined) this.land(this.dead === undefined ? "delivered" : "dead-lettered", this.dead);
     else if (this.owner.closing) this.land("abandoned", causeOf(cause));
     else {

@@ -152,7 +152,7 @@ export class Hooks implements Delivery {
   private tick(): void {
     const now = performance.now();
     // The ledger's clock is never ahead of what nodes had a chance to do: it stands while the event loop does.
-    this.ledger.now += Math.min(now - this.ticked, 2 * SWEEP_INTERVAL);
+    this.ledger.now += Math.round(Math.min(now - this.ticked, 2 * SWEEP_INTERVAL));
     this.ticked = now;
     for (const delivered of this.holding) if (delivered.over) this.holding.delete(delivered);
     this.graces.sweep(this.ledger.now);

@@ -3,6 +3,7 @@
  * It knows neither Node-RED nor retries: hooks feed it, sources own its tokens.
  */
 import type { Hold } from "./contract";
+import { soon } from "./soon";
 import { Delivered, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
 
 /** `a` and `b` happened to one token: both name elements of the same payload, or everything failed. */
@@ -12,26 +13,44 @@ const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
   return { ...a, elements: [...a.elements, ...b.elements.filter((element) => !known.has(element.index))] };
 };
 
+/** The last two digits of an id. */
+const LOW = Array.from({ length: 36 ** 2 }, (_, value) => value.toString(36).padStart(2, "0"));
+
 export class Ledger {
   readonly tokens = new Map<string, Token>();
-  /** A clock in ms that its owner moves on: reading the time for every delivery would cost too much. */
+  /** A clock in whole ms that its owner moves on: reading the time for every delivery would cost too much. */
   now = 0;
   /** Tokens that failed and wait for their other branches. */
   readonly failed = new Set<Token>();
   private readonly epoch: string;
   private issued = 0;
+  private high = "";
   /** Ids of tokens that were ended while branches may still have been running, the latest few thousand. */
   private readonly cut = new Set<string>();
   private ended: Token[] = [];
+  private spare: Token[] = [];
   private changed: Token[] = [];
   private flushing = false;
 
-  constructor(epoch: string = (Date.now() * 4096 + Math.floor(Math.random() * 4096)).toString(36)) {
-    this.epoch = epoch;
+  /** @param epoch tells this process's tokens from those of others; five characters keep ids short and so cheap */
+  constructor(
+    epoch: string = Math.floor(Math.random() * 36 ** 5)
+      .toString(36)
+      .padStart(5, "0"),
+  ) {
+    this.epoch = `${epoch}.`;
+  }
+
+  /** Ids of at most 12 characters, made by one concatenation, are flat strings: one object instead of three. */
+  private nextId(): string {
+    const low = this.issued % LOW.length;
+    if (low === 0) this.high = this.epoch + Math.floor(this.issued / LOW.length).toString(36);
+    this.issued += 1;
+    return this.high + (LOW[low] ?? "");
   }
 
   private issue(timeout: number, owner: TokenOwner | undefined, children: Set<Token> | undefined): Token {
-    const token = new Token(`${this.epoch}.${(this.issued += 1).toString(36)}`, this.now, timeout, owner, children);
+    const token = new Token(this.nextId(), this.now, timeout, owner, children);
     this.tokens.set(token.id, token);
     return token;
   }
@@ -53,7 +72,7 @@ export class Ledger {
    * short by a time-out or a close: branches that outlive those are expected.
    */
   isLate(id: unknown): boolean {
-    return typeof id === "string" && id.startsWith(`${this.epoch}.`) && !this.tokens.has(id) && !this.cut.has(id);
+    return typeof id === "string" && id.startsWith(this.epoch) && !this.tokens.has(id) && !this.cut.has(id);
   }
 
   /**
@@ -84,7 +103,6 @@ export class Ledger {
   /** Counts a delivery of `message` to a place. */
   enter(token: Token, place: Whereabouts, message: object, from: Whereabouts | undefined): Delivered {
     const delivered = new Delivered(token, place, message, from, this.now);
-    token.reached = true;
     token.deliveries += 1;
     this.add(token);
     this.link(delivered);
@@ -105,7 +123,6 @@ export class Ledger {
     const before = delivered.token;
     this.unlink(delivered);
     delivered.token = token;
-    token.reached = true;
     token.deliveries += 1;
     this.add(token);
     this.link(delivered);
@@ -197,21 +214,23 @@ export class Ledger {
   private wake(): void {
     if (this.flushing) return;
     this.flushing = true;
-    queueMicrotask(() => this.flush());
+    soon(this.flush);
   }
 
-  private flush(): void {
+  private readonly flush = (): void => {
     this.flushing = false;
-    const ended = this.ended;
-    const changed = this.changed;
-    if (ended.length > 0) this.ended = [];
-    if (changed.length > 0) this.changed = [];
+    const { ended, changed } = this;
+    this.ended = this.spare;
     for (const token of ended) {
       token.queued = false;
       if (token.count <= 0) this.settle(token);
     }
+    ended.length = 0;
+    this.spare = ended;
+    if (changed.length === 0) return;
+    this.changed = [];
     for (const token of changed) this.rest(token);
-  }
+  };
 
   private settle(settling: Token): void {
     const stack = [settling];

@@ -1,5 +1,6 @@
 /** A node instance in which deliveries are: what is on its way to it, what it holds, and how it shows that it is done. */
-import type { Delivered, Token, Whereabouts } from "./token";
+import { COMING, GONE, RECEIVED, type Delivered, type Token, type Whereabouts } from "./token";
+import { Line } from "./line";
 import type { RedNode } from "./red";
 
 /**
@@ -35,9 +36,8 @@ const restOf = (node: RedNode): number => {
 };
 
 export class Place implements Whereabouts {
-  readonly held = new Map<object, Delivered>();
-  private transit: Delivered[] = [];
-  private passed = 0;
+  readonly held = new Line();
+  private readonly transit = new Line();
   /** The delivery received last: the one that a message without token most likely comes from. */
   last: Delivered | undefined;
   /** Changes with `held`. */
@@ -79,69 +79,35 @@ export class Place implements Whereabouts {
 
   /** The delivery under way with which this very message object comes; undefined when it was handed over directly. */
   arrive(message: object): Delivered | undefined {
-    const { transit } = this;
-    for (let index = this.passed; index < transit.length; index += 1) {
-      const delivered = transit[index];
-      if (delivered === undefined || delivered.message !== message || delivered.over) continue;
-      if (index === this.passed) this.passed += 1;
-      else transit.splice(index, 1);
-      if (this.passed === transit.length) {
-        transit.length = 0;
-        this.passed = 0;
-      } else if (this.passed > 1024 && this.passed * 2 > transit.length) {
-        this.transit = transit.slice(this.passed);
-        this.passed = 0;
-      }
-      return delivered;
-    }
-    return undefined;
+    let delivered = this.transit.first;
+    while (delivered !== undefined && delivered.message !== message) delivered = delivered.behind;
+    if (delivered !== undefined) this.transit.remove(delivered);
+    return delivered;
   }
 
   receive(delivered: Delivered): void {
-    delivered.received = true;
-    const twin = this.held.get(delivered.message);
-    if (twin !== undefined) delivered.twin = twin;
-    this.held.set(delivered.message, delivered);
+    delivered.phase = RECEIVED;
+    this.held.push(delivered);
     this.last = delivered;
     this.version += 1;
   }
 
-  /** Takes a delivery out of what is held. */
-  remove(delivered: Delivered): void {
-    const { held } = this;
-    const top = held.get(delivered.message);
-    if (top === delivered) {
-      if (delivered.twin === undefined) held.delete(delivered.message);
-      else held.set(delivered.message, delivered.twin);
-    } else {
-      let above = top;
-      while (above !== undefined && above.twin !== delivered) above = above.twin;
-      if (above === undefined) return;
-      above.twin = delivered.twin;
+  /** Takes a delivery out of what is held or under way. Twice is once. */
+  forget(delivered: Delivered): void {
+    const { phase } = delivered;
+    if (phase === GONE) return;
+    delivered.phase = GONE;
+    if (phase === COMING) {
+      this.transit.remove(delivered);
+      return;
     }
-    delivered.twin = undefined;
+    this.held.remove(delivered);
     if (this.last === delivered) this.last = undefined;
     this.version += 1;
   }
 
-  forget(delivered: Delivered): void {
-    if (delivered.received) this.remove(delivered);
-    else {
-      const index = this.transit.indexOf(delivered, this.passed);
-      if (index >= 0) this.transit.splice(index, 1);
-    }
-  }
-
   /** Everything on its way to the node and in it, oldest first. */
   all(): Delivered[] {
-    const all: Delivered[] = [];
-    for (let one of this.held.values()) {
-      all.push(one);
-      while (one.twin !== undefined) {
-        one = one.twin;
-        all.push(one);
-      }
-    }
-    return [...all, ...this.transit.slice(this.passed).filter((delivered) => !delivered.over)];
+    return [...this.held, ...this.transit];
   }
 }

@@ -1,6 +1,6 @@
 /** Deliveries that rest too long (rule 9), and those believed after a grace time (rules 6 and 7). One timer for all. */
 import type { Ledger } from "./ledger";
-import type { Delivered, Token, Whereabouts } from "./token";
+import { RECEIVED, type Delivered, type Token, type Whereabouts } from "./token";
 
 /** What a place tells of its pace. */
 export interface Paced extends Whereabouts {
@@ -60,7 +60,7 @@ export const endStrandedCalls = (ledger: Ledger): void => {
   for (const token of ledger.failed) {
     let calls = 0;
     let one = token.first;
-    while (one?.received && one.place.node.type === "link call") {
+    while (one?.phase === RECEIVED && one.place.node.type === "link call") {
       calls += 1;
       one = one.next;
     }

@@ -29,17 +29,25 @@ export interface Whereabouts {
   forget(delivery: Delivered): void;
 }
 
-/** One message under a token, on its way to a node or in it. */
+/** Where a delivery is: under way to its node, received by it, or out of the node's books. */
+export const COMING = 0;
+export const RECEIVED = 1;
+export const GONE = 2;
+
+/** One message under a token, on its way to a node or in it. Thousands live at a time: every field is paid in pauses. */
 export class Delivered {
   /** Neighbours in the token's list. */
   next: Delivered | undefined;
   previous: Delivered | undefined;
-  received = false;
-  forwarded = false;
-  over = false;
+  /** Neighbours in the place's line. */
+  ahead: Delivered | undefined;
+  behind: Delivered | undefined;
   hold: Hold | undefined;
-  /** The same message object delivered to the same node before this one was completed. */
-  twin: Delivered | undefined;
+  phase: typeof COMING | typeof RECEIVED | typeof GONE = COMING;
+  /** Its node has sent something under its token. */
+  forwarded = false;
+  /** The ledger counts it no more. */
+  over = false;
   constructor(
     public token: Token,
     readonly place: Whereabouts,
@@ -55,7 +63,6 @@ export class Token {
   /** Open references, deliveries under way and composites that include this token. */
   count = 0;
   failure: TokenFailure | undefined;
-  reached = false;
   /** Deliveries ever made. */
   deliveries = 0;
   /** How many of `count` are declared holds, or composites that rest in declared holds. */

@@ -3,8 +3,9 @@ import { asError } from "../errors";
 import { adaptSwitch } from "./adapters";
 import { TOKEN, type FailedElement } from "./contract";
 import type { Ledger } from "./ledger";
-import type { Delivered, Token, TokenFailure } from "./token";
+import { COMING, RECEIVED, type Delivered, type Token, type TokenFailure } from "./token";
 import { Place } from "./place";
+import { soon } from "./soon";
 import type { CompleteEvent, ReceiveEvent, RedMessage, RedNode, SendEvent } from "./red";
 
 /** On a node instance: its place, while hooks are installed. */
@@ -26,8 +27,9 @@ export class Tracking {
   readonly closed = new Set<Place>();
   /** While nodes are being closed it isn't known yet whose completions can be believed: they are kept here. */
   deferred: { readonly delivered: Delivered; readonly place: Place }[] | undefined;
-  /** What was sent in this turn by nodes that hold deliveries. */
-  private sent: Delivered[] = [];
+  /** What was sent in this turn by nodes that hold deliveries; the array is kept, only `sents` of it count. */
+  private readonly sent: Delivered[] = [];
+  private sents = 0;
 
   constructor(
     readonly ledger: Ledger,
@@ -54,7 +56,8 @@ export class Tracking {
     const delivered = this.ledger.enter(token, place, message, holds ? sender : undefined);
     place.expect(delivered);
     if (holds) {
-      this.sent.push(delivered);
+      this.sent[this.sents] = delivered;
+      this.sents += 1;
       this.forwards(sender, token, message);
     }
   };
@@ -66,7 +69,7 @@ export class Tracking {
     let delivered = place?.arrive(message);
     if (delivered !== undefined) {
       // Only a delivery that was under way begins a turn: what is handed over directly happens within its sender's.
-      if (this.sent.length > 0) this.sent = [];
+      this.sents = 0;
     } else {
       const id = message[TOKEN];
       if (id === undefined) return;
@@ -86,10 +89,10 @@ export class Tracking {
     const place = (event.node.node as Placed)[PLACE];
     const delivered = place?.held.get(event.msg);
     if (place === undefined || delivered === undefined) return;
-    if (!event.error && !delivered.forwarded && this.sent.length > 0) this.merge(place, delivered);
+    if (!event.error && !delivered.forwarded && this.sents > 0) this.merge(place, delivered);
     if (this.deferred === undefined || place.trusted) this.complete(place, delivered);
     else {
-      place.remove(delivered);
+      place.forget(delivered);
       this.deferred.push({ delivered, place });
     }
   };
@@ -97,7 +100,7 @@ export class Tracking {
   /** The delivery is finished in its node. */
   complete(place: Place, delivered: Delivered): void {
     if (delivered.over) return;
-    place.remove(delivered);
+    place.forget(delivered);
     place.completed = this.ledger.now;
     this.ledger.leave(delivered);
   }
@@ -145,7 +148,7 @@ export class Tracking {
     }
     this.places.clear();
     this.closed.clear();
-    this.sent = [];
+    this.sent.length = this.sents = 0;
   }
 
   private late(id: unknown, node: RedNode): void {
@@ -168,7 +171,7 @@ export class Tracking {
     if (last !== undefined && !last.over && (last.message as RedMessage)._msgid === message._msgid) return last.token;
     let first: Token | undefined;
     let several = false;
-    for (const delivered of held.values()) {
+    for (const delivered of held) {
       if (message._msgid !== undefined && (delivered.message as RedMessage)._msgid === message._msgid)
         return delivered.token;
       if (first === undefined) first = delivered.token;
@@ -177,7 +180,7 @@ export class Tracking {
     if (!several) return first;
     if (place.wide?.version === place.version && !place.wide.token.settled) return place.wide.token;
     const token = this.ledger.composite(
-      place.all().flatMap((delivered) => (delivered.received ? [delivered.token] : [])),
+      place.all().flatMap((delivered) => (delivered.phase === RECEIVED ? [delivered.token] : [])),
     );
     place.wide = { token, version: place.version };
     return token;
@@ -191,7 +194,7 @@ export class Tracking {
       return;
     }
     for (let one = token.first; one !== undefined; one = one.next)
-      if (one.place === sender && one.received) {
+      if (one.place === sender && one.phase === RECEIVED) {
         one.forwarded = true;
         return;
       }
@@ -203,7 +206,7 @@ export class Tracking {
    */
   private merge(place: Place, delivered: Delivered): void {
     const { token } = delivered;
-    const mine = this.sent.filter((sent) => sent.from === place && !sent.received && !sent.over);
+    const mine = this.sent.slice(0, this.sents).filter((sent) => sent.from === place && sent.phase === COMING);
     if (mine.some((sent) => sent.token === token || sent.token.children?.has(token))) return;
     const merged = new Map<Token, Token>();
     for (const sent of mine) {
@@ -226,7 +229,8 @@ export class Tracking {
 
   /** After the handler of a node that can't call done. */
   private onReturn(place: Place, delivered: Delivered): void {
-    queueMicrotask(() => {
+    if (place.completion === "send") return;
+    soon(() => {
       if (delivered.over || delivered.place !== place) return;
       if (place.completion === "return") this.complete(place, delivered);
       else if (place.completion === "sync") {
@@ -268,7 +272,7 @@ export class Tracking {
   private afterError(place: Place, token: Token, message: RedMessage): void {
     let delivered = place.held.get(message);
     for (let one = token.first; delivered === undefined && one !== undefined; one = one.next)
-      if (one.place === place && one.received) delivered = one;
+      if (one.place === place && one.phase === RECEIVED) delivered = one;
     if (delivered === undefined) return;
     if (place.completion === "send") this.complete(place, delivered);
     else this.outlets.grace(delivered, place);
