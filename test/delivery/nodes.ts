@@ -147,6 +147,38 @@ const register = (harness: Harness): void => {
     });
   });
 
+  type("citystream-test-window", function window(settings) {
+    nodes.createNode(this, settings);
+    let inputs: { message: Message; done: Done; end: () => void }[] = [];
+    const fire = (): void => {
+      const fired = inputs;
+      inputs = [];
+      const token = delivery.tokenFor(fired.map(({ message }) => message));
+      this.send({ payload: fired.map(({ message }) => message.payload), _delivery: token });
+      for (const { done, end } of fired) {
+        end();
+        done();
+      }
+    };
+    const relieve = (): void => {
+      if (settings.closes === undefined) fire();
+    };
+    this.on("input", (message: Message, _send: unknown, done: Done) => {
+      laboratory.at(this.id).push(message);
+      inputs.push({ message, done, end: delivery.hold(this, message, { records: 1, bytes: 10, relieve }) });
+      if (inputs.length === settings.size) fire();
+    });
+    this.on("close", (closed: () => void) => {
+      setTimeout(
+        () => {
+          for (const { done } of inputs) done();
+          closed();
+        },
+        settings.closes === undefined ? 0 : 200,
+      );
+    });
+  });
+
   type("test-flaky", function flaky(settings) {
     nodes.createNode(this, settings);
     this.on("input", (message: Message, send: (message: Message) => void, done: Done) => {

@@ -34,7 +34,7 @@ describe("the delivery ledger of a process", () => {
     it(`keeps its promises on ${title} as well`, async function () {
       const binary = await node(this);
       this.timeout(300_000);
-      const tests = ["core-nodes", "errors", "limits", "deploys", "random-flows"].map((name) =>
+      const tests = ["core-nodes", "errors", "limits", "holds", "deploys", "random-flows"].map((name) =>
         path.join(__dirname, `${name}.test.js`),
       );
       const mocha = path.join(ROOT, "node_modules/mocha/bin/mocha.js");
