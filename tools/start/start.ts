@@ -1,6 +1,7 @@
 /** `npm start`: the main flow on Node-RED, with nothing prepared. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { ROOT } from "../editor/nodes";
 import { isFree } from "../services/ports";
 import { lineOf, sample, type Sample } from "./counts";
 import { type NodeRed, startNodeRed } from "./node-red";
@@ -95,6 +96,7 @@ async function run(
       CITYSTREAM_MQTT_PORT: String(options.mqttPort),
       CITYSTREAM_SPEED: String(options.speed),
       CITYSTREAM_DATA: options.data,
+      CITYSTREAM_READINGS: path.join(ROOT, "flows/data"),
     },
     trouble: line.above,
   });

@@ -103,23 +103,28 @@ async function findLake(options: StartOptions, environment: Environment, keep: K
 }
 
 async function findInflux(options: StartOptions, environment: Environment, keep: Keep): Promise<Part> {
-  const influx = (url: string, about: string): Part => ({
+  const influx = (kind: "1" | "2" | "files", url: string, about: string): Part => ({
     env: {
+      INFLUX_KIND: kind,
       INFLUX_URL: url,
       INFLUX_DATABASE: environment["INFLUX_DATABASE"] ?? "city",
       INFLUX_TOKEN: environment["INFLUX_TOKEN"] ?? "",
       INFLUX_ORG: environment["INFLUX_ORG"] ?? "",
+      INFLUX_BUCKET: environment["INFLUX_BUCKET"] ?? "city",
     },
     about: `Time series    ${about}`,
   });
   const given = environment["INFLUX_URL"];
-  if (given) return influx(given, `${given}, yours`);
+  // version 2 and later know tokens, version 1 databases
+  if (given) return influx(environment["INFLUX_TOKEN"] ? "2" : "1", given, `${given}, yours`);
   if (wants(options, "influx")) {
     const { url } = keep(await service("influx", { directory: path.join(options.data, "influxdb") }));
-    return influx(url, `${url} (InfluxDB 1.8)`);
+    const made = await fetch(`${url}/query?q=${encodeURIComponent("CREATE DATABASE city")}`, { method: "POST" });
+    if (!made.ok) throw new Error(`InfluxDB could not make its database: ${await made.text()}`);
+    return influx("1", url, `${url} (InfluxDB 1.8)`);
   }
   const folder = path.join(options.data, "points");
-  return influx(pathToFileURL(folder).href, `line-protocol files in ${folder}, for \`influx write\``);
+  return influx("files", pathToFileURL(folder).href, `line-protocol files in ${folder}, for \`influx write\``);
 }
 
 async function findConnect(
