@@ -28,7 +28,7 @@ export const usage = `usage: npm start -- [options]
   --with hdfs,influx,connect   fetch and run these real services too
   --data .citystream     folder for all that is kept: flows, Kafka's data, the lake
   --flow flows/city.json another flow
-Servers of your own by environment: KAFKA_BROKERS, WEBHDFS_URL (HDFS_USER), INFLUX_URL (INFLUX_DATABASE, or INFLUX_TOKEN, INFLUX_ORG and INFLUX_BUCKET), CONNECT_URL.
+Servers of your own by environment: KAFKA_BROKERS, WEBHDFS_URL (HDFS_USER), INFLUX_URL (1.x, INFLUX_DATABASE), CONNECT_URL.
 CITYSTREAM_KAFKA=none runs without Kafka.`;
 
 /** @throws Error saying which option is wrong, followed by the usage */

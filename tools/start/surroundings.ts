@@ -103,20 +103,17 @@ async function findLake(options: StartOptions, environment: Environment, keep: K
 }
 
 async function findInflux(options: StartOptions, environment: Environment, keep: Keep): Promise<Part> {
-  const influx = (kind: "1" | "2" | "files", url: string, about: string): Part => ({
+  const influx = (kind: "1" | "files", url: string, about: string): Part => ({
     env: {
       INFLUX_KIND: kind,
       INFLUX_URL: url,
       INFLUX_DATABASE: environment["INFLUX_DATABASE"] ?? "city",
-      INFLUX_TOKEN: environment["INFLUX_TOKEN"] ?? "",
-      INFLUX_ORG: environment["INFLUX_ORG"] ?? "",
-      INFLUX_BUCKET: environment["INFLUX_BUCKET"] ?? "city",
     },
     about: `Time series    ${about}`,
   });
   const given = environment["INFLUX_URL"];
-  // version 2 and later know tokens, version 1 databases
-  if (given) return influx(environment["INFLUX_TOKEN"] ? "2" : "1", given, `${given}, yours`);
+  // a token belongs into Node-RED's credentials: versions 2 and 3 are chosen in the editor
+  if (given) return influx("1", given, `${given}, yours`);
   if (wants(options, "influx")) {
     const { url } = keep(await service("influx", { directory: path.join(options.data, "influxdb") }));
     const made = await fetch(`${url}/query?q=${encodeURIComponent("CREATE DATABASE city")}`, { method: "POST" });
