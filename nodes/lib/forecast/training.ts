@@ -66,7 +66,7 @@ const EPSILON = 1e-7;
 /**
  * Trains by back-propagation through time with Adam, on this thread, until `epochs` are over or validation stops getting
  * better; the result is the best epoch's weights. The same seed gives the same weights.
- * @throws when a loss is not finite any more: the step is too large
+ * @throws when loss or gradient are not finite any more: the learning rate is too large
  */
 export function train(
   architecture: Architecture,
@@ -138,9 +138,7 @@ export function train(
     since = better ? 0 : since + 1;
     const loss = sum / perEpoch;
     if (!Number.isFinite(loss + score)) {
-      throw new Error(
-        `Training diverged in epoch ${epoch} (loss ${loss}): use a smaller learning rate than ${options.rate}.`,
-      );
+      throw new Error(`Training diverged (the loss of epoch ${epoch} is ${loss}): use a smaller learning rate.`);
     }
     const result = { epoch, loss, validation: score, best: better, seconds: (performance.now() - began) / 1000 };
     history.push(result);
@@ -211,5 +209,7 @@ function freeze(network: Network, gradient: number, names: readonly string[]): v
 function clip(network: Network, gradient: number, largest: number): void {
   const { engine, parameters } = network;
   const norm = Math.sqrt(engine.sumOfSquares(gradient, parameters.count));
+  if (!Number.isFinite(norm))
+    throw new Error("Training diverged (its gradient is not finite): use a smaller learning rate.");
   if (norm > largest) engine.addScaled(gradient, gradient, parameters.count, largest / norm - 1);
 }

@@ -11,6 +11,9 @@ export interface Window {
   readonly end: number | undefined;
 }
 
+/** Longest window, in steps, that a few records with wild times may span. */
+const MOST_STEPS = 100_000;
+
 /**
  * Reads a window: records (an array of messages or of plain objects), columns (an object of arrays by feature name), or a
  * matrix `[steps × features]` (a Float32Array, or `{features, values}`). Named columns may come in any order and in
@@ -42,7 +45,7 @@ export function readWindow(
       const given = Array.isArray(features) ? features.map(String) : names;
       return readWindow(numbers, reader, stepLength, given);
     }
-    return columns(payload as Record<string, unknown>, reader);
+    return columns(payload as Record<string, unknown>, reader, stepLength);
   }
   throw new Rejected(`the window is ${describe(payload)}; it must be records, columns or a Float32Array.`);
 }
@@ -73,7 +76,7 @@ function matrix(
   return { rows, count, end: undefined };
 }
 
-function columns(payload: Record<string, unknown>, reader: ReadingReader): Window {
+function columns(payload: Record<string, unknown>, reader: ReadingReader, stepLength: number): Window {
   const { features } = reader;
   const found = features.map(({ name }) => payload[name]);
   requireAll(
@@ -90,33 +93,37 @@ function columns(payload: Record<string, unknown>, reader: ReadingReader): Windo
   for (const [f, list] of lists.entries()) {
     for (const [r, value] of list.entries()) rows[r * features.length + f] = reader.value(f, value);
   }
-  const times = payload["timestamp"] ?? payload["time"];
-  const end =
-    Array.isArray(times) || ArrayBuffer.isView(times) ? Array.from(times as ArrayLike<unknown>).at(-1) : undefined;
-  return { rows, count, end: eventTime(end) };
+  const times = payload["time"] ?? payload["timestamp"];
+  const given = Array.isArray(times) || ArrayBuffer.isView(times) ? Array.from(times as ArrayLike<unknown>) : [];
+  if (given.length !== count) return { rows, count, end: undefined };
+  return onGrid(rows, given.map(eventTime), features.length, stepLength);
 }
 
-/** Records that carry a time are put on the model's grid of steps, so that an hour without a record is a gap. */
 function records(elements: readonly unknown[], reader: ReadingReader, stepLength: number): Window {
-  const read = elements.map((element) => {
+  const width = reader.features.length;
+  const rows = new Float32Array(elements.length * width);
+  if (!elements.length) throw new Rejected("the window has no records.");
+  const times = elements.map((element, r) => {
     const one = (element ?? {}) as Record<string, unknown>;
     const nested = typeof one["payload"] === "object" && one["payload"] !== null;
-    return { row: reader.read(nested ? one["payload"] : element), time: eventTime(one["timestamp"]) };
+    rows.set(reader.read(nested ? one["payload"] : element), r * width);
+    return eventTime(one["timestamp"]);
   });
-  if (!read.length) throw new Rejected("the window has no records.");
-  const width = reader.features.length;
-  if (read.some(({ time }) => time === undefined)) {
-    const rows = new Float32Array(read.length * width);
-    for (const [r, { row }] of read.entries()) rows.set(row, r * width);
-    return { rows, count: read.length, end: read.at(-1)?.time };
-  }
-  const steps = read.map(({ time }) => Math.round((time as number) / stepLength));
+  return onGrid(rows, times, width, stepLength);
+}
+
+/** Rows that carry a time are put on the model's grid of steps, so that an hour without a record is a gap. */
+function onGrid(rows: Float32Array, times: readonly (number | undefined)[], width: number, stepLength: number): Window {
+  const steps = times.map((time) => (time === undefined ? Number.NaN : Math.round(time / stepLength)));
+  if (steps.some(Number.isNaN)) return { rows, count: steps.length, end: times.at(-1) };
   const [first, last] = [Math.min(...steps), Math.max(...steps)];
   const count = last - first + 1;
-  if (count > 100_000) throw new Rejected(`the window's records span ${count} steps of the model.`);
-  const rows = new Float32Array(count * width).fill(Number.NaN);
-  for (const [r, { row }] of read.entries()) rows.set(row, ((steps[r] as number) - first) * width);
-  return { rows, count, end: last * stepLength };
+  if (count > MOST_STEPS) throw new Rejected(`the window's records span ${count} steps of the model.`);
+  const placed = new Float32Array(count * width).fill(Number.NaN);
+  for (const [r, step] of steps.entries()) {
+    placed.set(rows.subarray(r * width, (r + 1) * width), (step - first) * width);
+  }
+  return { rows: placed, count, end: last * stepLength };
 }
 
 function requireAll(reader: ReadingReader, present: readonly boolean[]): void {

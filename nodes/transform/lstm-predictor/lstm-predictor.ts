@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { batchOf } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
-import { asError, BatchFailure, ConfigError } from "../../lib/errors";
+import { asError, BatchFailure, ConfigError, Rejected } from "../../lib/errors";
 import { forecaster, type Forecast, type Prepared } from "../../lib/forecast/forecast";
 import { openHistory } from "../../lib/forecast/history";
 import { readModel, type Model } from "../../lib/forecast/model-file";
@@ -40,9 +40,10 @@ export = defineNode(declaration, (node) => {
 
   /** A record joins its series; a window is complete as it comes. */
   function prepareRecord(record: Message, arrived: number): Prepared {
-    const window = record["window"] as { key?: unknown; end?: unknown; features?: unknown } | undefined;
     const time = eventTime(record["timestamp"]);
-    if (typeof window === "object" && window !== null) {
+    if (isWindow(record)) {
+      const window = record["window"] as WindowProperties;
+      checkStep(window.step, metadata.stepLength);
       const key = typeof window.key === "string" ? window.key : keyOf(record);
       const names = Array.isArray(window.features) ? window.features.map(String) : undefined;
       const { rows, count, end } = readWindow(record.payload, reader, metadata.stepLength, names);
@@ -136,7 +137,28 @@ export = defineNode(declaration, (node) => {
   };
 });
 
-const isWindow = (message: Message): boolean => typeof message["window"] === "object" && message["window"] !== null;
+/** What window-batcher says of a window. */
+interface WindowProperties {
+  readonly key?: unknown;
+  readonly end?: unknown;
+  /** Names of a matrix's columns, and ms from row to row where they are steps of time. */
+  readonly features?: unknown;
+  readonly step?: unknown;
+  /** The message is a late record, not a window. */
+  readonly late?: unknown;
+}
+
+function isWindow(message: Message): boolean {
+  const window = message["window"] as WindowProperties | null | undefined;
+  return typeof window === "object" && window !== null && window.late !== true;
+}
+
+function checkStep(step: unknown, needed: number): void {
+  if (typeof step !== "number" || step === needed) return;
+  throw new Rejected(
+    `the window's rows are ${step} ms apart; the model needs ${needed} ms: set the window's step to it.`,
+  );
+}
 
 /** A relative path is one from Node-RED's user directory. */
 function modelPath(setting: string, userDir: string | undefined): string {

@@ -1,0 +1,113 @@
+/** The predictor under the delivery ledger: what a source learns of its records. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Message } from "../../nodes/lib/delivery/contract";
+import type { ForecastReady } from "../../nodes/lib/forecast/forecast";
+import { writeModel } from "../../nodes/lib/forecast/model-file";
+import { laboratory, runtimeWithTestNodes } from "../delivery/nodes";
+import { flowOf } from "../harness";
+import { referenceForecast, testModel } from "../lib/forecast/models";
+
+const HOUR = 3_600_000;
+const folder = mkdtempSync(path.join(tmpdir(), "citystream-models-"));
+const models = { one: path.join(folder, "one"), two: path.join(folder, "two") };
+/** Readings outlive a deploy, so that each test has a key of its own. */
+let test = 0;
+
+const flow = (model = models.one, outputs = [["k"], ["k2"]]) =>
+  flowOf(
+    { id: "s", type: "test-source", wires: [["node"]] },
+    { id: "node", type: "citystream-lstm-predictor", key: "key", model, wires: outputs },
+    { id: "k", type: "test-sink" },
+    { id: "k2", type: "test-sink" },
+  );
+
+/** Record `hour` of the series, as a batch of one. */
+const record = (hour: number) => [
+  { payload: { a: Math.sin(hour), b: hour % 7 === 6 ? "broken" : 1 }, key: `delivery${test}`, timestamp: hour * HOUR },
+];
+const good = (hour: number) => record(hour).map((one) => ({ ...one, payload: { ...one.payload, b: 1 } }));
+
+const elementsAt = (sink: string): { timestamp: number; forecast: ForecastReady }[] =>
+  laboratory
+    .at(sink)
+    .flatMap((message: Message) => message.payload as { timestamp: number; forecast: ForecastReady }[]);
+
+function assertForecast({ forecast, timestamp }: { forecast: ForecastReady; timestamp: number }): void {
+  const hour = timestamp / HOUR;
+  const window = [hour - 3, hour - 2, hour - 1, hour].map((h) => [Math.sin(h), 1]);
+  const [wanted = 0] = referenceForecast(testModel(Number(forecast.version)), window);
+  const found = forecast.values["a"]?.["1h"] ?? Number.NaN;
+  assert.ok(Math.abs(found - wanted) < 1e-5, `${found} instead of ${wanted} at hour ${hour}`);
+}
+
+describe("lstm-predictor under the ledger", () => {
+  before(async () => {
+    await writeModel(models.one, testModel(1));
+    await writeModel(models.two, testModel(2));
+  });
+  beforeEach(() => {
+    laboratory.reset();
+    test++;
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("finishes a record at its source when what takes its forecast is done, and only then", async () => {
+    const red = await runtimeWithTestNodes();
+    await red.deploy(flow());
+    const source = laboratory.source("s");
+    const open: (() => void)[] = [];
+    laboratory.sink = (_id, _message, done) => void open.push(done);
+    for (let hour = 0; hour < 6; hour++) source.deliver(hour, good);
+    await red.until("all are at the sinks", () => open.length === 6);
+    assert.equal(source.outcomes.size, 0);
+    open.forEach((done) => done());
+    await red.until("all are finished", () => source.count("delivered") === 6);
+    assert.equal(laboratory.delivery?.report().tokens, 0);
+  });
+
+  it("forecasts the same when a record is tried again", async () => {
+    const red = await runtimeWithTestNodes();
+    await red.deploy(flow());
+    const source = laboratory.source("s");
+    let refused = 0;
+    laboratory.sink = (id, _message, done) => done(id === "k" && refused++ < 2 ? new Error("not yet") : undefined);
+    for (let hour = 0; hour < 4; hour++) source.deliver(hour, good);
+    await red.until("all are delivered", () => source.count("delivered") === 4);
+    const tries = elementsAt("k");
+    assert.equal(tries.length, 3);
+    for (const one of tries) assertForecast(one);
+  });
+
+  it("gives a record that is wrong to the dead letters with the reason, and the rest flows on", async () => {
+    const red = await runtimeWithTestNodes();
+    await red.deploy(flow());
+    const source = laboratory.source("s");
+    for (let hour = 0; hour < 10; hour++) source.deliver(hour, record);
+    await red.until("all are finished", () => source.outcomes.size === 10);
+    assert.equal(source.count("delivered"), 9);
+    assert.equal(source.deadLetters.length, 1);
+    assert.match(source.deadLetters[0]?.error.message ?? "", /b is "broken"; it must be a number/);
+  });
+
+  it("loses no record and gives no mixed answer when it is redeployed with another model in mid-flight", async () => {
+    const red = await runtimeWithTestNodes();
+    await red.deploy(flow());
+    const source = laboratory.source("s");
+    const last = 600;
+    for (let hour = 0; hour < last / 2; hour++) source.deliver(hour, good);
+    await new Promise((resolve) => setImmediate(resolve));
+    await red.deploy(flow(models.two), "nodes");
+    await red.until("the source runs again", () => source.running);
+    for (let hour = last / 2; hour < last; hour++) source.deliver(hour, good);
+    await red.until("all are delivered", () => source.count("delivered") === last);
+    const forecasts = new Map(elementsAt("k").map((one) => [one.timestamp / HOUR, one]));
+    for (const one of forecasts.values()) assertForecast(one);
+    const without = new Set(elementsAt("k2").map((one) => one.timestamp / HOUR));
+    for (let hour = 0; hour < last; hour++)
+      assert.ok(forecasts.has(hour) || without.has(hour), `hour ${hour} came out`);
+    assert.ok([...forecasts.values()].some((one) => one.forecast.version === "2"));
+  });
+});
