@@ -41,6 +41,15 @@ const valueAt = (from: unknown, steps: readonly string[]): unknown => {
   return value;
 };
 
+/**
+ * A way to one value of a message, such as `payload.site`; undefined where a step is missing.
+ * @throws ConfigError when it is not a path
+ */
+export const valuePath = (source: string, setting: string): ((from: unknown) => unknown) => {
+  const steps = parsePath(source.trim(), setting);
+  return (from) => valueAt(from, steps);
+};
+
 const textOf = (value: unknown, path: string, source: string, setting: string): string => {
   if (typeof value === "string" && value !== "") return value;
   if (typeof value === "number" && Number.isFinite(value)) return String(value);

@@ -11,6 +11,11 @@ const SETTINGS: Readonly<
   "citystream-connect-cluster": async (context) => ({ urls: (await serviceFor(context, "connect")).url }),
   "citystream-kafka-cluster": async (context) => ({ brokers: (await serviceFor(context, "kafka")).brokers }),
   "citystream-lake": (_context, node, folder) => Promise.resolve({ address: `file://${path.join(folder, node.id)}` }),
+  "citystream-influx-server": async (context, node, folder) => {
+    if (node["version"] === "files") return { address: `file://${path.join(folder, node.id)}` };
+    const { url, database } = await serviceFor(context, "influx");
+    return { version: "1", address: url, database };
+  },
 };
 
 /**

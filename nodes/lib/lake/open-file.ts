@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { FileEncoder } from "../formats/record-format";
 import type { FileState } from "./rotation";
-import type { Ticket } from "./ticket";
+import type { Ticket } from "../ticket";
 
 const compress = promisify(gzip);
 

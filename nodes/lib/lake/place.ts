@@ -6,7 +6,7 @@ import type { OpenFile } from "./open-file";
 import type { RotationReason } from "./rotation";
 import { StoredOffsets } from "./stored";
 import type { Store } from "./store";
-import type { Ticket } from "./ticket";
+import type { Ticket } from "../ticket";
 
 /** Where a record came from, as `msg.source` of kafka-in says. */
 export interface Origin {

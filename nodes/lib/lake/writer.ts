@@ -4,14 +4,14 @@ import { Rejected, Retriable } from "../errors";
 import type { RecordFormat } from "../formats/record-format";
 import { digest } from "./directory";
 import { GrowingFiles } from "./growing";
-import { Held, MOST_RECORDS, roughSize } from "./held";
+import { Held, MOST_RECORDS, roughSize } from "../held";
 import { OpenFile } from "./open-file";
 import { type Arrival, type Lane, type LakeRecord, type Place, Places, identity } from "./place";
 import { Fenced, Publisher, publicationOf } from "./publish";
 import type { RotationLimits, RotationReason } from "./rotation";
 import { Siblings } from "./siblings";
 import { type CreateOptions, type Store, deliveryError } from "./store";
-import { Ticket } from "./ticket";
+import { Ticket } from "../ticket";
 
 export interface Stored {
   readonly path: string;

@@ -1,6 +1,6 @@
 /** What one message still waits for. */
-import { BatchFailure, asError } from "../errors";
-import type { FailedElement } from "../delivery/contract";
+import { BatchFailure, asError } from "./errors";
+import type { FailedElement } from "./delivery/contract";
 
 /** Settles when every record of a message is stored or has failed. */
 export class Ticket {

@@ -1,0 +1,28 @@
+/** Where points go: an InfluxDB server, or files that `influx write` takes. */
+import type { Line } from "./points";
+import type { TimeUnit } from "./values";
+
+export interface InfluxTarget {
+  /** For people. */
+  readonly address: string;
+  /**
+   * Resolves when all lines are stored.
+   * @throws LinesRefused when the fault is in the lines; Retriable for everything that may pass
+   */
+  write(lines: readonly Line[], unit: TimeUnit): Promise<void>;
+  /** Tries address, login and database without writing a point; says what was found. @throws ConfigError */
+  test(): Promise<{ readonly word: "server" | "folder"; readonly version: string }>;
+  close(): Promise<void>;
+}
+
+/** The server, or its limits, will never take all of these lines. Others of the same request may be stored. */
+export class LinesRefused extends Error {
+  override readonly name = "LinesRefused";
+  constructor(
+    message: string,
+    /** How many lines were left out, when the server says so. */
+    readonly dropped: number | undefined,
+  ) {
+    super(message);
+  }
+}
