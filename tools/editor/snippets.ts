@@ -62,7 +62,8 @@ const rows = `    function citystreamRows(node, set, id, field, columns) {
             $("<div>").css({ flex: flex[column.kind], overflow: "hidden", "text-overflow": "ellipsis" })
                 .text(node._(set + ".column." + field + "." + column.name)).appendTo(header);
         });
-        var list = $(id).css({ "min-height": "120px", "min-width": "450px" }).editableList({
+        // A list that has a height when it becomes an editableList keeps it, and its rows overflow.
+        var list = $(id).css({ "min-width": "450px" }).editableList({
             header: header,
             height: "auto",
             sortable: true,
@@ -88,6 +89,7 @@ const rows = `    function citystreamRows(node, set, id, field, columns) {
                 });
             }
         });
+        list.parent().css("min-height", "60px");
         (node[field] || []).forEach(function(row) { list.editableList("addItem", row); });
     }
     function citystreamRowValues(id, columns) {

@@ -15,7 +15,6 @@ export const declaration = declareNode({
   icon: "window-batcher.svg",
   inputs: 1,
   outputs: ["windows", "late"],
-  labelFrom: "size",
   fields: {
     by: choice({
       label: "Windows by",
