@@ -48,8 +48,10 @@ export async function startChild(options: ChildOptions): Promise<NodeRedChild> {
 }
 
 async function run(userDir: string, flowFile: string): Promise<void> {
+  const flow = JSON.parse(readFileSync(flowFile, "utf8")) as FlowNode[];
   const runtime = await startRuntime({
     userDir,
+    packs: flow.some(({ type }) => type === "ui-base") ? ["@flowfuse/node-red-dashboard"] : [],
     settings: { logging: { console: { level: process.env["CITYSTREAM_LOG"] ?? "warn" } } },
   });
   process.once("SIGTERM", () => {
@@ -57,7 +59,7 @@ async function run(userDir: string, flowFile: string): Promise<void> {
   });
   // A parent that dies closes the pipe: the child must not outlive it.
   process.stdin.on("end", () => process.exit(1)).resume();
-  await runtime.deploy(JSON.parse(readFileSync(flowFile, "utf8")) as FlowNode[]);
+  await runtime.deploy(flow);
   console.log(JSON.stringify({ ready: runtime.url }));
 }
 

@@ -23,6 +23,14 @@ export interface StartOptions {
   userDir?: string;
   port?: number;
   settings?: Record<string, unknown>;
+  /** Other packs of node_modules that the flow needs. */
+  packs?: readonly string[];
+}
+
+function link(target: string, at: string): void {
+  mkdirSync(path.dirname(at), { recursive: true });
+  rmSync(at, { force: true });
+  symlinkSync(target, at, "junction");
 }
 
 /** `node-red` (4.1), or `node-red-5` when CITYSTREAM_NODE_RED is 5. */
@@ -46,11 +54,11 @@ export interface Runtime {
 /** Starts Node-RED on a free loopback port. Only once per process: Node-RED is a singleton. */
 export async function startRuntime(options: StartOptions = {}): Promise<Runtime> {
   const userDir = options.userDir ?? mkdtempSync(path.join(tmpdir(), "citystream-node-red-"));
-  const scope = path.join(userDir, "node_modules/@citystream");
-  mkdirSync(scope, { recursive: true });
   writeFileSync(path.join(userDir, "package.json"), JSON.stringify({ name: "test", private: true }));
-  rmSync(path.join(scope, "node-red-citystream"), { force: true });
-  symlinkSync(ROOT, path.join(scope, "node-red-citystream"), "junction");
+  link(ROOT, path.join(userDir, "node_modules/@citystream/node-red-citystream"));
+  for (const pack of options.packs ?? []) {
+    link(path.join(ROOT, "node_modules", pack), path.join(userDir, "node_modules", pack));
+  }
   const RED = require(nodeRedPackage()) as NodeRedApp;
   const logs: LogEntry[] = [];
   const server = http.createServer((request, response) => {
