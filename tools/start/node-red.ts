@@ -53,7 +53,7 @@ export async function startNodeRed(options: NodeRedOptions): Promise<NodeRed> {
       file.write(`${line}\n`);
       last.push(line);
       if (last.length > 20) last.shift();
-      if (/ - \[(?:error|warn)\] /u.test(line)) trouble(line);
+      if (/ - \[error\] | - \[warn\] \[/u.test(line)) trouble(line);
     });
   }
   const ended = once(child, "exit").then(

@@ -32,17 +32,15 @@ export async function surround(options: StartOptions, environment: Environment):
   };
   try {
     const kafka = await findKafka(options, environment, keep);
-    const parts = [
-      kafka,
-      await findLake(options, environment, keep),
-      await findInflux(options, environment, keep),
-      await findConnect(options, environment, keep, kafka.env["KAFKA_BROKERS"]),
-    ];
+    const lake = await findLake(options, environment, keep);
+    const influx = await findInflux(options, environment, keep);
+    const connect = await findConnect(options, environment, keep, kafka);
+    const parts = [kafka, lake, influx, connect];
     return {
       env: Object.assign({}, ...parts.map(({ env }) => env)) as Record<string, string>,
       about: parts.map(({ about }) => about),
-      kafka: kafka.env["CITYSTREAM_KAFKA"] !== "none",
-      connect: Boolean(parts[3]?.env["CONNECT_URL"]),
+      kafka: kafka.there,
+      connect: connect.there,
       stop,
     };
   } catch (error) {
@@ -52,6 +50,8 @@ export async function surround(options: StartOptions, environment: Environment):
 }
 
 interface Part {
+  /** A server, not what stands in its place. */
+  readonly there: boolean;
   readonly env: Record<string, string>;
   readonly about: string;
 }
@@ -61,12 +61,18 @@ const wants = (options: StartOptions, extra: Extra): boolean => options.with.inc
 
 async function findKafka({ data }: StartOptions, environment: Environment, keep: Keep): Promise<Part> {
   const none = (why: string): Part => ({
-    env: { CITYSTREAM_KAFKA: "none", KAFKA_BROKERS: "" },
+    there: false,
+    // nobody opens this address, but the flow's configuration nodes want one
+    env: { CITYSTREAM_KAFKA: "none", KAFKA_BROKERS: "127.0.0.1:9092" },
     about: `Kafka          none: link nodes stand in its place. ${why}`,
   });
   const given = environment["KAFKA_BROKERS"];
   if (given)
-    return { env: { CITYSTREAM_KAFKA: "given", KAFKA_BROKERS: given }, about: `Kafka          ${given}, yours` };
+    return {
+      there: true,
+      env: { CITYSTREAM_KAFKA: "given", KAFKA_BROKERS: given },
+      about: `Kafka          ${given}, yours`,
+    };
   if (environment["CITYSTREAM_KAFKA"] === "none") return none("CITYSTREAM_KAFKA=none asks for that.");
   const directory = path.join(data, "kafka");
   try {
@@ -78,6 +84,7 @@ async function findKafka({ data }: StartOptions, environment: Environment, keep:
   }
   const { brokers } = keep(await service("kafka", { directory }));
   return {
+    there: true,
     env: { CITYSTREAM_KAFKA: "local", KAFKA_BROKERS: brokers },
     about: `Kafka          ${brokers}, data in ${directory}`,
   };
@@ -86,6 +93,7 @@ async function findKafka({ data }: StartOptions, environment: Environment, keep:
 async function findLake(options: StartOptions, environment: Environment, keep: Keep): Promise<Part> {
   const given = environment["WEBHDFS_URL"];
   const lake = (url: string, user: string, about: string): Part => ({
+    there: true,
     env: { LAKE_URL: url, LAKE_USER: user },
     about: `Lake           ${about}`,
   });
@@ -104,6 +112,7 @@ async function findLake(options: StartOptions, environment: Environment, keep: K
 
 async function findInflux(options: StartOptions, environment: Environment, keep: Keep): Promise<Part> {
   const influx = (kind: "1" | "files", url: string, about: string): Part => ({
+    there: kind !== "files",
     env: {
       INFLUX_KIND: kind,
       INFLUX_URL: url,
@@ -115,29 +124,28 @@ async function findInflux(options: StartOptions, environment: Environment, keep:
   // a token belongs into Node-RED's credentials: versions 2 and 3 are chosen in the editor
   if (given) return influx("1", given, `${given}, yours`);
   if (wants(options, "influx")) {
-    const { url } = keep(await service("influx", { directory: path.join(options.data, "influxdb") }));
-    const made = await fetch(`${url}/query?q=${encodeURIComponent("CREATE DATABASE city")}`, { method: "POST" });
-    if (!made.ok) throw new Error(`InfluxDB could not make its database: ${await made.text()}`);
+    const { url } = keep(
+      await service("influx", { databases: ["city"], directory: path.join(options.data, "influxdb") }),
+    );
     return influx("1", url, `${url} (InfluxDB 1.8)`);
   }
   const folder = path.join(options.data, "points");
   return influx("files", pathToFileURL(folder).href, `line-protocol files in ${folder}, for \`influx write\``);
 }
 
-async function findConnect(
-  options: StartOptions,
-  environment: Environment,
-  keep: Keep,
-  brokers: string | undefined,
-): Promise<Part> {
-  const connect = (url: string, about: string): Part => ({
+async function findConnect(options: StartOptions, environment: Environment, keep: Keep, kafka: Part): Promise<Part> {
+  const connect = (url: string, about: string, there = true): Part => ({
+    there,
     env: { CONNECT_URL: url },
     about: `Kafka Connect  ${about}`,
   });
   const given = environment["CONNECT_URL"];
   if (given) return connect(given, `${given}, yours`);
-  if (!wants(options, "connect")) return connect("", "none: its nodes are disabled; --with connect runs one");
-  if (!brokers) throw new Error("--with connect needs Kafka: see the line about Kafka, or set KAFKA_BROKERS");
+  if (!wants(options, "connect")) {
+    return connect("http://127.0.0.1:8083", "none: its nodes are disabled; --with connect runs one", false);
+  }
+  const brokers = kafka.env["KAFKA_BROKERS"];
+  if (!kafka.there || !brokers) throw new Error(`--with connect needs Kafka. ${kafka.about.trim()}`);
   const { url } = keep(await service("connect", { brokers, directory: path.join(options.data, "connect") }));
   return connect(url, url);
 }
