@@ -1,4 +1,6 @@
 /** The driver: kafkajs 2.2.4 as `Kafka`. */
+import { setTimeout as wait } from "node:timers/promises";
+import { Retriable } from "../errors";
 import { explain } from "./errors";
 import * as admin from "./kafkajs-admin";
 import { checkBrokers, contextOf, makeLink, type Link } from "./kafkajs-cluster";
@@ -26,15 +28,19 @@ export const openKafka = (options: ClusterOptions): Kafka => {
       return made;
     })());
 
+  /** A coordinator that moves or loads, or a connection that was idle too long, is worth another try. */
   const ask = async <T>(question: (link: Link) => Promise<T>): Promise<T> => {
-    try {
-      return await question(await link());
-    } catch (error) {
-      shared = undefined;
-      await own?.close();
-      own = undefined;
-      throw explain(error, context);
-    }
+    for (let failures = 0; ; failures++)
+      try {
+        return await question(await link());
+      } catch (error) {
+        shared = undefined;
+        await own?.close();
+        own = undefined;
+        const explained = explain(error, context);
+        if (failures >= 3 || !(explained instanceof Retriable)) throw explained;
+        await wait(100 * 2 ** failures);
+      }
   };
 
   return {
