@@ -12,6 +12,18 @@ import { watchRetention } from "./retention";
 /** Time for what is in the buffer when the node closes, in ms. */
 const DRAIN = 10_000;
 
+type Find = (message: Message) => unknown;
+
+/** A message property whose name the user has emptied is none; Node-RED would fail each message for it. */
+const unlessEmpty = (find: Find): Find => {
+  try {
+    find({});
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "INVALID_EXPR") return () => undefined;
+  }
+  return find;
+};
+
 export = defineNode(declaration, (node) => {
   const { cluster, topic, create, partitions, replication, retention, ...settings } = node.settings;
   const release = cluster.use();
@@ -20,8 +32,8 @@ export = defineNode(declaration, (node) => {
   const creation: TopicCreation | undefined = create ? { partitions, replication, config } : undefined;
   const records: RecordSettings = {
     topic: topic === "" ? undefined : template(topic, "Topic"),
-    key: settings.key,
-    partition: settings.partition,
+    key: unlessEmpty(settings.key),
+    partition: unlessEmpty(settings.partition),
     format: settings.format,
   };
   const trouble = watchTrouble((text) => {
