@@ -26,6 +26,13 @@ function cells(z: usize, cPrevious: usize, cNext: usize, hNext: usize, gates: us
   }
 }
 
+/** 32 floats: memory.copy is a call out of the kernel, which costs more than this. */
+// @ts-ignore: decorator
+@inline
+function copy32(to: usize, from: usize): void {
+  for (let v: usize = 0; v < 128; v += 16) v128.store(to + v, v128.load(from + v));
+}
+
 /**
  * Runs `rows` sequences through one layer. `h` and `c` are [slots][rows][8 · blocks]: with `keep` a slot for every
  * step after a first one for the start, else two that take turns. Slot 0 is set to zero. The last output is in slot
@@ -57,7 +64,7 @@ export function lstmForward(
       const gt = gates ? gates + t * rows * gatesRow + block * 128 : 0;
       let r = 0;
       for (; r + 4 <= rows; r += 4) {
-        for (let i = 0; i < 4; i++) memory.copy(z + i * 128, b, 128);
+        for (let i = 0; i < 4; i++) copy32(z + i * 128, b);
         for (let g: usize = 0; g < 128; g += 32) {
           tile4(xt + r * xRow, xRow, inputs, w + g, 128, z + g, 128);
           tile4(hFrom + r * wide, wide, units, u + g, 128, z + g, 128);
@@ -68,7 +75,7 @@ export function lstmForward(
         }
       }
       for (; r < rows; r++) {
-        memory.copy(z, b, 128);
+        copy32(z, b);
         row32(xt + r * xRow, inputs, w, z);
         row32(hFrom + r * wide, units, u, z);
         const o = r * wide + at;
