@@ -20,7 +20,7 @@ const WANTED = [
   /^dist\/vendor\//u,
   /^models\//u,
   /^examples\/.+\.json$/u,
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/u,
+  /^(LICENSE|README(\.ko)?\.md|CHANGELOG\.md|package\.json)$/u,
 ];
 const LARGEST = 5_000_000;
 
