@@ -84,6 +84,28 @@ describe("deploys under the delivery ledger", () => {
       ]));
   }
 
+  it("loses nothing of what a join sends while its destination is being deployed", () =>
+    deployUnderLoad("nodes", (round) => [
+      fn("a", "return msg;", [["j"]]),
+      join({ timeout: "0.003" }),
+      { ...sink(), name: `sink ${round}` },
+    ]));
+
+  it("loses nothing that is sent to a subflow which is being built", () =>
+    deployUnderLoad("nodes", (round) => [
+      {
+        id: "sub",
+        type: "subflow",
+        name: "sub",
+        in: [{ wires: [{ id: "sf" }] }],
+        out: [{ wires: [{ id: "sf", port: 0 }] }],
+      },
+      { ...fn("sf", `return msg; // ${round}`, [[]]), z: "sub" },
+      { ...waiting, id: "a", wires: [["i"]] },
+      { id: "i", type: "subflow:sub", wires: [["k"]] },
+      sink(),
+    ]));
+
   it("loses nothing when the source itself is deployed", () =>
     deployUnderLoad("nodes", (round) => [
       { id: "s", type: "test-source", name: `source ${round}`, wires: [["a"]] },

@@ -1,6 +1,6 @@
 /** Nodes that hold records on purpose, as our windows and sinks do, in a real Node-RED. */
 import assert from "node:assert/strict";
-import type { Emission, Message } from "../../nodes/lib/delivery/contract";
+import type { Emission } from "../../nodes/lib/delivery/contract";
 import { LowWaterMark, type Positions } from "../../nodes/lib/delivery/low-water-mark";
 import { until, type FlowNode, type Harness } from "../harness";
 import { change, sink } from "./builders";
@@ -108,8 +108,8 @@ describe("deliberate holds under the delivery ledger", () => {
 
   it("gives the token of inputs that share one, and none for untracked inputs", () => {
     const { delivery } = laboratory;
-    assert.equal(delivery?.tokenFor([{ payload: 1 } as Message]), undefined);
+    assert.equal(delivery?.tokenFor([{ payload: 1 }]), undefined);
     assert.equal(delivery?.tokenFor([]), undefined);
-    assert.equal(delivery?.tokenFor([{ _delivery: "00000.zz" } as Message]), undefined);
+    assert.equal(delivery?.tokenFor([{ _delivery: "00000.zz" }]), undefined);
   });
 });

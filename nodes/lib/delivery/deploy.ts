@@ -2,11 +2,8 @@
  * What happens while flows are stopped, changed and started (rule 8). Nodes are closed together and call done for what
  * they held, and messages to nodes that are not built yet are dropped without a word.
  */
-import { TOKEN } from "./contract";
 import type { SendEvent } from "./red";
 import type { Tracking } from "./tracking";
-
-const notThere = { error: new Error("its destination was not there: flows were being deployed"), interrupted: true };
 
 export class Deploy {
   constructor(private readonly tracking: Tracking) {}
@@ -34,17 +31,9 @@ export class Deploy {
 
   /** While flows are not started: what is sent to a node that does not exist would vanish, so its token fails. */
   readonly onSend = (events: readonly SendEvent[]): void => {
-    const { tracking } = this;
     for (const { msg, source, destination } of events) {
       const { node } = source;
-      if (node._flow === undefined || node._flow.getNode(destination.id)) continue;
-      const place = tracking.knownPlace(node);
-      const token =
-        tracking.ledger.find(msg[TOKEN]) ??
-        (msg[TOKEN] === undefined && place !== undefined && place.held.size > 0
-          ? tracking.adopt(place, msg)
-          : undefined);
-      if (token !== undefined) tracking.ledger.fail(token, { ...notThere, node });
+      if (node._flow !== undefined && !node._flow.getNode(destination.id)) this.tracking.miss(node, msg);
     }
   };
 

@@ -14,7 +14,7 @@ import { Ledger } from "./ledger";
 import type { Delivered, Token } from "./token";
 import type { Red } from "./red";
 import { Source } from "./source";
-import { endStrandedCalls, Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
+import { endStranded, Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
 import { Tracking } from "./tracking";
 
 const LABEL = "citystreamDelivery";
@@ -156,7 +156,7 @@ export class Hooks implements Delivery {
     this.ticked = now;
     for (const delivered of this.holding) if (delivered.over) this.holding.delete(delivered);
     this.graces.sweep(this.ledger.now);
-    endStrandedCalls(this.ledger);
+    endStranded(this.ledger);
     let shortest = Infinity;
     for (const { options } of this.sources) shortest = Math.min(shortest, options.timeout);
     sweep(this.ledger, shortest);

@@ -20,8 +20,8 @@ export class Ledger {
   readonly tokens = new Map<string, Token>();
   /** A clock in whole ms that its owner moves on: reading the time for every delivery would cost too much. */
   now = 0;
-  /** Tokens that failed and wait for their other branches. */
-  readonly failed = new Set<Token>();
+  /** Tokens that failed and wait for their other branches, with the time when they failed. */
+  readonly failed = new Map<Token, number>();
   private readonly epoch: string;
   private issued = 0;
   private high = "";
@@ -148,7 +148,7 @@ export class Ledger {
   fail(token: Token, failure: TokenFailure): void {
     if (token.settled) return;
     token.failure = token.failure === undefined ? failure : worse(token.failure, failure);
-    this.failed.add(token);
+    if (!this.failed.has(token)) this.failed.set(token, this.now);
   }
 
   /** Ends a token now, and what it settles: branches still running are forgotten, what they do later is late. */
@@ -161,8 +161,7 @@ export class Ledger {
       one.place.forget(one);
     }
     token.count = 0;
-    this.cut.add(token.id);
-    if (this.cut.size > 20_000) for (const id of this.cut) if (this.cut.size > 10_000) this.cut.delete(id);
+    this.cutShort(token);
     const children = token.children === undefined ? [] : [...token.children];
     this.settle(token);
     for (const child of children) this.end(child, { ...failure, elements: undefined });
@@ -232,6 +231,11 @@ export class Ledger {
     for (const token of changed) this.rest(token);
   };
 
+  private cutShort(token: Token): void {
+    this.cut.add(token.id);
+    if (this.cut.size > 20_000) for (const id of this.cut) if (this.cut.size > 10_000) this.cut.delete(id);
+  }
+
   private settle(settling: Token): void {
     const stack = [settling];
     for (let token = stack.pop(); token !== undefined; token = stack.pop()) {
@@ -240,6 +244,7 @@ export class Ledger {
       this.tokens.delete(token.id);
       this.failed.delete(token);
       const failure = token.failure;
+      if (failure?.interrupted) this.cutShort(token);
       if (token.children !== undefined) {
         for (const child of token.children) {
           if (child.settled) continue;

@@ -10,6 +10,7 @@ export interface RedMessage {
 
 /** A Node-RED node instance. */
 export interface RedNode extends NodeRef {
+  readonly receive?: (message: never) => void;
   send: (this: unknown, message: unknown) => void;
   error: (this: unknown, error: unknown, message?: unknown) => void;
   warn: (this: unknown, text: unknown) => void;

@@ -52,12 +52,20 @@ export const sweep = (ledger: Ledger, shortest: number): void => {
   }
 };
 
+/** How long the other branches of a record that a deploy interrupted are waited for before it is sent again, in ms. */
+const INTERRUPTED_REST = 2_000;
+
 /**
- * Ends failed tokens of which nothing is left but link calls waiting for an answer: what should have answered failed, or
- * was closed. Otherwise they would wait for the call's own time-out.
+ * Ends failed tokens whose other branches would only keep the record from being sent again:
+ * - nothing is left but link calls waiting for an answer: what should have answered failed, or was closed;
+ * - a deploy interrupted it, and what is left may wait for what was lost, as a join does.
  */
-export const endStrandedCalls = (ledger: Ledger): void => {
-  for (const token of ledger.failed) {
+export const endStranded = (ledger: Ledger): void => {
+  for (const [token, failed] of ledger.failed) {
+    if (token.failure?.interrupted && ledger.now - failed > INTERRUPTED_REST) {
+      ledger.end(token, token.failure);
+      continue;
+    }
     let calls = 0;
     let one = token.first;
     while (one?.phase === RECEIVED && one.place.node.type === "link call") {

@@ -1,10 +1,10 @@
 /** Follows every delivery of a token through Node-RED: rules 3 to 7 of docs/delivery.md. */
-import { asError } from "../errors";
 import { adaptSwitch } from "./adapters";
-import { TOKEN, type FailedElement } from "./contract";
+import { TOKEN } from "./contract";
 import type { Ledger } from "./ledger";
 import { COMING, RECEIVED, type Delivered, type Token, type TokenFailure } from "./token";
 import { Place } from "./place";
+import { watchErrors } from "./node-errors";
 import { soon } from "./soon";
 import type { CompleteEvent, ReceiveEvent, RedMessage, RedNode, SendEvent } from "./red";
 
@@ -30,10 +30,12 @@ export class Tracking {
   /** What was sent in this turn by nodes that hold deliveries; the array is kept, only `sents` of it count. */
   private readonly sent: Delivered[] = [];
   private sents = 0;
+  /** Who sent something in this turn that had nowhere to go: what they put into it is lost with it. */
+  private readonly missed = new Set<Place>();
 
   constructor(
     readonly ledger: Ledger,
-    private readonly outlets: TrackingOutlets,
+    readonly outlets: TrackingOutlets,
   ) {}
 
   readonly preDeliver = (event: SendEvent): void => {
@@ -50,7 +52,7 @@ export class Tracking {
       if (token === undefined) return this.late(id, event.source.node);
     }
     const { node } = event.destination;
-    if (node === undefined) return;
+    if (typeof node?.receive !== "function") return this.miss(event.source.node, message);
     const place = this.placeOf(node);
     const holds = sender !== undefined && sender.held.size > 0;
     const delivered = this.ledger.enter(token, place, message, holds ? sender : undefined);
@@ -70,10 +72,15 @@ export class Tracking {
     if (delivered !== undefined) {
       // Only a delivery that was under way begins a turn: what is handed over directly happens within its sender's.
       this.sents = 0;
+      if (this.missed.size > 0) this.missed.clear();
     } else {
       const id = message[TOKEN];
       if (id === undefined) return;
       const token = this.ledger.find(id);
+      if (place?.closed) {
+        if (token !== undefined) this.ledger.fail(token, { ...CLOSED, node });
+        return;
+      }
       if (token === undefined) return this.late(id, node);
       place = this.placeOf(node);
       delivered = this.ledger.enter(token, place, message, undefined);
@@ -89,13 +96,26 @@ export class Tracking {
     const place = (event.node.node as Placed)[PLACE];
     const delivered = place?.held.get(event.msg);
     if (place === undefined || delivered === undefined) return;
-    if (!event.error && !delivered.forwarded && this.sents > 0) this.merge(place, delivered);
+    if (!event.error && !delivered.forwarded) {
+      if (this.missed.has(place)) this.ledger.fail(delivered.token, { ...NOT_THERE, node: place.node });
+      if (this.sents > 0) this.merge(place, delivered);
+    }
     if (this.deferred === undefined || place.trusted) this.complete(place, delivered);
     else {
       place.forget(delivered);
       this.deferred.push({ delivered, place });
     }
   };
+
+  /** The sender's message has nowhere to go: while flows are deployed, Node-RED drops it without an event. */
+  miss(sender: RedNode, message: RedMessage): void {
+    const place = this.knownPlace(sender);
+    const id = message[TOKEN];
+    const holds = place !== undefined && place.held.size > 0;
+    const token = id === undefined && holds ? this.adopt(place, message) : this.ledger.find(id);
+    if (token !== undefined) this.ledger.fail(token, { ...NOT_THERE, node: sender });
+    if (holds) this.missed.add(place);
+  }
 
   /** The delivery is finished in its node. */
   complete(place: Place, delivered: Delivered): void {
@@ -125,7 +145,7 @@ export class Tracking {
     const place = new Place(node);
     Object.defineProperty(node, PLACE, { value: place, configurable: true, enumerable: false });
     this.places.add(place);
-    this.watchErrors(place);
+    watchErrors(place, this);
     if (place.completion === "send") adaptSwitch(place, this);
     node.on("close", () => {
       if (node[PLACE] !== place) return;
@@ -159,7 +179,7 @@ export class Tracking {
   lose(place: Place, delivered: Delivered): void {
     const { node } = place;
     const failure: TokenFailure = place.closed
-      ? { error: new Error("its node was closed while it held the message"), node, interrupted: true }
+      ? { ...CLOSED, node }
       : { error: new Error("the node takes no messages: check its settings and the log of its start"), node };
     this.ledger.fail(delivered.token, failure);
     place.forget(delivered);
@@ -242,46 +262,10 @@ export class Tracking {
       }
     });
   }
-
-  /** Rule 6: an error fails the token unless a Catch node takes it, which shows as a delivery during the call. */
-  private watchErrors(place: Place): void {
-    const { node } = place;
-    const original = node.error;
-    node.error = (thrown: unknown, about?: unknown): void => {
-      const message = typeof about === "object" && about !== null ? (about as RedMessage) : undefined;
-      const token = message === undefined ? undefined : this.tokenOfError(place, message);
-      if (message === undefined || token === undefined || token.settled) return original.call(node, thrown, about);
-      const before = token.deliveries;
-      try {
-        original.call(node, thrown, about);
-      } finally {
-        if (token.deliveries === before) this.ledger.fail(token, failureOf(thrown, message, node));
-        this.afterError(place, token, message);
-      }
-    };
-    place.undo.push(() => Reflect.deleteProperty(node, "error"));
-  }
-
-  private tokenOfError(place: Place, message: RedMessage): Token | undefined {
-    const id = message[TOKEN];
-    if (id !== undefined) return this.ledger.find(id);
-    return place.held.size === 0 ? undefined : this.adopt(place, message);
-  }
-
-  /** A node that reports an error may never call done. */
-  private afterError(place: Place, token: Token, message: RedMessage): void {
-    let delivered = place.held.get(message);
-    for (let one = token.first; delivered === undefined && one !== undefined; one = one.next)
-      if (one.place === place && one.phase === RECEIVED) delivered = one;
-    if (delivered === undefined) return;
-    if (place.completion === "send") this.complete(place, delivered);
-    else this.outlets.grace(delivered, place);
-  }
 }
 
-const failureOf = (thrown: unknown, message: RedMessage, node: RedNode): TokenFailure => {
-  const error = asError(thrown);
-  const elements =
-    "elements" in error && Array.isArray(error.elements) ? (error.elements as FailedElement[]) : undefined;
-  return elements === undefined ? { error, node } : { error, node, elements, payload: message.payload };
+const CLOSED: TokenFailure = { error: new Error("its node was closed while it held the message"), interrupted: true };
+const NOT_THERE: TokenFailure = {
+  error: new Error("its destination was not there: flows were being deployed"),
+  interrupted: true,
 };
