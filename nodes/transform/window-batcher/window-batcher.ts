@@ -19,6 +19,7 @@ const WINDOWS = 0;
 const LATE = 1;
 /** Windows are sent for so long at a stretch, ms; then others have their turn. */
 const STRETCH = 8;
+const AT_ONCE = 16;
 
 /** An input message whose records are in windows. */
 interface Input {
@@ -39,9 +40,9 @@ export = defineNode(declaration, (node) => {
   const windower = new Windower<Input>(options);
   const wires = (node.node as { wires?: readonly (readonly string[])[] } | undefined)?.wires ?? [];
   const lateIsWired = (wires[LATE]?.length ?? 0) > 0;
-  const fired: Fired<Input>[] = [];
   const counts = { late: 0, early: 0 };
   let sending = false;
+  let waiting: NodeJS.Immediate | undefined;
   let pressed = false;
   let arrivals = 0;
 
@@ -58,20 +59,22 @@ export = defineNode(declaration, (node) => {
 
   /** Sends what has fired, by stretches. What is not sent when the node closes comes again from its source. */
   function send(): void {
-    for (const window of windower.due(Date.now())) fired.push(window);
-    look.at(windower.nextDue);
-    if (sending || fired.length === 0) return;
+    if (sending || node.closing) return;
     sending = true;
     const until = performance.now() + STRETCH;
-    let at = 0;
-    while (at < fired.length && !node.closing && performance.now() < until) sendOne(fired[at++] as Fired<Input>);
-    fired.splice(0, at);
-    if (fired.length > 0 && !node.closing)
-      setImmediate(() => {
-        sending = false;
+    let more = true;
+    while (more && performance.now() < until) {
+      const fired = windower.due(Date.now(), AT_ONCE);
+      for (const window of fired) sendOne(window);
+      more = fired.length === AT_ONCE;
+    }
+    sending = false;
+    if (more && !waiting)
+      waiting = setImmediate(() => {
+        waiting = undefined;
         send();
       });
-    else sending = false;
+    else if (!more) look.at(windower.nextDue);
   }
 
   function sendOne(window: Fired<Input>): void {

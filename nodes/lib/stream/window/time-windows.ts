@@ -23,8 +23,8 @@ export function windowStarts(time: number, { size, hop, offset }: TimeWindowOpti
 export interface Windowing<Origin> {
   /** Puts a record that came at `now` into its windows, without those that end at or before `over`. */
   add(entry: Entry<Origin>, over: number, now: number): void;
-  /** Fires what ends at or before `until`. */
-  due(until: number): Fired<Origin>[];
+  /** Fires what ends at or before `until`, at most so many windows: earlier ends first, then by key. */
+  due(until: number, most: number): Fired<Origin>[];
   /** Fires the oldest windows into `fired`, one by one, until `enough`, which is asked before each. */
   early(reason: Reason, enough: () => boolean, fired: Fired<Origin>[]): void;
   /** Fires what no record has joined since `before` on the clock. */
@@ -42,6 +42,8 @@ export class TimeWindows<Origin> implements Windowing<Origin> {
   /** Windows by start, then by key. */
   private readonly collecting = new Map<number, Map<string, Entry<Origin>[]>>();
   private first = Infinity;
+  /** The keys of the first start, in order, while its windows fire by and by; none joins once its end is passed. */
+  private leaving: { readonly start: number; readonly keys: readonly string[]; at: number } | undefined;
   private last = Infinity;
 
   /** @param byClock a record belongs to the windows of the moment when it comes, not to those of its own time */
@@ -82,11 +84,25 @@ export class TimeWindows<Origin> implements Windowing<Origin> {
     entry.unsent++;
   }
 
-  due(until: number): Fired<Origin>[] {
+  due(until: number, most: number): Fired<Origin>[] {
     const fired: Fired<Origin>[] = [];
-    if (this.nextEnd > until) return fired;
-    for (const start of this.starts()) if (start + this.options.size <= until) this.fireAll(start, "time", fired);
-    this.findFirst();
+    while (fired.length < most && this.nextEnd <= until) {
+      const start = this.first;
+      const keys = this.collecting.get(start);
+      if (this.leaving?.start !== start) this.leaving = { start, keys: [...(keys?.keys() ?? [])].sort(), at: 0 };
+      const { leaving } = this;
+      while (leaving.at < leaving.keys.length && fired.length < most) {
+        const key = leaving.keys[leaving.at++] as string;
+        const members = keys?.get(key);
+        if (!members) continue;
+        fired.push(fire(key, start, start + this.options.size, "time", members));
+        keys?.delete(key);
+      }
+      if (leaving.at < leaving.keys.length) break;
+      this.leaving = undefined;
+      this.collecting.delete(start);
+      this.findFirst();
+    }
     return fired;
   }
 

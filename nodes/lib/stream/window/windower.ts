@@ -83,21 +83,22 @@ export class Windower<Origin> {
       return this.sentWindows.again(entry, windowStarts(time, this.options), now) ? "again" : "late";
     this.records++;
     this.bytes += bytes;
-    if (this.options.by === "count") this.take(this.windows.due(Infinity));
+    if (this.options.by === "count") this.take(this.windows.due(Infinity, Infinity));
     if (this.records > this.options.maxRecords || this.bytes > this.options.maxBytes) {
-      if (this.options.by === "event") this.take(this.windows.due(this.watermark.value));
+      if (this.options.by === "event") this.take(this.windows.due(this.watermark.value, Infinity));
       this.fireEarly(this.options.maxRecords * 0.9, this.options.maxBytes * 0.9);
     }
     return "held";
   }
 
-  /** The windows that have fired since the last call, in the order of their ends and keys. */
-  due(now: number): Fired<Origin>[] {
-    this.collect(now);
-    const { fired } = this;
-    this.fired = [];
-    for (const window of this.sentWindows.due(now)) fired.push(window);
-    return fired;
+  /**
+   * The windows that have fired, in the order of their ends and keys: at most so many, so that thousands that end at once
+   * can leave by turns. Fewer: these were all.
+   */
+  due(now: number, most = Infinity): Fired<Origin>[] {
+    this.collect(now, most);
+    for (const window of this.sentWindows.due(now)) this.fired.push(window);
+    return this.fired.splice(0, most);
   }
 
   /**
@@ -136,12 +137,13 @@ export class Windower<Origin> {
     for (const window of pending) this.fired.push(window);
   }
 
-  private collect(now: number): void {
+  private collect(now: number, most = Infinity): void {
     const { by, silence } = this.options;
+    const room = most - this.fired.length;
     if (by === "event") {
       this.watermark.tick(now);
-      this.take(this.windows.due(this.watermark.value));
-    } else if (by === "processing") this.take(this.windows.due(now));
+      this.take(this.windows.due(this.watermark.value, room));
+    } else if (by === "processing") this.take(this.windows.due(now, room));
     if (silence > 0) {
       this.take(this.windows.silent(now - silence));
       this.watermark.advanceTo(this.windows.over);
