@@ -6,13 +6,14 @@ import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
 import { influx } from "./influx";
 import { kafka } from "./kafka";
+import { mariadb } from "./mariadb";
 import { mosquitto } from "./mosquitto";
 import { node24 } from "./node24";
 import { startService } from "./start";
 
 export { chromium, node24 };
 
-export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect };
+export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb };
 
 /** What tests and `npm start` need beside services. */
 export const programs = {

@@ -6,6 +6,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { connect } from "mqtt";
 import { serviceFor } from "../../../tools/services/for-test";
+import { need, run } from "../../../tools/services/programs";
 import { until } from "../../harness";
 
 const alive = (pid: number): boolean => {
@@ -78,5 +79,19 @@ describe("a service", () => {
   it("says what its log says when it cannot start", async function () {
     await serviceFor(this, "mosquitto");
     await assert.rejects(serviceFor(this, "mosquitto", { config: ["no_such_option 1"] }), /no_such_option/u);
+  });
+});
+
+describe("mariadb", () => {
+  it("keeps what was written over kill -9, in a row-based binary log", async function () {
+    const mariadb = await serviceFor(this, "mariadb", { own: true });
+    const { host, port, user, password, database } = mariadb;
+    const login = ["--no-defaults", "-h", host, "-P", String(port), "-u", user, `-p${password}`, "-N", database];
+    const ask = (sql: string): Promise<string> => run(need("mariadb", "this test"), [...login, "-e", sql]);
+    await ask("create table kept (i int); insert into kept values (7)");
+    await mariadb.kill9();
+    await mariadb.start();
+    assert.equal((await ask("select i, @@binlog_format, @@log_bin from kept")).trim(), "7\tROW\t1");
+    await mariadb.stop();
   });
 });
