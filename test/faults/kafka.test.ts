@@ -34,9 +34,9 @@ describe("Kafka's faults", () => {
     const topic = await newTopic(cluster.kafka, 3);
     await red.deploy(flowOf(clusterNode(cluster.brokers), kafkaOut(topic, { key: "" }), collect("stored")));
     let sent = 0;
-    let sending = true;
-    const load = (async () => {
-      while (sending) {
+    const load = { on: true };
+    const sender = (async () => {
+      while (load.on) {
         for (let n = 0; n < 20; n++) red.receive("out", { payload: sent++, key: null });
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -47,8 +47,8 @@ describe("Kafka's faults", () => {
     await red.until("red, with the reason", () => red.status("out")?.fill === "red", 30_000);
     await cluster.service.start();
     await red.until("stored again", () => red.collected("stored").length > atKill + 500, 90_000);
-    sending = false;
-    await load;
+    load.on = false;
+    await sender;
     await red.arrived("stored", sent, 60_000);
     const found = (await readAll(cluster.kafka, topic)).map(({ value }) => Number(value?.toString()));
     const distinct = new Set(found);
@@ -118,8 +118,8 @@ describe("Kafka's faults", () => {
     const seen = new Map<number, number>();
     const see = (n: number): void => void seen.set(n, (seen.get(n) ?? 0) + 1);
     let lowest = 0;
-    let writing = true;
-    const load = (async () => {
+    const load = { on: true };
+    const writer = (async () => {
       for (let at = 0; at < total; at += 200) {
         await write(
           cluster.kafka,
@@ -129,18 +129,19 @@ describe("Kafka's faults", () => {
         assert.ok(now >= lowest, `committed offsets moved back from ${lowest} to ${now}`);
         lowest = now;
       }
-      writing = false;
+      load.on = false;
     })();
     let members = 0;
-    while (writing) {
+    while (load.on) {
       members++;
       let got = 0;
       const member = others.consumer(
         { groupId: group, topics: [topic], start: "earliest", sessionTimeout: 6000 },
         {
           async records(batch) {
-            for (const one of batch.records) see(Number(one.value?.toString()));
-            got += batch.records.length;
+            const records = batch.read(Infinity);
+            for (const one of records) see(Number(one.value?.toString()));
+            got += records.length;
             const position = { topic, partition: batch.partition, epoch: batch.epoch, offset: batch.nextOffset };
             await member.commit([position]).catch(() => undefined);
           },
@@ -150,10 +151,10 @@ describe("Kafka's faults", () => {
           warn: () => undefined,
         },
       );
-      await red.until("the member has read", () => got > 100 || !writing, 30_000);
+      await red.until("the member has read", () => got > 100 || !load.on, 30_000);
       await member.close();
     }
-    await load;
+    await writer;
     await red.until("all is committed", async () => (await committedOf(cluster.kafka, group, topic)) === total, 60_000);
     for (const { message } of red.collected("got")) see(message.payload as number);
     const repeated = [...seen.values()].reduce((sum, times) => sum + times - 1, 0);

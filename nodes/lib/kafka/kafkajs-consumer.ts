@@ -5,7 +5,7 @@
 import { Retriable } from "../errors";
 import { explain } from "./errors";
 import { contextOf, makeLink, type Link } from "./kafkajs-cluster";
-import { recordsOf } from "./kafkajs-fetch";
+import { fetchedOf } from "./kafkajs-fetch";
 import { createConsumer, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
 import { sleep } from "./sleep";
 import { openStart } from "./kafkajs-start";
@@ -90,15 +90,17 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     resolve: (offset: string) => void,
     heartbeat: () => Promise<void>,
   ) => {
-    const decoded = recordsOf(batch);
-    if (!decoded || own.ended.signal.aborted) return;
+    const fetched = fetchedOf(batch);
+    if (!fetched || own.ended.signal.aborted) return;
     const { topic, partition } = batch;
-    const { records, nextOffset } = decoded;
+    const { nextOffset } = fetched;
+    const offset = Number(batch.fetchedOffset);
     const work = events.records({
       topic,
       partition,
       epoch: own.epoch,
-      records,
+      offset,
+      read: (max) => fetched.read(max, offset),
       nextOffset,
       highWatermark: Number(batch.highWatermark),
     });

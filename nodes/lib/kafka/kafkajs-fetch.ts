@@ -5,9 +5,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeMessageSet, type RawBatch } from "./kafkajs-internals";
 import type { FetchedRecord } from "./port";
-import { decodeRecordSet, isOldFormat, type AbortedTransaction, type DecodedSet } from "./record-batch";
+import { isOldFormat, openRecordSet, type AbortedTransaction, type RecordSet } from "./record-batch";
 
-const oldFormat = async (bytes: Buffer): Promise<DecodedSet> => {
+/** The records of one partition in one fetch. */
+export type Fetched = Pick<RecordSet, "read" | "nextOffset">;
+
+const oldFormat = async (bytes: Buffer): Promise<Fetched> => {
   const records = (await decodeMessageSet(bytes)).map(({ offset, timestamp, key, value }): FetchedRecord => ({
     offset: Number(offset),
     timestamp: Number(timestamp ?? 0),
@@ -16,7 +19,16 @@ const oldFormat = async (bytes: Buffer): Promise<DecodedSet> => {
     headers: undefined,
     size: (key?.length ?? 0) + (value?.length ?? 0),
   }));
-  return { records, nextOffset: (records.at(-1)?.offset ?? -1) + 1 };
+  let at = 0;
+  return {
+    nextOffset: (records.at(-1)?.offset ?? -1) + 1,
+    read(max, from = 0) {
+      while ((records[at]?.offset ?? from) < from) at++;
+      const run = records.slice(at, at + max);
+      at += run.length;
+      return run;
+    },
+  };
 };
 
 /** Stands for all records of one partition in one fetch; the fields are those kafkajs reads of a message. */
@@ -25,17 +37,13 @@ interface StandIn {
   readonly isControlRecord: false;
   readonly key: null;
   readonly batchContext: { readonly inTransaction: false };
-  readonly decoded: DecodedSet;
+  readonly fetched: Fetched;
 }
 
-/** The decoded records of a batch, without those before the offset that was asked for. */
-export const recordsOf = ({ messages, fetchedOffset }: RawBatch): DecodedSet | undefined => {
+/** The records of a batch that this driver decoded; undefined when it holds none. */
+export const fetchedOf = ({ messages }: RawBatch): Fetched | undefined => {
   const standIn: Partial<StandIn> | undefined = messages[0];
-  if (!standIn?.decoded) return undefined;
-  const from = Number(fetchedOffset);
-  const { records, nextOffset } = standIn.decoded;
-  const first = records.findIndex(({ offset }) => offset >= from);
-  return { records: first > 0 ? records.slice(first) : first < 0 ? [] : records, nextOffset };
+  return standIn?.fetched;
 };
 
 class Reader {
@@ -86,10 +94,10 @@ export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
           await nextTurn();
           turn = performance.now();
         }
-        const decoded = isOldFormat(set) ? await oldFormat(set) : await decodeRecordSet(set, 0, aborted);
-        const offset = String(decoded.nextOffset - 1);
-        if (decoded.nextOffset > 0)
-          messages = [{ offset, isControlRecord: false, key: null, batchContext: { inTransaction: false }, decoded }];
+        const fetched = isOldFormat(set) ? await oldFormat(set) : await openRecordSet(set, aborted);
+        const offset = String(fetched.nextOffset - 1);
+        if (fetched.nextOffset > 0)
+          messages = [{ offset, isControlRecord: false, key: null, batchContext: { inTransaction: false }, fetched }];
       }
       partitions.push({
         partition,

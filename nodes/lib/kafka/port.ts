@@ -47,8 +47,11 @@ export interface FetchedBatch {
   readonly partition: number;
   /** The assignment under which it was fetched; `commit` drops what belongs to an earlier one. */
   readonly epoch: number;
-  readonly records: readonly FetchedRecord[];
-  /** First offset after this batch, whatever it held (control records and aborted ones are left out of `records`). */
+  /** The offset that was asked for. */
+  readonly offset: number;
+  /** The next records in order, at most `max`; none when all were read. */
+  read(max: number): readonly FetchedRecord[];
+  /** First offset after this batch, whatever it held: control records and aborted ones are not read. */
   readonly nextOffset: number;
   /** Offset after the partition's last record when this was fetched. */
   readonly highWatermark: number;

@@ -60,65 +60,81 @@ const readHeaders = (cursor: Cursor, count: number): Headers => {
   return headers;
 };
 
-const readRecords = (
-  body: Buffer,
-  start: number,
-  count: number,
-  baseOffset: number,
-  baseTimestamp: number,
-  appendTime: number | undefined,
-  from: number,
-  into: FetchedRecord[],
-): void => {
-  const cursor = new Cursor(body, start);
-  for (let i = 0; i < count; i++) {
-    const length = cursor.varint();
-    const end = cursor.at + length;
-    if (length < 0 || end > body.length)
-      throw new RangeError(`record ${i} of ${count} reaches over the end of its batch`);
-    cursor.at += 1;
-    const timestamp = baseTimestamp + cursor.varint();
-    const offset = baseOffset + cursor.varint();
-    if (offset >= from) {
-      const key = cursor.sized();
-      const value = cursor.sized();
-      const headerCount = cursor.varint();
-      const headers = headerCount > 0 ? readHeaders(cursor, headerCount) : undefined;
-      into.push({ offset, timestamp: appendTime ?? timestamp, key, value, headers, size: length });
-    }
-    cursor.at = end;
-  }
-};
-
 /** A transaction that was aborted: its records at and after `firstOffset`, up to its end marker, are not shown. */
 export interface AbortedTransaction {
   readonly producerId: number;
   readonly firstOffset: number;
 }
 
-export interface DecodedSet {
-  readonly records: FetchedRecord[];
-  /** First offset after the last whole batch; `from` when there was none. */
-  readonly nextOffset: number;
+/** Records of one batch that are still to be read. */
+interface Segment {
+  readonly cursor: Cursor;
+  left: number;
+  readonly baseOffset: number;
+  readonly baseTimestamp: number;
+  /** Given by the broker to the whole batch, in place of the records' own. */
+  readonly appendTime: number | undefined;
 }
+
+/** What one fetch brought of one partition, read bit by bit: records that wait cost neither time nor memory. */
+export class RecordSet {
+  private readonly segments: Segment[] = [];
+  private current = 0;
+  /** First offset after the last whole batch; 0 when there was none. */
+  nextOffset = 0;
+
+  add(segment: Segment): void {
+    this.segments.push(segment);
+  }
+
+  /**
+   * The next records, at most `max`, none when all were read. Those before offset `from` are left out.
+   * @throws RangeError for damaged bytes
+   */
+  read(max: number, from = 0): FetchedRecord[] {
+    const records: FetchedRecord[] = [];
+    while (records.length < max) {
+      const segment = this.segments[this.current];
+      if (segment === undefined) break;
+      if (segment.left === 0) this.current++;
+      else readOne(segment, from, records);
+    }
+    return records;
+  }
+}
+
+const readOne = (segment: Segment, from: number, into: FetchedRecord[]): void => {
+  const { cursor, appendTime } = segment;
+  segment.left--;
+  const length = cursor.varint();
+  const end = cursor.at + length;
+  if (!(length >= 0 && end <= cursor.bytes.length))
+    throw new RangeError(`a record of the batch at offset ${segment.baseOffset} reaches over the end of its batch`);
+  cursor.at += 1;
+  const timestamp = segment.baseTimestamp + cursor.varint();
+  const offset = segment.baseOffset + cursor.varint();
+  if (offset >= from) {
+    const key = cursor.sized();
+    const value = cursor.sized();
+    const headerCount = cursor.varint();
+    const headers = headerCount > 0 ? readHeaders(cursor, headerCount) : undefined;
+    into.push({ offset, timestamp: appendTime ?? timestamp, key, value, headers, size: length });
+  }
+  cursor.at = end;
+};
 
 /** True when the set holds the old message format (magic 0 or 1), which this file does not read. */
 export const isOldFormat = (bytes: Buffer): boolean => bytes.length > 16 && bytes[16]! < 2;
 
 /**
- * Reads a fetched record set: whole batches, the last one possibly cut off (ignored). Records before `from` are left
- * out, as are control records and those of `aborted` transactions.
- * @throws ConfigError for a codec that is not there, RangeError or zlib's error for damaged bytes
+ * Opens a fetched record set: whole batches, the last one possibly cut off (ignored). Control records and those of
+ * `aborted` transactions are left out.
+ * @throws ConfigError for a codec that is not there, zlib's error for damaged compressed bytes
  */
-export const decodeRecordSet = async (
-  bytes: Buffer,
-  from: number,
-  aborted: readonly AbortedTransaction[] = [],
-): Promise<DecodedSet> => {
-  const records: FetchedRecord[] = [];
+export const openRecordSet = async (bytes: Buffer, aborted: readonly AbortedTransaction[] = []): Promise<RecordSet> => {
+  const set = new RecordSet();
   const waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const ignored = new Set<number>();
-  let nextOffset = from;
   let at = 0;
   while (at + HEADER <= bytes.length) {
     const end = at + 12 + bytes.readInt32BE(at + 8);
@@ -126,21 +142,25 @@ export const decodeRecordSet = async (
     const baseOffset = int64(bytes, at);
     const attributes = bytes.readInt16BE(at + 21);
     const lastOffset = baseOffset + bytes.readInt32BE(at + 23);
-    const count = bytes.readInt32BE(at + 57);
     const producerId = int64(bytes, at + 43);
     while (waiting[0] && waiting[0].firstOffset <= lastOffset) ignored.add(waiting.shift()!.producerId);
     if (attributes & CONTROL) {
-      if (ignored.has(producerId)) ignored.delete(producerId);
-    } else if (!(attributes & TRANSACTIONAL && ignored.has(producerId)) && lastOffset >= from) {
+      ignored.delete(producerId);
+    } else if (!(attributes & TRANSACTIONAL && ignored.has(producerId))) {
       const codec = codecById(attributes & 7);
       const body = codec ? await codec.decompress(bytes.subarray(at + HEADER, end)) : bytes.subarray(at, end);
-      const appendTime = attributes & LOG_APPEND_TIME ? int64(bytes, at + 35) : undefined;
-      readRecords(body, codec ? 0 : HEADER, count, baseOffset, int64(bytes, at + 27), appendTime, from, records);
+      set.add({
+        cursor: new Cursor(body, codec ? 0 : HEADER),
+        left: bytes.readInt32BE(at + 57),
+        baseOffset,
+        baseTimestamp: int64(bytes, at + 27),
+        appendTime: attributes & LOG_APPEND_TIME ? int64(bytes, at + 35) : undefined,
+      });
     }
-    nextOffset = Math.max(nextOffset, lastOffset + 1);
+    set.nextOffset = Math.max(set.nextOffset, lastOffset + 1);
     at = end;
   }
-  return { records, nextOffset };
+  return set;
 };
 
 const varintSize = (value: number): number => {

@@ -89,11 +89,9 @@ export class BatchEmission implements PlacedEmission {
   }
 }
 
-/** What of `records[from…to)` can be decoded, and what can't. */
+/** What of the records can be decoded, and what can't. */
 export const decodeRun = (
   records: readonly FetchedRecord[],
-  from: number,
-  to: number,
   origin: Origin,
   decoders: Decoders,
 ): { good: FetchedRecord[]; elements: Message[]; undecodable: Undecodable[]; bytes: number } => {
@@ -101,9 +99,7 @@ export const decodeRun = (
   const elements: Message[] = [];
   const undecodable: Undecodable[] = [];
   let bytes = 0;
-  for (let i = from; i < to; i++) {
-    const record = records[i];
-    if (record === undefined) continue;
+  for (const record of records) {
     bytes += record.size;
     try {
       elements.push(messageOf(record, origin, decoders));

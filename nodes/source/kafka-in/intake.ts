@@ -117,30 +117,29 @@ export const makeIntake = (
     const partition = partitions.get(keyOf(batch));
     if (!partition || partition.epoch !== batch.epoch) return undefined;
     partition.highWatermark = batch.highWatermark;
-    const { length } = batch.records;
     let turn = performance.now();
     let emitted = 0;
-    for (let at = 0; at < length;) {
+    for (;;) {
       if (!(partition.hasRoom && surroundings.source.running && stillOwned(partition, batch.epoch))) {
         if (!(await roomFor(partition, batch.epoch))) {
+          // The driver ends this batch with its assignment.
           if (stopped) return new Promise(() => undefined);
           if (stillOwned(partition, batch.epoch)) void sleep(partition, batch.epoch);
-          return partition.next ?? batch.records[at]?.offset;
+          return partition.next ?? batch.offset;
         }
         turn = performance.now();
         emitted = 0;
       }
-      const to = Math.min(length, at + settings.batchRecords);
-      const next = to === length ? batch.nextOffset : (batch.records[to - 1]?.offset ?? 0) + 1;
-      partition.emit(batch.records, at, to, next);
-      at = to;
+      const run = batch.read(settings.batchRecords);
+      if (run.length === 0) break;
+      partition.emit(run);
       if (++emitted >= MESSAGES_A_TURN || performance.now() - turn > TURN) {
         await nextTurn();
         turn = performance.now();
         emitted = 0;
       }
     }
-    if (length === 0) partition.skip(batch.nextOffset);
+    partition.skip(batch.nextOffset);
     return undefined;
   };
 

@@ -74,17 +74,19 @@ export class Partition implements EmissionOwner {
     for (const resolve of waiting) resolve();
   }
 
-  /** Hands `records[from…to)` to the flow. `next` is the offset from which to read on when they are all finished. */
-  emit(records: readonly FetchedRecord[], from: number, to: number, next: number): void {
-    const only = to === from + 1 ? records[from] : undefined;
-    if (only && this.surroundings.mode === "record") {
-      this.emitOne(only, next);
+  /** Hands records to the flow, in one message. */
+  emit(records: readonly FetchedRecord[]): void {
+    const first = records[0];
+    const last = records.at(-1);
+    if (!first || !last) return;
+    if (this.surroundings.mode === "record") {
+      for (const record of records) this.emitOne(record);
       return;
     }
     const { decoders, source } = this.surroundings;
     const origin = this.origin();
-    const { good, elements, undecodable, bytes } = decodeRun(records, from, to, origin, decoders);
-    const entry = this.delivered(records[from]?.offset ?? next, next, to - from, bytes);
+    const { good, elements, undecodable, bytes } = decodeRun(records, origin, decoders);
+    const entry = this.delivered(first.offset, last.offset + 1, records.length, bytes);
     let parts = (good.length > 0 ? 1 : 0) + (undecodable.length > 0 ? 1 : 0);
     const finished = (): void => {
       if (--parts === 0) this.finished(entry);
@@ -97,10 +99,10 @@ export class Partition implements EmissionOwner {
     });
   }
 
-  private emitOne(record: FetchedRecord, next: number): void {
+  private emitOne(record: FetchedRecord): void {
     const { decoders, source } = this.surroundings;
     const origin = this.origin();
-    const entry = this.delivered(record.offset, next, 1, record.size);
+    const entry = this.delivered(record.offset, record.offset + 1, 1, record.size);
     let message: Message;
     try {
       message = messageOf(record, origin, decoders);

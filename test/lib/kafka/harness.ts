@@ -66,7 +66,7 @@ export const readAll = async (kafka: Kafka, topic: string): Promise<(FetchedReco
     { groupId: unique("reader"), topics: [topic], start: "earliest", sessionTimeout: 10_000 },
     {
       async records(batch) {
-        for (const one of batch.records) found.push({ ...one, partition: batch.partition });
+        for (const one of batch.read(Infinity)) found.push({ ...one, partition: batch.partition });
         if (batch.nextOffset >= (left.get(batch.partition) ?? 0)) left.delete(batch.partition);
       },
       assigned: () => [],

@@ -4,7 +4,7 @@ import { codecByName, type CodecName } from "../../../nodes/lib/kafka/codecs";
 import { crc32c } from "../../../nodes/lib/kafka/crc32c";
 import { murmur2, partitionOfKey } from "../../../nodes/lib/kafka/partition";
 import type { OutgoingRecord } from "../../../nodes/lib/kafka/port";
-import { decodeRecordSet, encodeBatch, stampBatch } from "../../../nodes/lib/kafka/record-batch";
+import { encodeBatch, openRecordSet, stampBatch, type AbortedTransaction } from "../../../nodes/lib/kafka/record-batch";
 import { ConfigError } from "../../../nodes/lib/errors";
 
 const records: OutgoingRecord[] = [
@@ -24,6 +24,10 @@ const records: OutgoingRecord[] = [
     ],
   },
 ];
+const decodeRecordSet = async (bytes: Buffer, from: number, aborted: AbortedTransaction[] = []) => {
+  const set = await openRecordSet(bytes, aborted);
+  return { nextOffset: set.nextOffset, records: set.read(Infinity, from) };
+};
 const stamped = async (codec: CodecName = "none"): Promise<Buffer> => {
   const batch = await encodeBatch(records, 0, codecByName(codec));
   stampBatch(batch, { producerId: 7n, producerEpoch: 1, sequence: 3 });
