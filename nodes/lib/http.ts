@@ -114,7 +114,7 @@ function unreachable(url: URL, error: Error): Error {
   if (error instanceof Retriable || error.name === "AbortError") return error;
   const code = (error as NodeJS.ErrnoException).code ?? "";
   const reason = code.startsWith("HPE_")
-    ? "does not speak HTTP there: does its address begin with https://?"
+    ? "does not speak HTTP there: is it the right port, or does its address begin with https://?"
     : (reasons[code] ?? `can't be asked: ${error.message}`);
   return new Retriable(`${url.protocol}//${url.host} ${reason}`, { cause: error, unreachable: true });
 }
