@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import mqtt from "mqtt";
 import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
+import { startChild } from "../harness/child";
 import { counted, numbered, publishAll } from "../lib/mqtt/brokers";
+import { observeTopic } from "../lib/mqtt/observer";
 import { ownMosquitto, type Mosquitto } from "../lib/mqtt/mosquitto";
 
 describe("mqtt in", function () {
@@ -219,4 +221,50 @@ describe("mqtt in", function () {
     await until("all three again", () => texts.length === 3);
     await client.endAsync();
   });
+
+  for (const qos of [1, 2] as const)
+    it(`loses nothing when Node-RED is killed in mid-flow, three times (QoS ${qos})`, async function () {
+      this.timeout(120_000);
+      const count = 4_000;
+      const userDir = mkdtempSync(path.join(tmpdir(), "citystream-kill-"));
+      const flowFile = path.join(userDir, "flow.json");
+      const flow = flowOf(
+        broker(),
+        mqttIn({ topics: `kill/${qos}`, qos: String(qos), clientId: `kill-${qos}`, inFlight: 200, wires: [["f"]] }),
+        { id: "f", type: "function", func: "msg.payload = String(msg.payload); return msg;", wires: [["d"]] },
+        {
+          id: "d",
+          type: "delay",
+          pauseType: "delay",
+          timeout: "20",
+          timeoutUnits: "milliseconds",
+          outputs: 1,
+          wires: [["to"]],
+        },
+        { id: "to", type: "citystream-mqtt-out", broker: "broker", publishTo: `result/${qos}`, qos: "1", wires: [[]] },
+      );
+      writeFileSync(flowFile, JSON.stringify(flow));
+      const observer = await observeTopic(mosquitto.url, `result/${qos}`);
+      // the session exists before the node's first life, so that nothing is published to nobody
+      const properties = { sessionExpiryInterval: 3_600 };
+      const options = { clientId: `kill-${qos}`, clean: false, protocolVersion: 5, properties } as const;
+      const first = await mqtt.connectAsync(mosquitto.url, options);
+      await first.subscribeAsync(`kill/${qos}`, { qos });
+      await first.endAsync();
+      const sending = publishAll(mosquitto.port, `kill/${qos}`, numbered(count), qos);
+      for (const enough of [400, 1_200, 2_400]) {
+        const child = await startChild({ userDir, flowFile });
+        await until(`${enough} results`, () => new Set(observer.texts).size >= enough, 60_000);
+        await child.kill9();
+      }
+      await sending;
+      const last = await startChild({ userDir, flowFile });
+      await until("all came", () => counted(numbered(count), observer.texts).missing === 0, 60_000);
+      await last.stop();
+      const { missing, repeated } = counted(numbered(count), observer.texts);
+      assert.equal(missing, 0);
+      console.log(`      ${count} sent, ${missing} missing, ${repeated} repeated over three kills`);
+      await observer.end();
+      rmSync(userDir, { recursive: true, force: true });
+    });
 });

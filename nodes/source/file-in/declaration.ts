@@ -1,0 +1,131 @@
+import { declareNode } from "../../lib/declare";
+import { deliveryFields, deliverySection } from "../../lib/field-groups";
+import { choice, names, number, text } from "../../lib/fields";
+
+export const declaration = declareNode({
+  type: "citystream-file-in",
+  group: "source",
+  label: "file in",
+  icon: "file-rows.svg",
+  inputs: 0,
+  outputs: ["records"],
+  labelFrom: "paths",
+  fields: {
+    paths: names({
+      label: "Files",
+      required: true,
+      placeholder: "/data/readings.csv.gz",
+      hint: "Files or folders, separated by commas; a folder stands for its .csv, .tsv, .txt, .ndjson and .jsonl files, also with .gz.",
+    }),
+    format: choice({ label: "Format", default: "csv", options: { csv: "CSV", ndjson: "NDJSON, one JSON a line" } }),
+    order: choice({
+      label: "Order",
+      default: "sequential",
+      options: { sequential: "one file after the other", merged: "all files in step, by event time" },
+    }),
+    pace: choice({
+      label: "Pace",
+      default: "flow",
+      options: { flow: "as fast as the flow takes", time: "by event time" },
+    }),
+    speedUp: number({
+      label: "Speed-up",
+      default: 3_600,
+      min: 0.001,
+      hint: "Event time runs this many times as fast as the clock: 3600 is an hour a second.",
+      showIf: { field: "pace", is: ["time"] },
+    }),
+    longestWait: number({
+      label: "Longest wait (s)",
+      default: 10,
+      min: 0,
+      hint: "Gaps in the data are cut to it.",
+      showIf: { field: "pace", is: ["time"] },
+    }),
+    end: choice({
+      label: "At the end",
+      default: "stop",
+      options: { stop: "stop", tail: "wait for more lines", loop: "start again" },
+    }),
+    mode: choice({
+      label: "Messages",
+      default: "record",
+      options: { record: "one record each", batch: "batches of records" },
+    }),
+    batch: number({
+      label: "Batch size",
+      default: 500,
+      min: 1,
+      max: 10_000,
+      integer: true,
+      showIf: { field: "mode", is: ["batch"] },
+    }),
+    topic: text({ label: "Topic", hint: "Becomes msg.topic if set." }),
+    timeColumns: names({
+      label: "Time columns",
+      section: "columns",
+      placeholder: "year, month, day, hour",
+      hint: "Event time: one column (ISO, or seconds or milliseconds since 1970), or year, month, day and perhaps hour, minute, second.",
+    }),
+    utcOffset: text({
+      label: "UTC offset",
+      section: "columns",
+      default: "+00:00",
+      hint: "Of times that do not say it themselves: +09:00 for Korea.",
+    }),
+    columns: names({
+      label: "Column names",
+      section: "columns",
+      hint: "Empty: the first row has them.",
+      showIf: { field: "format", is: ["csv"] },
+    }),
+    separator: text({
+      label: "Separator",
+      section: "columns",
+      default: ",",
+      hint: "One character; \\t for tab.",
+      showIf: { field: "format", is: ["csv"] },
+    }),
+    numbers: names({
+      label: "Number columns",
+      section: "columns",
+      hint: "Empty: what looks like a number is one. Otherwise exactly these.",
+      showIf: { field: "format", is: ["csv"] },
+    }),
+    nullWords: names({
+      label: "Words for null",
+      section: "columns",
+      default: "NA",
+      hint: "Beside empty cells.",
+      showIf: { field: "format", is: ["csv"] },
+    }),
+    encoding: choice({
+      label: "Encoding",
+      section: "columns",
+      default: "utf-8",
+      options: { "utf-8": "UTF-8", "euc-kr": "EUC-KR (CP949)" },
+    }),
+    spanRecords: number({
+      label: "Most unfinished",
+      default: 5_000,
+      min: 1,
+      integer: true,
+      section: "position",
+      hint: "Records between the stored position and the newest one sent; reading waits at this limit.",
+    }),
+    positionFile: text({
+      label: "Position file",
+      section: "position",
+      hint: "Where this node keeps how far it has read. Empty: a file of its own below citystream/positions in the user directory.",
+    }),
+    ...deliveryFields(),
+  },
+  sections: { columns: "Columns", position: "Position", ...deliverySection },
+  statuses: {
+    waiting: "starting",
+    reading: "reading",
+    busy: "flow is busy",
+    ended: "all read",
+    trouble: "cannot read",
+  },
+});
