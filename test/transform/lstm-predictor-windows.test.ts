@@ -115,4 +115,40 @@ describe("lstm-predictor, windows", () => {
     const reasons = (await red.arrived("none", 3)).map((message) => missing(message).reason);
     assert.deepEqual(reasons, ["window", "window", "late"]);
   });
+
+  for (const emit of ["records", "columns", "matrix"]) {
+    it(`forecasts from a window-batcher's ${emit} as from its own window`, async () => {
+      const red = await nodeRed();
+      const batcher = {
+        id: "batcher",
+        type: "citystream-window-batcher",
+        ...{ size: "4 h", hop: "1 h", key: "key", emit, step: "1 h", fill: "none", disorder: "0", idle: "0" },
+        features: [
+          { field: "b", as: "" },
+          { field: "a", as: "" },
+        ],
+        wires: [["node"], ["node"]],
+      };
+      await red.deploy([...flow(), { x: 1, y: 1, z: "tab", ...batcher }]);
+      const hours = [0, 1, 2, 3, 4, 5, 6, 7];
+      for (const hour of hours) red.receive("batcher", record("k", hour, Math.sin(hour), hour / 10));
+      const forecasts = (await red.arrived("out", 4)).map(ready);
+      for (const [i, forecast] of forecasts.entries()) {
+        assert.equal(forecast.at, (i + 3) * HOUR);
+        const window = [i, i + 1, i + 2, i + 3].map((hour) => [Math.sin(hour), hour / 10]);
+        assertForecast(forecast, window);
+      }
+      assert.ok((await red.arrived("none", 3)).every((message) => !missing(message).ready));
+      red.receive("batcher", record("k", 1, 1, 1));
+      await red.arrived("none", 4);
+    });
+  }
+
+  it("refuses a matrix whose rows are not the model's steps apart", async () => {
+    const red = await nodeRed();
+    await red.deploy(flow());
+    red.receive("node", { window: { key: "w", end: HOUR, step: 60_000 }, payload: new Float32Array(8) });
+    const [caught] = await red.arrived("caught", 1);
+    assert.match(errorOf(caught), /rows are 60000 ms apart; the model needs 3600000 ms/);
+  });
 });
