@@ -8,8 +8,8 @@ const P = [0.001331027247942984, 0.009672376327216625, 0.05550583451986313, 0.24
 /** 2^−126 … 2^126, to multiply by where the kernel adds to the exponent. */
 const POWERS = Float64Array.from({ length: 253 }, (_, i) => 2 ** (i - 126));
 
-function exp2(y: number): number {
-  const clamped = max(-126, min(126, y));
+function exp2(y: number, limit = 126): number {
+  const clamped = max(-limit, min(limit, y));
   const n = fround(fround(clamped + MAGIC) - MAGIC);
   const f = fround(clamped - n);
   let p = fround(P[0] as number);
@@ -25,23 +25,44 @@ function tanh(x: number): number {
   return fround(1 - fround(2 / fround(1 + exp2(fround(x * TWO_LOG2E)))));
 }
 
+/** As the kernel's `SHUT`. */
+const SHUT = 40;
+const sigmoidPower = (x: number): number => exp2(fround(-x * LOG2E), SHUT);
+const tanhPower = (x: number): number => exp2(fround(x * TWO_LOG2E), SHUT);
+
+function freeCell(f: Float32Array, z: number, cPrevious: number, cNext: number, hNext: number): void {
+  const i = fround(1 + sigmoidPower(f[z] as number));
+  const forget = fround(1 + sigmoidPower(f[z + 8] as number));
+  const power = tanhPower(f[z + 16] as number);
+  const ig = fround(i * fround(1 + power));
+  const sum = fround(fround((f[cPrevious] as number) * ig) + fround(fround(power - 1) * forget));
+  const c = fround(sum / fround(ig * forget));
+  const o = fround(1 + sigmoidPower(f[z + 24] as number));
+  const squashed = tanhPower(c);
+  f[cNext] = c;
+  f[hNext] = fround(squashed - 1) / fround(o * fround(1 + squashed));
+}
+
+function keptCell(f: Float32Array, z: number, cPrevious: number, cNext: number, hNext: number, gates: number): void {
+  const i = sigmoid(f[z] as number);
+  const forget = sigmoid(f[z + 8] as number);
+  const g = tanh(f[z + 16] as number);
+  const o = sigmoid(f[z + 24] as number);
+  const c = fround(fround(forget * (f[cPrevious] as number)) + fround(i * g));
+  f[cNext] = c;
+  f[hNext] = o * tanh(c);
+  f[gates] = i;
+  f[gates + 8] = forget;
+  f[gates + 16] = g;
+  f[gates + 24] = o;
+}
+
 /** Element by element: what `kernel/activation.ts`, `cells` and `optimise.ts` do, in the same order and rounding. */
 export const plainCells = {
   forward(f: Float32Array, z: number, cPrevious: number, cNext: number, hNext: number, gates: number): void {
     for (let u = 0; u < 8; u++) {
-      const i = sigmoid(f[z + u] as number);
-      const forget = sigmoid(f[z + 8 + u] as number);
-      const g = tanh(f[z + 16 + u] as number);
-      const o = sigmoid(f[z + 24 + u] as number);
-      const c = fround(fround(forget * (f[cPrevious + u] as number)) + fround(i * g));
-      f[cNext + u] = c;
-      f[hNext + u] = o * tanh(c);
-      if (gates) {
-        f[gates + u] = i;
-        f[gates + 8 + u] = forget;
-        f[gates + 16 + u] = g;
-        f[gates + 24 + u] = o;
-      }
+      if (gates) keptCell(f, z + u, cPrevious + u, cNext + u, hNext + u, gates + u);
+      else freeCell(f, z + u, cPrevious + u, cNext + u, hNext + u);
     }
   },
 

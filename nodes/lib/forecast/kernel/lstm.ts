@@ -1,5 +1,5 @@
-import { sigmoid, tanh } from "./activation";
-import { outer, row32, tile4, tiles } from "./tile";
+import { sigmoid, sigmoidPower, tanh, tanhPower } from "./activation";
+import { madd, outer, row32, tile4, tiles } from "./tile";
 
 /**
  * Gates of eight units at a time: 32 floats, i f c o. Weights lie as [block of 8 units][inputs, then units][32].
@@ -10,20 +10,43 @@ import { outer, row32, tile4, tiles } from "./tile";
 @inline
 function cells(z: usize, cPrevious: usize, cNext: usize, hNext: usize, gates: usize): void {
   for (let v: usize = 0; v < 32; v += 16) {
-    const i = sigmoid(v128.load(z + v));
-    const f = sigmoid(v128.load(z + v, 32));
-    const g = tanh(v128.load(z + v, 64));
-    const o = sigmoid(v128.load(z + v, 96));
-    const c = f32x4.add(f32x4.mul(f, v128.load(cPrevious + v)), f32x4.mul(i, g));
-    v128.store(cNext + v, c);
-    v128.store(hNext + v, f32x4.mul(o, tanh(c)));
-    if (gates) {
-      v128.store(gates + v, i);
-      v128.store(gates + v, f, 32);
-      v128.store(gates + v, g, 64);
-      v128.store(gates + v, o, 96);
-    }
+    if (gates) keptCells(z + v, cPrevious + v, cNext + v, hNext + v, gates + v);
+    else freeCells(z + v, cPrevious + v, cNext + v, hNext + v);
   }
+}
+
+/** c = f · c + i · g and h = o · tanh(c) with one division each: what is divided by is common. */
+// @ts-ignore: decorator
+@inline
+function freeCells(z: usize, cPrevious: usize, cNext: usize, hNext: usize): void {
+  const one = f32x4.splat(1.0);
+  const i = f32x4.add(one, sigmoidPower(v128.load(z)));
+  const f = f32x4.add(one, sigmoidPower(v128.load(z, 32)));
+  const power = tanhPower(v128.load(z, 64));
+  const ig = f32x4.mul(i, f32x4.add(one, power));
+  const sum = madd(v128.load(cPrevious), ig, f32x4.mul(f32x4.sub(power, one), f));
+  const c = f32x4.div(sum, f32x4.mul(ig, f));
+  const o = f32x4.add(one, sigmoidPower(v128.load(z, 96)));
+  const squashed = tanhPower(c);
+  v128.store(cNext, c);
+  v128.store(hNext, f32x4.div(f32x4.sub(squashed, one), f32x4.mul(o, f32x4.add(one, squashed))));
+}
+
+/** The same, with the gates written for back-propagation. */
+// @ts-ignore: decorator
+@inline
+function keptCells(z: usize, cPrevious: usize, cNext: usize, hNext: usize, gates: usize): void {
+  const i = sigmoid(v128.load(z));
+  const f = sigmoid(v128.load(z, 32));
+  const g = tanh(v128.load(z, 64));
+  const o = sigmoid(v128.load(z, 96));
+  const c = f32x4.add(f32x4.mul(f, v128.load(cPrevious)), f32x4.mul(i, g));
+  v128.store(cNext, c);
+  v128.store(hNext, f32x4.mul(o, tanh(c)));
+  v128.store(gates, i);
+  v128.store(gates, f, 32);
+  v128.store(gates, g, 64);
+  v128.store(gates, o, 96);
 }
 
 /** 32 floats: memory.copy is a call out of the kernel, which costs more than this. */
