@@ -2,7 +2,8 @@
 import { writeFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "./certificates";
-import type { Place, ServiceDefinition } from "./definition";
+import type { ServiceDefinition } from "./definition";
+import { type KafkaNode, type ListenerName, nodeOf, propertiesOf } from "./kafka-properties";
 import { jars } from "./maven";
 import type { ProcessPlan } from "./process";
 import { java, run } from "./programs";
@@ -16,12 +17,14 @@ export interface KafkaOptions {
   readonly tls?: { readonly expired?: boolean; readonly clientCertificate?: boolean };
   /** Further lines of server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** Java's heap in MB; 512 when absent. */
+  /** Number of brokers; 1 when absent. The first is the controller too; it is process `kafka`, the others `kafka2`, … */
+  readonly brokers?: number;
+  /** Java's heap of each in MB; 512 when absent. */
   readonly heap?: number;
 }
 
 export interface KafkaAddress {
-  /** `host:port` of the plain listener. */
+  /** `host:port` of the plain listener, of all brokers separated by commas; so too below. */
   readonly brokers: string;
   /** `host:port` of the SASL_PLAINTEXT listener; empty without `sasl`. */
   readonly saslBrokers: string;
@@ -56,35 +59,29 @@ export const kafka: ServiceDefinition<KafkaOptions, KafkaAddress> = {
   about: `Apache Kafka ${kafkaVersion} (KRaft), needs Java 17 and Maven`,
   install: async () => void (await lib()),
   async prepare(place, options) {
-    const listeners = [
-      { name: "PLAINTEXT", protocol: "PLAINTEXT", port: await place.port("plaintext") },
-      ...(options.sasl ? [{ name: "SASL", protocol: "SASL_PLAINTEXT", port: await place.port("sasl") }] : []),
-      ...(options.tls ? [{ name: "TLS", protocol: "SSL", port: await place.port("tls") }] : []),
-      ...(options.sasl && options.tls
-        ? [{ name: "SASLTLS", protocol: "SASL_SSL", port: await place.port("sasltls") }]
-        : []),
-      { name: "CONTROLLER", protocol: "PLAINTEXT", port: await place.port("controller") },
-    ];
-    const certificates = options.tls && makeCertificates(options.tls);
-    const settings = join(place.directory, "server.properties");
-    const security = { ...sasl("sasl", options), ...sasl("sasltls", options), ...tls(options, certificates) };
-    writeFileSync(settings, lines({ ...base(place, listeners), ...security, ...options.properties }));
     const logging = join(place.directory, "log4j2.properties");
     writeFileSync(logging, log4j);
     const command = await javaCommand(logging, options.heap ?? 512);
-    if (!existsSync(join(place.directory, "data", "meta.properties"))) await format(command, settings, options);
-    const broker: ProcessPlan = {
-      name: "kafka",
-      program: command.program,
-      args: [...command.args, "kafka.Kafka", settings],
-      directory: place.directory,
-      log: join(place.directory, "kafka.log"),
-      ready: /Kafka Server started/,
-    };
-    const at = (name: string) => {
-      const listener = listeners.find((one) => one.name === name);
-      return listener ? `127.0.0.1:${listener.port}` : "";
-    };
+    const certificates = options.tls && makeCertificates(options.tls);
+    const controller = await place.port("controller");
+    const nodes: KafkaNode[] = [];
+    for (let id = 1; id <= (options.brokers ?? 1); id++) nodes.push(await nodeOf(place, id, options));
+    const processes: ProcessPlan[] = [];
+    for (const node of nodes) {
+      const settings = join(place.directory, `${node.name}.properties`);
+      writeFileSync(settings, lines(propertiesOf(node, controller, nodes.length, options, certificates)));
+      if (!existsSync(join(node.data, "meta.properties"))) await format(command, settings, options);
+      processes.push({
+        name: node.name,
+        program: command.program,
+        args: [...command.args, "kafka.Kafka", settings],
+        directory: place.directory,
+        log: join(place.directory, `${node.name}.log`),
+        ready: /Kafka Server started/,
+      });
+    }
+    const at = (name: ListenerName) =>
+      nodes.flatMap(({ listeners }) => (listeners.has(name) ? [`127.0.0.1:${listeners.get(name)}`] : [])).join(",");
     return {
       address: {
         brokers: at("PLAINTEXT"),
@@ -93,70 +90,10 @@ export const kafka: ServiceDefinition<KafkaOptions, KafkaAddress> = {
         saslTlsBrokers: at("SASLTLS"),
         ...(certificates && { certificates }),
       },
-      processes: [broker],
+      processes,
     };
   },
 };
-
-interface Listener {
-  readonly name: string;
-  readonly protocol: string;
-  readonly port: number;
-}
-
-function base(place: Place, listeners: readonly Listener[]): Record<string, string> {
-  const clients = listeners.filter((one) => one.name !== "CONTROLLER");
-  const controller = listeners.find((one) => one.name === "CONTROLLER");
-  return {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.quorum.voters": `1@127.0.0.1:${controller?.port}`,
-    "controller.listener.names": "CONTROLLER",
-    listeners: listeners.map((one) => `${one.name}://127.0.0.1:${one.port}`).join(","),
-    "advertised.listeners": clients.map((one) => `${one.name}://127.0.0.1:${one.port}`).join(","),
-    "listener.security.protocol.map": listeners.map((one) => `${one.name}:${one.protocol}`).join(","),
-    "inter.broker.listener.name": "PLAINTEXT",
-    "log.dirs": join(place.directory, "data"),
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "8",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "8",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    "group.initial.rebalance.delay.ms": "0",
-    // after kill -9 the broker waits for its former registration to end: 9 s by default
-    "broker.heartbeat.interval.ms": "500",
-    "broker.session.timeout.ms": "3000",
-  };
-}
-
-/** Users of PLAIN and OAUTHBEARER are known to the listener; those of SCRAM are written when storage is formatted. */
-function sasl(name: "sasl" | "sasltls", options: KafkaOptions): Record<string, string> {
-  if (!options.sasl || (name === "sasltls" && !options.tls)) return {};
-  const users = Object.entries(options.sasl.users).map(([user, password]) => `user_${user}="${password}"`);
-  const login = "org.apache.kafka.common.security";
-  const listener = `listener.name.${name}`;
-  return {
-    [`${listener}.sasl.enabled.mechanisms`]: "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
-    [`${listener}.plain.sasl.jaas.config`]: `${login}.plain.PlainLoginModule required ${users.join(" ")};`,
-    [`${listener}.scram-sha-256.sasl.jaas.config`]: `${login}.scram.ScramLoginModule required;`,
-    [`${listener}.scram-sha-512.sasl.jaas.config`]: `${login}.scram.ScramLoginModule required;`,
-    [`${listener}.oauthbearer.sasl.jaas.config`]: `${login}.oauthbearer.OAuthBearerLoginModule required;`,
-  };
-}
-
-function tls(options: KafkaOptions, certificates: Certificates | undefined): Record<string, string> {
-  if (!certificates) return {};
-  return {
-    "ssl.keystore.type": "PEM",
-    "ssl.keystore.certificate.chain": certificates.serverCert,
-    "ssl.keystore.key": certificates.serverKey,
-    "ssl.truststore.type": "PEM",
-    "ssl.truststore.certificates": certificates.ca,
-    "ssl.client.auth": options.tls?.clientCertificate ? "required" : "none",
-  };
-}
 
 interface JavaCommand {
   readonly program: string;
