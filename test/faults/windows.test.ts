@@ -1,0 +1,160 @@
+/**
+ * Windows under kill -9: records flow kafka-in → delay → window-batcher → kafka-out, the process is killed in mid-window,
+ * and an observer that reads the results from Kafka counts: every window is there whole, in at least one of its versions.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { startChild, type NodeRedChild } from "../harness/child";
+import { flowOf, until } from "../harness";
+import {
+  clusterFor,
+  clusterNode,
+  committedOf,
+  kafkaIn,
+  kafkaOut,
+  newTopic,
+  readAll,
+  record,
+  unique,
+  write,
+  type Cluster,
+} from "../lib/kafka/harness";
+
+const RECORDS = 6000;
+const KILLS = 3;
+const KEYS = 5;
+const T0 = Date.UTC(2017, 1, 28, 15);
+/** A record every 100 ms of event time. */
+const timeOf = (n: number): number => T0 + n * 100;
+
+interface Version {
+  readonly key: string;
+  readonly start: number;
+  readonly end: number;
+  readonly ids: readonly number[];
+}
+
+describe("windows under kill -9", () => {
+  let cluster: Cluster;
+  let folder: string;
+  let child: NodeRedChild | undefined;
+
+  before(async function services() {
+    cluster = await clusterFor(this);
+    folder = mkdtempSync(path.join(tmpdir(), "citystream-windows-"));
+  });
+  after(async () => {
+    await child?.kill9();
+    await cluster?.close();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const [shape, size, hop] of [
+    ["tumbling", 10_000, 10_000],
+    ["hopping", 10_000, 5_000],
+  ] as const)
+    it(`are whole: none lost, none only in parts, after ${KILLS} kills (${shape})`, async function killed() {
+      this.timeout(300_000);
+      const forever = { "retention.ms": "-1" };
+      const input = await newTopic(cluster.kafka, 2, forever);
+      const output = await newTopic(cluster.kafka, 1, forever);
+      const group = unique("windows");
+      const reading = (n: number, partition: number, timestamp: number) =>
+        record(input, { id: n, key: `k${n % KEYS}` }, { partition, timestamp });
+      await write(cluster.kafka, [
+        ...Array.from({ length: RECORDS }, (_, n) => reading(n, n % 2, timeOf(n))),
+        // What ends the last windows: their own never end.
+        ...[0, 1].map((partition) => reading(RECORDS + partition, partition, timeOf(RECORDS) + 60_000)),
+      ]);
+      const flowFile = path.join(folder, `${shape}.json`);
+      const wires = [["window"]];
+      writeFileSync(
+        flowFile,
+        JSON.stringify(
+          flowOf(
+            clusterNode(cluster.brokers),
+            kafkaIn(input, group, {
+              mode: "batch",
+              batchRecords: 20,
+              spanRecords: 500,
+              commitInterval: 50,
+              wires: [["slow"]],
+            }),
+            {
+              id: "slow",
+              type: "delay",
+              pauseType: "rate",
+              rate: "60",
+              nbRateUnits: "1",
+              rateUnits: "second",
+              drop: false,
+              wires,
+            },
+            {
+              id: "window",
+              type: "citystream-window-batcher",
+              key: "payload.key",
+              size: `${size} ms`,
+              hop: `${hop} ms`,
+              disorder: "1 s",
+              partitions: 2,
+              wires: [["brief"], ["late"]],
+            },
+            {
+              id: "brief",
+              type: "function",
+              outputs: 1,
+              func: "const { key, start, end } = msg.window; msg.payload = { key, start, end, ids: msg.payload.map(({ payload }) => payload.id) }; return msg;",
+              wires: [["out"]],
+            },
+            {
+              id: "late",
+              type: "function",
+              outputs: 1,
+              func: "msg.payload = { late: true }; return msg;",
+              wires: [["out"]],
+            },
+            kafkaOut(output, { wires: [[]] }),
+          ),
+        ),
+      );
+      for (let kill = 0; kill <= KILLS; kill++) {
+        child = await startChild({ userDir: folder, flowFile });
+        // Windows hold the newest records, so the last goal is what lies before them.
+        const goal = Math.round((RECORDS * (kill + 1)) / (KILLS + 1)) - (kill < KILLS ? 300 : 0);
+        await until(
+          `${goal} records committed`,
+          async () => (await committedOf(cluster.kafka, group, input)) >= goal,
+          60_000,
+        );
+        await child.kill9();
+        child = undefined;
+      }
+      const versions = (await readAll(cluster.kafka, output)).map(({ value }) => JSON.parse(String(value)) as Version);
+      const expected = new Map<string, number[]>();
+      for (let n = 0; n < RECORDS; n++)
+        for (let start = Math.floor(timeOf(n) / hop) * hop; start > timeOf(n) - size; start -= hop) {
+          const name = `k${n % KEYS} ${start}`;
+          if (!expected.has(name)) expected.set(name, []);
+          expected.get(name)?.push(n);
+        }
+      const whole = new Set<string>();
+      let short = 0;
+      for (const { key, start, ids } of versions) {
+        const name = `${key} ${start}`;
+        const all = expected.get(name) ?? [];
+        assert.ok(all.length > 0, `${name} is no window of these records`);
+        for (const id of ids) assert.ok(all.includes(id), `record ${id} does not belong to ${name}`);
+        if (String(ids) === String(all)) whole.add(name);
+        else short++;
+      }
+      const lost = [...expected.keys()].filter((name) => !whole.has(name));
+      console.log(
+        `      ${expected.size} windows expected, ${versions.length} versions came: ${whole.size} whole, ` +
+          `${versions.length - whole.size - short} of these again, ${short} in parts`,
+      );
+      assert.deepEqual(lost, []);
+    });
+});
