@@ -34,6 +34,7 @@ interface Version {
   readonly start: number;
   readonly end: number;
   readonly ids: readonly number[];
+  readonly partial?: boolean;
 }
 
 describe("windows under kill -9", () => {
@@ -106,7 +107,7 @@ describe("windows under kill -9", () => {
               id: "brief",
               type: "function",
               outputs: 1,
-              func: "const { key, start, end } = msg.window; msg.payload = { key, start, end, ids: msg.payload.map(({ payload }) => payload.id) }; return msg;",
+              func: "const { key, start, end, partial } = msg.window; msg.payload = { key, start, end, partial, ids: msg.payload.map(({ payload }) => payload.id) }; return msg;",
               wires: [["out"]],
             },
             {
@@ -142,13 +143,17 @@ describe("windows under kill -9", () => {
         }
       const whole = new Set<string>();
       let short = 0;
-      for (const { key, start, ids } of versions) {
+      for (const { key, start, ids, partial } of versions) {
         const name = `${key} ${start}`;
         const all = expected.get(name) ?? [];
         assert.ok(all.length > 0, `${name} is no window of these records`);
         for (const id of ids) assert.ok(all.includes(id), `record ${id} does not belong to ${name}`);
         if (String(ids) === String(all)) whole.add(name);
-        else short++;
+        else {
+          short++;
+          assert.equal(partial, true, `${name} lacks records and does not say so`);
+          assert.ok(whole.has(name), `${name} came in parts before it came whole`);
+        }
       }
       const lost = [...expected.keys()].filter((name) => !whole.has(name));
       console.log(

@@ -54,7 +54,15 @@ describe("window-batcher", () => {
     red.receive("node", record("a", 60, 4, 5));
     const [a, b] = await red.arrived("windows", 2);
     assert.deepEqual(values(a), [1, 2, 3]);
-    assert.deepEqual(windowOf(a), { key: "a", start: T0, end: T0 + MINUTE, count: 3, reason: "time", late: false });
+    assert.deepEqual(windowOf(a), {
+      key: "a",
+      start: T0,
+      end: T0 + MINUTE,
+      count: 3,
+      reason: "time",
+      late: false,
+      partial: true,
+    });
     assert.deepEqual([a?.topic, a?.["key"], a?.["timestamp"], a?.["priority"]], ["sensors", "a", T0 + 30_000, 3]);
     assert.deepEqual(a?.["source"], {
       kind: "kafka",

@@ -20,7 +20,7 @@ interface WindowProperties {
 
 /** `topic` is that of the last record's message. */
 export function messageOf(window: Fired<unknown>, shape: Shape, topic: unknown): Message {
-  const { key, start, end, reason, entries } = window;
+  const { key, start, end, reason, partial, entries } = window;
   const properties: WindowProperties = { key, start, end, count: entries.length, reason, late: false };
   const { payload, more, last } = contentOf(window, shape);
   const source = sourceOf(entries);
@@ -30,7 +30,7 @@ export function messageOf(window: Fired<unknown>, shape: Shape, topic: unknown):
     key,
     timestamp: last,
     payload,
-    window: { ...properties, ...more },
+    window: { ...properties, ...(partial && { partial }), ...more },
     ...(source && { source }),
     ...(priority !== undefined && { priority }),
   };

@@ -31,6 +31,8 @@ export interface Fired<Origin> {
   /** First ms after the window; of a count window: its last record's event time. */
   readonly end: number;
   readonly reason: Reason;
+  /** By event time: it began before the first records that were seen, or left early, so it may lack some. */
+  partial: boolean;
   /** The window's records by (event time, source id), each once. Empty: there is nothing to send. */
   readonly entries: readonly Entry<Origin>[];
   /** All that was in the window: the entries, and repetitions of them. */
@@ -68,5 +70,5 @@ export function fire<Origin>(
     return before !== undefined && before.time === entry.time && sameSource(before.record.source, entry.record.source);
   };
   const distinct = entries.some(repeated) ? entries.filter((entry, index) => !repeated(entry, index)) : entries;
-  return { key, start, end, reason, entries: distinct, members, freed, freedBytes };
+  return { key, start, end, reason, partial: false, entries: distinct, members, freed, freedBytes };
 }

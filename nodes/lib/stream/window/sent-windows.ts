@@ -20,6 +20,7 @@ interface Remembered<Origin> {
   readonly start: number;
   readonly end: number;
   readonly reason: Fired<Origin>["reason"];
+  readonly partial: boolean;
   /** In the window's order; each is replaced by the record that came again. */
   readonly places: { time: number; record: StreamRecord; bytes: number; again: Entry<Origin> | undefined }[];
   readonly bytes: number;
@@ -41,7 +42,7 @@ export class SentWindows<Origin> {
   constructor(private readonly options: SentWindowsOptions) {}
 
   /** Remembers a window that is being sent, without what brought its records. */
-  remember({ key, start, end, reason, entries }: Fired<Origin>): void {
+  remember({ key, start, end, reason, partial, entries }: Fired<Origin>): void {
     const places = entries.map(({ time, record, bytes }) => ({ time, record, bytes, again: undefined }));
     const bytes = places.reduce((sum, place) => sum + place.bytes, 0);
     const one: Remembered<Origin> = {
@@ -49,6 +50,7 @@ export class SentWindows<Origin> {
       start,
       end,
       reason,
+      partial,
       places,
       bytes,
       members: [],
@@ -95,7 +97,7 @@ export class SentWindows<Origin> {
     const fired: Fired<Origin>[] = [];
     for (const window of this.returning) {
       if (window.missing > 0 && now - window.since < this.options.patience) continue;
-      const { key, start, end, reason, members } = window;
+      const { key, start, end, reason, partial, members } = window;
       const entries = window.places.map(
         ({ time, record, bytes, again }, sequence): Entry<Origin> =>
           again ?? {
@@ -109,7 +111,7 @@ export class SentWindows<Origin> {
             unsent: 0,
           },
       );
-      fired.push({ key, start, end, reason, entries, members, freed: 0, freedBytes: 0 });
+      fired.push({ key, start, end, reason, partial, entries, members, freed: 0, freedBytes: 0 });
       this.returning.delete(window);
       this.forget(window);
     }

@@ -22,6 +22,11 @@ interface Partition {
 export class Watermark {
   /** ms since the epoch; a window whose end is not above it is complete. −Infinity before the first record. */
   value = -Infinity;
+  /**
+   * What began before or at it may lack records: they may have come before the first one that was seen of their partition, as
+   * after a restart, when a source repeats only what was not acknowledged.
+   */
+  certainFrom = -Infinity;
   private readonly partitions = new Map<string, Partition>();
   private slowest: Partition | undefined;
   private first: number | undefined;
@@ -36,6 +41,7 @@ export class Watermark {
     if (!partition) {
       partition = { highest: -Infinity, seen: now, idle: false };
       this.partitions.set(name, partition);
+      this.certainFrom = Math.max(this.certainFrom, time + this.options.disorder);
       this.slowest = undefined;
       this.complete ||= this.partitions.size >= this.options.partitions;
     }

@@ -50,6 +50,8 @@ export class Windower<Origin> {
   private readonly watermark: Watermark;
   private sequence = 0;
   private fired: Fired<Origin>[] = [];
+  /** End of the latest window that left early, which can leave again with the rest. */
+  private cut = -Infinity;
   private readonly sentWindows: SentWindows<Origin>;
 
   constructor(private readonly options: WindowerOptions) {
@@ -134,7 +136,7 @@ export class Windower<Origin> {
     };
     this.windows.early("bound", watch, pending);
     watch();
-    for (const window of pending) this.fired.push(window);
+    for (const window of pending) this.ready(window);
   }
 
   private collect(now: number, most = Infinity): void {
@@ -153,8 +155,17 @@ export class Windower<Origin> {
   private take(fired: readonly Fired<Origin>[]): void {
     for (const window of fired) {
       this.countOut(window);
-      this.fired.push(window);
+      this.ready(window);
     }
+  }
+
+  private ready(window: Fired<Origin>): void {
+    if (this.options.by === "event") {
+      if (window.reason === "bound") this.cut = Math.max(this.cut, window.end);
+      window.partial =
+        window.reason === "bound" || window.start <= this.watermark.certainFrom || window.start < this.cut;
+    }
+    this.fired.push(window);
   }
 
   private countOut({ freed, freedBytes }: Fired<Origin>): void {

@@ -141,6 +141,46 @@ describe("windows by event time", () => {
     );
   });
 
+  it("are partial while records from before the first that was seen may be missing", () => {
+    const windower = new Windower<Event>({ ...OPTIONS, disorder: 3 });
+    const put = (time: number, partition: string) =>
+      windower.add(arrival({ key: "a", time, partition, offset: time }), 0);
+    put(8, "0");
+    put(11, "1");
+    for (const time of [22, 33, 44]) for (const partition of ["0", "1"]) put(time, partition);
+    // Partition 1 may have had a record of 13 before the one of 11 that was seen first.
+    assert.deepEqual(
+      windower.due(0).map(({ start, partial }) => [start, partial]),
+      [
+        [0, true],
+        [10, true],
+        [20, false],
+        [30, false],
+      ],
+    );
+  });
+
+  it("lack nothing when they are not partial, wherever a stream is cut that keeps to its disorder", () => {
+    const noise = fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 40, maxLength: 40 });
+    fc.assert(
+      fc.property(events, shape, noise, fc.nat(), (list, changes, delays, cut) => {
+        const stream = list
+          .map((event, index) => ({
+            event: { ...event, partition: "0" },
+            at: event.time + ((delays[index] ?? 0) * changes.disorder) / 101,
+          }))
+          .sort((a, b) => a.at - b.at)
+          .map(({ event }) => event);
+        const end = { key: "z", time: 1000, partition: "0", offset: 99 };
+        const whole = new Set(run([...stream, end], { ...changes, partitions: 1 }).windows);
+        const windower = new Windower<Event>({ ...OPTIONS, ...changes, partitions: 1 });
+        for (const event of [...stream.slice(cut % (stream.length + 1)), end]) windower.add(arrival(event), 0);
+        for (const window of windower.due(0)) assert.ok(window.partial || whole.has(brief(window)), brief(window));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it("keep to the bound in bytes", () => {
     const windower = new Windower<Event>({ ...OPTIONS, maxBytes: 25 });
     for (const time of [1, 2, 3]) windower.add(arrival({ key: "a", time, partition: "0", offset: time }), 0);
