@@ -122,7 +122,14 @@ describe("lstm-predictor, windows", () => {
       const batcher = {
         id: "batcher",
         type: "citystream-window-batcher",
-        ...{ size: "4 h", hop: "1 h", key: "key", emit, step: "1 h", fill: "none", disorder: "0", idle: "0" },
+        size: "4 h",
+        hop: "1 h",
+        key: "key",
+        emit,
+        step: "1 h",
+        fill: "none",
+        disorder: "0",
+        idle: "0",
         features: [
           { field: "b", as: "" },
           { field: "a", as: "" },

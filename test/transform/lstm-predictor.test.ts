@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
-import type { ForecastReady } from "../../nodes/lib/forecast/forecast";
+import type { ForecastMissing, ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { flowOf, nodeRed } from "../harness";
+import { startChild } from "../harness/child";
 import { assertForecast, constant, HOUR, missing, modelFiles, ready, records } from "./predictor";
 import { at, errorOf } from "./read";
 
@@ -200,6 +202,53 @@ describe("lstm-predictor", () => {
       red.receive("node", record("k", 0, 1, 1));
       const [caught] = await red.arrived("caught", 1);
       assert.match(errorOf(caught), pattern);
+    }
+  });
+
+  it("goes on with its windows after a restart when its store is on disk", async () => {
+    const userDir = mkdtempSync(path.join(tmpdir(), "citystream-restart-"));
+    const flowFile = path.join(userDir, "flow.json");
+    const wired = { x: 1, y: 1, z: "tab" };
+    const predictor = { type: "citystream-lstm-predictor", model: models.one, key: "payload.site", store: "file" };
+    const time = { t: "set", p: "timestamp", pt: "msg", to: "payload.time", tot: "msg" };
+    writeFileSync(
+      flowFile,
+      JSON.stringify([
+        { id: "tab", type: "tab", label: "t" },
+        { id: "in", type: "http in", url: "/reading", method: "post", ...wired, wires: [["time"]] },
+        { id: "time", type: "change", rules: [time], ...wired, wires: [["node"]] },
+        { id: "node", ...predictor, ...wired, wires: [["reply"], ["reply"]] },
+        {
+          id: "reply",
+          type: "change",
+          rules: [{ ...time, p: "payload", to: "forecast" }],
+          ...wired,
+          wires: [["answer"]],
+        },
+        { id: "answer", type: "http response", ...wired, wires: [] },
+      ]),
+    );
+    const post = async (url: string, hour: number): Promise<ForecastReady | ForecastMissing> => {
+      const body = JSON.stringify({ site: "s.1 [x]", time: hour * HOUR, a: hour, b: 1 });
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`${url}/api/reading`, { method: "POST", body, headers });
+      return (await answer.json()) as ForecastReady | ForecastMissing;
+    };
+    try {
+      const before = await startChild({ userDir, flowFile });
+      for (const hour of [0, 1, 2]) assert.equal((await post(before.url, hour)).ready, false);
+      await before.stop();
+      const after = await startChild({ userDir, flowFile });
+      try {
+        const forecast = await post(after.url, 3);
+        assert.ok(forecast.ready, JSON.stringify(forecast));
+        const window = [0, 1, 2, 3].map((hour) => [hour, 1]);
+        assertForecast(forecast, window);
+      } finally {
+        await after.stop();
+      }
+    } finally {
+      rmSync(userDir, { recursive: true, force: true });
     }
   });
 });
