@@ -7,6 +7,7 @@ import { explain } from "./errors";
 import { contextOf, makeLink, type Link } from "./kafkajs-cluster";
 import { fetchedOf } from "./kafkajs-fetch";
 import { createConsumer, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
+import { commitTopics } from "./kafkajs-commit";
 import { sleep } from "./sleep";
 import { openStart } from "./kafkajs-start";
 import type { ClusterOptions, Consumer, ConsumerEvents, ConsumerOptions, Position, TopicPartition } from "./port";
@@ -17,6 +18,8 @@ const FIRST_BACK_OFF = 200;
 const LONGEST_BACK_OFF = 5000;
 /** How often patterns are matched against the cluster's topics, in ms. */
 const PATTERN_INTERVAL = 15_000;
+/** Longest wait for a clean end, in ms. */
+const CLOSE_LIMIT = 5000;
 /** How often missing topics are looked for, in ms. */
 const MISSING_INTERVAL = 2000;
 /** Errors that say that this member must join again. */
@@ -153,7 +156,7 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       heartbeatInterval: Math.min(3000, sessionTimeout / 3),
       rebalanceTimeout: Math.max(60_000, sessionTimeout),
       maxBytesPerPartition: options.partitionBytes ?? 1024 * 1024,
-      maxBytes: options.fetchBytes ?? 4 * 1024 * 1024,
+      maxBytes: options.fetchBytes ?? 2 * 1024 * 1024,
       minBytes: 1,
       maxWaitTimeInMs: POLL,
       isolationLevel: options.readUncommitted ? 0 : 1,
@@ -263,19 +266,13 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     const { member } = own;
     const current = positions.filter(({ epoch }) => epoch === own.epoch && epoch > 0);
     if (current.length === 0) return [];
-    const topics = [...new Set(current.map(({ topic }) => topic))].map((topic) => ({
-      topic,
-      partitions: current
-        .filter((position) => position.topic === topic)
-        .map(({ partition, offset }) => ({ partition, offset: String(offset) })),
-    }));
     try {
       const coordinator = await own.link.cluster.findGroupCoordinator({ groupId });
       await coordinator.offsetCommit({
         groupId,
         memberId: member.memberId,
         groupGenerationId: member.generationId,
-        topics,
+        topics: commitTopics(current),
       });
       return current;
     } catch (error) {
@@ -296,7 +293,8 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     },
     async close() {
       closing.abort();
-      await running;
+      // A connection attempt to a host that swallows packets ends later, by itself.
+      await Promise.race([running, sleep(CLOSE_LIMIT, new AbortController().signal)]);
     },
   };
 };

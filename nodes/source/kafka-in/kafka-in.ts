@@ -51,6 +51,8 @@ export = defineNode(declaration, (node) => {
         await deadLetters.write(letters);
         return;
       } catch (error) {
+        // Left unfinished: the record comes again.
+        if (closing) return new Promise(() => undefined);
         trouble.set(new Error(messageOf(error)));
         await wait(Math.min(30_000, 500 * 2 ** failures));
       }
