@@ -118,6 +118,18 @@ describe("window-batcher", () => {
     );
   });
 
+  it("keeps what a node below does to one window out of the next", async () => {
+    const red = await nodeRed();
+    const [tab, node, windows] = flow({ hop: "30 s" });
+    assert.ok(tab && node && windows);
+    const func = "for (const one of msg.payload) one.payload.value += 100; return msg;";
+    const spoil = { id: "spoil", type: "function", z: "tab", x: 1, y: 1, func, outputs: 1, wires: [["windows"]] };
+    await red.deploy([tab, { ...node, wires: [["spoil"], []] }, spoil, windows]);
+    for (const seconds of [40, 61, 130]) red.receive("node", record("a", seconds, { value: seconds }));
+    const came = await red.arrived("windows", 3);
+    assert.deepEqual(came.map(values), [[{ value: 140 }], [{ value: 140 }, { value: 161 }], [{ value: 161 }]]);
+  });
+
   it("sends by processing time without further records", async () => {
     const red = await nodeRed();
     await red.deploy(flow({ by: "processing", size: "100 ms" }));

@@ -37,6 +37,8 @@ export = defineNode(declaration, (node) => {
   const shape = shapeOf(settings, options.size);
   const keyOf = compileKey(settings.key, "Key");
   const timeOf = eventTimeOf(settings);
+  /** Overlapping windows hold the same values, and what a node below does to one must not show in the next. */
+  const sharing = options.hop < options.size && (shape.emit === "records" || shape.emit === "columns");
   const windower = new Windower<Input>(options);
   const wires = (node.node as { wires?: readonly (readonly string[])[] } | undefined)?.wires ?? [];
   const lateIsWired = (wires[LATE]?.length ?? 0) > 0;
@@ -81,7 +83,8 @@ export = defineNode(declaration, (node) => {
     if (window.entries.length > 0) {
       const last = window.entries.at(-1);
       const from = [...new Set(window.members.map(({ origin }) => origin.message))];
-      node.send(messageOf(window, shape, last?.record.topic ?? last?.origin.message.topic), { port: WINDOWS, from });
+      const message = messageOf(window, shape, last?.record.topic ?? last?.origin.message.topic);
+      node.send(sharing ? (node.RED.util.cloneMessage(message as never) as Message) : message, { port: WINDOWS, from });
       if (window.reason === "bound") counts.early++;
     }
     windower.sent(window, ({ origin }) => {
