@@ -13,7 +13,7 @@ import {
   type RawProtocol,
 } from "./kafkajs-internals";
 import { decodeFetch } from "./kafkajs-fetch";
-import type { ClusterOptions } from "./port";
+import type { ClusterOptions, TopicPartition } from "./port";
 
 export interface Link {
   readonly cluster: RawCluster;
@@ -31,6 +31,8 @@ export interface LinkHooks {
   joined?(member: { readonly generationId: number; readonly memberId: string }): void;
   /** Topics of a metadata answer that do not exist or may not be seen; they are shown as having no partitions. */
   unknownTopics?(topics: readonly string[]): void;
+  /** The next record to read does not exist any more, or not yet; kafkajs will ask where to begin. */
+  outOfRange?(partition: TopicPartition): void;
   /** A connection failed. */
   trouble?(error: Error): void;
   /** A fetch was answered, with records or without. */
@@ -123,7 +125,14 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
   const retry = { retries: 4, initialRetryTime: 100, maxRetryTime: 1000 };
   const logger = createLogger({
     level: 1,
-    logCreator: () => (entry: { log: { message: string; broker?: string } }) => {
+    logCreator: () => (entry: { log: { message: string; topic?: string; partition?: number } }) => {
+      const { topic, partition } = entry.log;
+      if (
+        topic !== undefined &&
+        partition !== undefined &&
+        entry.log.message.startsWith("Offset out of range, resetting")
+      )
+        hooks.outOfRange?.({ topic, partition });
       if (/^Connection (error|timeout)/.test(entry.log.message))
         hooks.trouble?.(
           explain(Object.assign(new Error(entry.log.message), { name: "KafkaJSConnectionError" }), context),

@@ -200,6 +200,7 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       joining: () => revoke(own),
       joined: (member) => (own.member = member),
       trouble: (error) => events.state(error),
+      outOfRange: (partition) => beginning?.outOfRange(partition),
       unknownTopics(topics) {
         if (topics.length === 0) {
           if (missing) events.state(undefined);
@@ -215,11 +216,12 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     });
     const own: Session = { link, raw: undefined, member: undefined, epoch: 0, ended: new AbortController(), crashed };
     session = own;
+    let beginning: ReturnType<typeof openStart> | undefined;
     let unwatch = (): void => undefined;
     try {
       await link.cluster.connect();
       await link.cluster.refreshMetadata();
-      openStart(link, options, {
+      beginning = openStart(link, options, {
         failed: (error) => own.crashed(error),
         warn: events.warn,
         commit: async (positions) => {

@@ -1,6 +1,7 @@
 /** Where partitions start that have no committed offset. */
 import { ConfigError } from "../errors";
-import type { Link } from "./kafkajs-cluster";
+import type { Link, LinkHooks } from "./kafkajs-cluster";
+import type { RawTopicOffsets } from "./kafkajs-internals";
 import type { ConsumerOptions, TopicPartition } from "./port";
 
 interface Wanted {
@@ -24,17 +25,18 @@ export const openStart = (
   link: Link,
   { start, groupId }: Pick<ConsumerOptions, "start" | "groupId">,
   events: StartEvents,
-): void => {
-  if (start === "earliest") return;
+): Pick<Required<LinkHooks>, "outOfRange"> => {
   const { cluster } = link;
   const ask = cluster.fetchTopicsOffset.bind(cluster);
-  cluster.fetchTopicsOffset = async (topics) => {
+  const lost = new Set<string>();
+  const begin = async (topics: readonly object[]): Promise<RawTopicOffsets[]> => {
+    if (start === "earliest") return ask([...topics]);
     const wanted = (topics as readonly Wanted[]).filter(({ partitions }) => partitions.length > 0);
     if (start === "committed") {
       const missing = wanted.map(
         ({ topic, partitions }) => `${topic} [${partitions.map(({ partition }) => partition).join(", ")}]`,
       );
-      if (missing.length === 0) return ask(topics);
+      if (missing.length === 0) return ask([...topics]);
       const error = new ConfigError(
         `Group "${groupId}" has no committed offset for ${missing.join(", ")}, and Start is "committed only": choose earliest or latest, or set the group's offsets`,
       );
@@ -59,5 +61,34 @@ export const openStart = (
       .commit(positions)
       .catch((error: Error) => events.warn(`The start position is not committed yet: ${error.message}`));
     return found;
+  };
+  cluster.fetchTopicsOffset = async (topics) => {
+    const all = topics as readonly Wanted[];
+    const split = (isLost: boolean): Wanted[] =>
+      all
+        .map((each) => ({
+          ...each,
+          partitions: each.partitions.filter(({ partition }) => lost.has(`${each.topic}/${partition}`) === isLost),
+        }))
+        .filter(({ partitions }) => partitions.length > 0);
+    const resumed = split(true);
+    if (resumed.length === 0) return begin(topics);
+    const found = [
+      ...(await ask(resumed.map((each) => ({ ...each, fromBeginning: true })))),
+      ...(await begin(split(false))),
+    ];
+    lost.clear();
+    return [...new Set(found.map(({ topic }) => topic))].map((topic) => ({
+      topic,
+      partitions: found.filter((each) => each.topic === topic).flatMap(({ partitions }) => partitions),
+    }));
+  };
+  return {
+    outOfRange({ topic, partition }) {
+      lost.add(`${topic}/${partition}`);
+      events.warn(
+        `The next record of ${topic} partition ${partition} is not there: Kafka deleted it before it was read (retention), or the topic was made anew. Going on at the earliest that is left`,
+      );
+    },
   };
 };
