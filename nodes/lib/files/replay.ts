@@ -3,12 +3,13 @@
  * or merged, from where everything before is finished. Reading never goes back while it runs; a new run begins at the
  * stored positions.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { asError, Retriable } from "../errors";
 import type { SpanLimit } from "../delivery/low-water-mark";
 import { concatenated, merged } from "./merge";
+import { realClock, type Clock } from "./clock";
 import { Pace, type PaceOptions } from "./pace";
-import { loadPositions, savePositions, type Positions } from "./positions";
+import { PositionWriter } from "./position-writer";
+import { loadPositions, type Positions } from "./positions";
 import { Progress } from "./progress";
 import { beginningOf, isGzip, listFiles, readRows } from "./read";
 import { recordReader, type FileRecord, type RecordOptions, type RecordReader } from "./records";
@@ -27,12 +28,6 @@ export interface ReplayOptions {
   readonly span: SpanLimit;
   readonly positionFile: string;
   readonly clock?: Clock;
-}
-
-export interface Clock {
-  now(): number;
-  /** Rejects when aborted. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** A record with what it takes to read it again: flows may change what they were given. */
@@ -60,14 +55,9 @@ export interface ReplayListener {
   warn(text: string): void;
 }
 
-/** How often a file is looked at for more, and positions are stored, in ms. */
+/** How often a file is looked at for more, in ms. */
 const LOOK = 500;
 const LONGEST_RETRY = 15_000;
-
-const realClock: Clock = {
-  now: () => performance.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
-};
 
 export class Replay {
   readonly #stop = new AbortController();
@@ -79,8 +69,7 @@ export class Replay {
   #waiting: (() => void) | undefined;
   #batch: FileItem[] = [];
   #sent = 0;
-  #saving: Promise<void> | undefined;
-  #dirty = false;
+  readonly #writer: PositionWriter;
   readonly #done: Promise<void>;
 
   constructor(
@@ -89,6 +78,15 @@ export class Replay {
   ) {
     this.#clock = options.clock ?? realClock;
     this.#pace = options.pace && new Pace(options.pace);
+    this.#writer = new PositionWriter(
+      options.positionFile,
+      () => {
+        const now = [...this.#progress].map(([file, progress]) => [file, progress.position] as const);
+        return { ...this.#stored, ...Object.fromEntries(now) };
+      },
+      (text) => listener.warn(text),
+      this.#stop.signal,
+    );
     this.#done = this.#run();
   }
 
@@ -114,8 +112,7 @@ export class Replay {
   /** Stores the positions. */
   async close(): Promise<void> {
     await this.halt();
-    await this.#saving?.catch(() => undefined);
-    await this.#save();
+    await this.#writer.close();
   }
 
   async #run(): Promise<void> {
@@ -253,7 +250,7 @@ export class Replay {
       bytes: items.reduce((sum, { row }) => sum + row.bytes.length, 0),
       finished: () => {
         const moved = underWay.map((one) => one.finished());
-        if (moved.includes(true)) this.#store();
+        if (moved.includes(true)) this.#writer.moved();
         this.#wake();
       },
       held: (held) => {
@@ -292,28 +289,5 @@ export class Replay {
 
   async #sleep(ms: number): Promise<void> {
     await this.#clock.sleep(ms, this.#stop.signal).catch(() => undefined);
-  }
-
-  #store(): void {
-    this.#dirty = true;
-    this.#saving ??= sleep(LOOK, undefined, { signal: this.#stop.signal })
-      .catch(() => undefined)
-      .then(() => this.#save())
-      .finally(() => {
-        this.#saving = undefined;
-        if (this.#dirty && !this.#stop.signal.aborted) this.#store();
-      });
-  }
-
-  async #save(): Promise<void> {
-    if (!this.#dirty) return;
-    this.#dirty = false;
-    const now = Object.fromEntries([...this.#progress].map(([file, progress]) => [file, progress.position]));
-    try {
-      await savePositions(this.options.positionFile, { ...this.#stored, ...now });
-    } catch (error) {
-      this.#dirty = true;
-      this.listener.warn(`positions cannot be stored in ${this.options.positionFile}: ${asError(error).message}`);
-    }
   }
 }

@@ -27,12 +27,17 @@ const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
 const QUOTE = 0x22;
 const NOTHING = Buffer.alloc(0);
+/** How much is kept of a line that is given up, in bytes. */
+const KEPT = 1_024;
+
+type Skipped = Pick<Row, "bytes" | "offset" | "line">;
 
 export class RowSplitter {
   #rest: Buffer = NOTHING;
   /** How far the rest has been searched, and whether that place is inside quotes. */
   #searched = 0;
   #inQuotes = false;
+  #skipped: Skipped | undefined;
 
   constructor(
     private readonly options: SplitOptions,
@@ -42,9 +47,10 @@ export class RowSplitter {
   ) {}
 
   /** Rows that end in what has come so far. */
-  push(chunk: Buffer): Row[] {
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+  push(piece: Buffer): Row[] {
     const rows: Row[] = [];
+    const chunk = this.#skipped ? this.#skipOn(this.#skipped, piece, rows) : piece;
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let start = 0;
     for (;;) {
       const end = this.#lineEnd();
@@ -54,8 +60,7 @@ export class RowSplitter {
       }
       if (this.#rest.length - start <= this.options.limit) break;
       const first = this.#rest.indexOf(LINE_FEED, start);
-      // a single line without end: it stays until its end comes, so that memory holds at most one such line
-      if (first < 0) break;
+      if (first < 0) return this.#skip(rows, start);
       const why = this.#inQuotes ? "its quotes are not closed" : "it is too long";
       start = this.#take(rows, start, first, `${why} within ${this.options.limit} bytes`);
     }
@@ -69,6 +74,7 @@ export class RowSplitter {
   /** The last row, when the file does not end with a line end. */
   end(): Row[] {
     const rows: Row[] = [];
+    if (this.#skipped) this.#given(this.#skipped, rows);
     while (this.#rest.length > 0) {
       const first = this.#inQuotes ? this.#rest.indexOf(LINE_FEED) : -1;
       const broken = this.#inQuotes ? "its quotes are not closed" : undefined;
@@ -80,6 +86,33 @@ export class RowSplitter {
       rows.push(...this.push(rest));
     }
     return rows;
+  }
+
+  /** A line beyond the limit without an end: its beginning is kept, the rest is skipped, so that memory is bounded. */
+  #skip(rows: Row[], start: number): Row[] {
+    const bytes = Buffer.from(this.#rest.subarray(start, start + KEPT));
+    this.#skipped = { bytes, offset: this.offset, line: this.line };
+    this.offset += this.#rest.length - start;
+    this.#rest = NOTHING;
+    this.#searched = 0;
+    this.#inQuotes = false;
+    return rows;
+  }
+
+  /** Looks for the end of a skipped line; returns what follows it. */
+  #skipOn(skipped: Skipped, piece: Buffer, rows: Row[]): Buffer {
+    const end = piece.indexOf(LINE_FEED);
+    this.offset += end < 0 ? piece.length : end + 1;
+    if (end < 0) return NOTHING;
+    this.#given(skipped, rows);
+    return piece.subarray(end + 1);
+  }
+
+  #given(skipped: Skipped, rows: Row[]): void {
+    this.#skipped = undefined;
+    this.line += 1;
+    const broken = `it is longer than ${this.options.limit} bytes; its beginning is kept`;
+    rows.push({ ...skipped, next: this.offset, nextLine: this.line, broken });
   }
 
   /** Position of the next line end outside quotes, or -1. */

@@ -3,8 +3,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
+import type { Clock } from "../../../nodes/lib/files/clock";
 import type { RecordOptions } from "../../../nodes/lib/files/records";
-import { Replay, type Clock, type Delivery, type ReplayOptions } from "../../../nodes/lib/files/replay";
+import { Replay, type Delivery, type ReplayOptions } from "../../../nodes/lib/files/replay";
 import { until } from "../../harness";
 
 const RECORDS: RecordOptions = {

@@ -82,6 +82,22 @@ describe("rows of a CSV file", () => {
     );
   });
 
+  it("without any line end do not fill the memory: their beginning is kept, and the next row is read", () => {
+    const splitter = new RowSplitter({ quoted: true, limit: 10_000 });
+    const rows = splitter.push(Buffer.from("a\n"));
+    for (let piece = 0; piece < 100; piece += 1) rows.push(...splitter.push(Buffer.alloc(5_000, "x")));
+    rows.push(...splitter.push(Buffer.from("x\nb\nc")), ...splitter.end());
+    assert.deepEqual(
+      rows.map(({ bytes, offset, next, line, broken }) => [bytes.length, offset, next, line, broken !== undefined]),
+      [
+        [1, 0, 2, 1, false],
+        [1_024, 2, 500_004, 2, true],
+        [1, 500_004, 500_006, 3, false],
+        [1, 500_006, 500_007, 4, false],
+      ],
+    );
+  });
+
   it("of lines of JSON do not care for quotes", () => {
     const rows = split(Buffer.from('{"a":"\n{"b":1}\n'), 4, 1_000, false);
     assert.equal(rows.length, 2);
