@@ -121,7 +121,10 @@ export interface Hold {
   /** Source records held of this message. */
   readonly records: number;
   readonly bytes: number;
-  /** Called when the source is paused because what it delivered is not finished: rotate, checkpoint or fire. */
+  /**
+   * Called when the source is paused because what it delivered is not finished: rotate, checkpoint or fire. One call a
+   * node, by whichever of its holds, stands for all that the node holds.
+   */
   readonly relieve?: () => void;
 }
 

@@ -9,9 +9,10 @@ import {
   type NodeRef,
   type SourceOptions,
 } from "./contract";
+import { messageOf } from "../errors";
 import { Deploy } from "./deploy";
 import { Ledger } from "./ledger";
-import type { Delivered, Token } from "./token";
+import type { Delivered, Token, Whereabouts } from "./token";
 import type { Red } from "./red";
 import { Source } from "./source";
 import { endStranded, Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
@@ -163,14 +164,20 @@ export class Hooks implements Delivery {
   }
 
   private relieve(owns: (owner: unknown) => boolean): void {
-    const asked = new Set<() => void>();
+    // One call a node: thousands of holds of one sink usually bring a function each that does the same.
+    const asked = new Set<Whereabouts>();
     const ours = (token: Token): boolean =>
       token.children === undefined ? owns(token.owner) : [...token.children].some((child) => ours(child));
     for (const delivered of this.holding) {
       const { hold } = delivered;
-      if (delivered.over || hold?.relieve === undefined || asked.has(hold.relieve) || !ours(delivered.token)) continue;
-      asked.add(hold.relieve);
-      hold.relieve();
+      if (delivered.over || hold?.relieve === undefined || asked.has(delivered.place) || !ours(delivered.token))
+        continue;
+      asked.add(delivered.place);
+      try {
+        hold.relieve();
+      } catch (error) {
+        this.red.log.warn(`[${nameOf(delivered.place.node)}] could not let go of what it holds: ${messageOf(error)}`);
+      }
     }
   }
 
