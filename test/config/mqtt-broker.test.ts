@@ -63,6 +63,7 @@ describe("mqtt broker", () => {
       topics,
       numbered(50).map((n) => `b/${n}`),
     );
+    await red.arrived("out", 50);
     await observer.endAsync();
     await assert.rejects(mqtt.connectAsync(address, { username: "sensor", password: "wrong", reconnectPeriod: 0 }));
     const before = Date.now();

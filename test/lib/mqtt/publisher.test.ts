@@ -8,6 +8,8 @@ import { ownMosquitto, type Mosquitto } from "./mosquitto";
 import { startProxy } from "./proxy";
 
 const BOUNDS: PublisherBounds = { waiting: 10_000, bytes: 64 * 1024 * 1024, inFlight: 1_000 };
+/** What mqtt out allows over 3.1.1 at QoS 2: Mosquitto 2.0.11 may lose what exceeds its own limit when it restarts. */
+const CAUTIOUS: PublisherBounds = { ...BOUNDS, inFlight: 20 };
 const quiet = { up: () => undefined, down: () => undefined };
 
 const publication = (payload: string, qos: 0 | 1 | 2 = 1, topic = "out"): Publication => ({
@@ -59,7 +61,7 @@ describe("a publisher", function () {
   for (const qos of [1, 2] as const)
     it(`loses nothing when the broker restarts in mid-stream (QoS ${qos})`, async () => {
       const observer = await observe("out");
-      const publisher = new Publisher(brokerAt(mosquitto.port, 4), session(`restart-${qos}`), BOUNDS, quiet);
+      const publisher = new Publisher(brokerAt(mosquitto.port, 4), session(`restart-${qos}`), CAUTIOUS, quiet);
       const sending = Promise.all(numbered(3_000).map((text) => publisher.publish(publication(text, qos))));
       await until("the stream flows", () => observer.texts.length > 300);
       await mosquitto.restart();
