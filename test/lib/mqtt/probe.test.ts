@@ -74,4 +74,12 @@ describe("trying a broker", () => {
       });
     }
   });
+
+  it("works over WebSocket", async function () {
+    const port = await freePort();
+    const mosquitto = await ownMosquitto(this, { config: [`listener ${port} 127.0.0.1`, "protocol websockets"] });
+    const found = await probeBroker(brokerAt(port, 5, { address: `ws://127.0.0.1:${port}/` }));
+    assert.match(found.product, /^mosquitto/);
+    await mosquitto.stop();
+  });
 });
