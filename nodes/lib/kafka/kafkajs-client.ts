@@ -16,31 +16,42 @@ export const openKafka = (options: ClusterOptions): Kafka => {
   checkBrokers(options.brokers);
   const context = contextOf(options);
   let shared: Promise<Link> | undefined;
-  let own: Link | undefined;
 
-  /** One connection for all questions, made anew when it failed. */
+  /** One connection for all questions. */
   const link = (): Promise<Link> =>
     (shared ??= (async () => {
       const made = makeLink(options);
-      await made.cluster.connect();
-      await made.cluster.refreshMetadata();
-      own = made;
-      return made;
+      try {
+        await made.cluster.connect();
+        await made.cluster.refreshMetadata();
+        return made;
+      } catch (error) {
+        await made.close();
+        throw error;
+      }
     })());
+
+  const drop = async (used: Promise<Link>): Promise<void> => {
+    if (shared === used) shared = undefined;
+    await used.then(
+      (open) => open.close(),
+      () => undefined,
+    );
+  };
 
   /** A coordinator that moves or loads, or a connection that was idle too long, is worth another try. */
   const ask = async <T>(question: (link: Link) => Promise<T>): Promise<T> => {
-    for (let failures = 0; ; failures++)
+    for (let failures = 0; ; failures++) {
+      const used = link();
       try {
-        return await question(await link());
+        return await question(await used);
       } catch (error) {
-        shared = undefined;
-        await own?.close();
-        own = undefined;
+        await drop(used);
         const explained = explain(error, context);
         if (failures >= 3 || !(explained instanceof Retriable)) throw explained;
         await wait(100 * 2 ** failures);
       }
+    }
   };
 
   return {
@@ -64,9 +75,7 @@ export const openKafka = (options: ClusterOptions): Kafka => {
     consumer: (settings, events) => makeConsumer(options, settings, events),
     producer: (settings) => makeProducer(makeLink(options), settings),
     async close() {
-      shared = undefined;
-      await own?.close();
-      own = undefined;
+      if (shared) await drop(shared);
     },
   };
 };

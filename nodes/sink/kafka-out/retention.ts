@@ -9,6 +9,9 @@ const retentionOf = (config: ReadonlyMap<string, string> | undefined): number | 
   return retention;
 };
 
+/** When a topic's settings could not be read, they are asked for again after so many ms. */
+const ASK_AGAIN = 30_000;
+
 export const watchRetention = (kafka: Kafka, warn: (text: string) => void): ((record: OutgoingRecord) => void) => {
   /** Retention by topic; undefined while it is asked for. */
   const known = new Map<string, number | undefined>();
@@ -24,9 +27,7 @@ export const watchRetention = (kafka: Kafka, warn: (text: string) => void): ((re
     }
     if (known.has(topic)) return;
     known.set(topic, undefined);
-    kafka.topicConfig(topic).then(
-      (config) => (config ? known.set(topic, retentionOf(config)) : known.delete(topic)),
-      () => known.delete(topic),
-    );
+    const again = (): void => void setTimeout(() => known.delete(topic), ASK_AGAIN).unref();
+    kafka.topicConfig(topic).then((config) => (config ? known.set(topic, retentionOf(config)) : again()), again);
   };
 };
