@@ -6,7 +6,7 @@ import { Retriable } from "../errors";
 import { explain } from "./errors";
 import { contextOf, makeLink, type Link } from "./kafkajs-cluster";
 import { fetchedOf } from "./kafkajs-fetch";
-import { createConsumer, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
+import { createConsumer, REJOIN, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
 import { commitTopics } from "./kafkajs-commit";
 import { sleep } from "./sleep";
 import { openStart } from "./kafkajs-start";
@@ -22,13 +22,6 @@ const PATTERN_INTERVAL = 15_000;
 const CLOSE_LIMIT = 5000;
 /** How often missing topics are looked for, in ms. */
 const MISSING_INTERVAL = 2000;
-/** Errors that say that this member must join again. */
-const REJOIN = new Set([
-  "REBALANCE_IN_PROGRESS",
-  "NOT_COORDINATOR_FOR_GROUP",
-  "ILLEGAL_GENERATION",
-  "UNKNOWN_MEMBER_ID",
-]);
 
 interface Member {
   readonly generationId: number;

@@ -172,3 +172,11 @@ export interface RawError extends Error {
 
 /** Numbers of the requests that the driver knows by name. */
 export const apiKeys = { produce: 0, fetch: 1, metadata: 3, joinGroup: 11 } as const;
+
+/** Errors that say that this member must join again. */
+export const REJOIN = new Set([
+  "REBALANCE_IN_PROGRESS",
+  "NOT_COORDINATOR_FOR_GROUP",
+  "ILLEGAL_GENERATION",
+  "UNKNOWN_MEMBER_ID",
+]);
