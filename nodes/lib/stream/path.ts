@@ -4,10 +4,12 @@ import { template } from "../template";
 
 export type Read = (record: unknown) => unknown;
 
-const SEGMENT = /[^.[\]]+|\[(?:(\d+)|"([^"]*)"|'([^']*)')\]/gy;
+/** A name, with what looks like decimals of it (`PM2.5`); or a position or quoted name in brackets. */
+const SEGMENT = /[^.[\]]+(?:\.\d+(?![^.[]))*|\[(?:(\d+)|"([^"]*)"|'([^']*)')\]/gy;
 
 /**
- * Splits `payload.readings[0].temp` or `payload["air quality"]` into its names; a leading `msg.` is dropped.
+ * Splits `payload.readings[0].temp` or `payload["air quality"]` into its names; a leading `msg.` is dropped. Digits after
+ * a dot belong to the name, since air is measured in `PM2.5`; positions are written in brackets.
  * Throws a ConfigError that names the setting and shows the path when it cannot be read.
  */
 export function parsePath(path: string, setting: string): string[] {

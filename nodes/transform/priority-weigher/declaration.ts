@@ -29,7 +29,7 @@ export const declaration = declareNode({
         { field: "co_gas", error: -1 },
         { field: "dust", error: "" },
       ],
-      hint: "Paths in the payload whose change counts. null and the error value are no readings.",
+      hint: "Paths in the payload, such as PM2.5 or air.no2, whose change counts. null and the error value are no readings.",
     }),
     combine: choice({
       label: "Several fields",

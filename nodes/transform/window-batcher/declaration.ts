@@ -71,7 +71,7 @@ export const declaration = declareNode({
       showIf: ofFeatures,
       columns: { field: text({ label: "Field", required: true }), as: text({ label: "Named" }) },
       default: [],
-      hint: "Paths in the payload, in the matrix's order.",
+      hint: "Paths in the payload, such as PM2.5 or air.no2, in the matrix's order.",
     }),
     step: text({
       label: "Step",

@@ -2,7 +2,7 @@
 import { ConfigError } from "../../lib/errors";
 import type { Settings } from "../../lib/fields";
 import { duration } from "../../lib/stream/duration";
-import { compilePath } from "../../lib/stream/path";
+import { compileNames, parsePath } from "../../lib/stream/path";
 import type { Feature, GapRule } from "../../lib/stream/window/shape";
 import type { WindowerOptions } from "../../lib/stream/window/windower";
 import type { declaration } from "./declaration";
@@ -74,10 +74,10 @@ export interface Shape {
 
 export function shapeOf(settings: WindowSettings, size: number): Shape {
   const { emit, by } = settings;
-  const features = settings.features.map(({ field, as }, index) => ({
-    name: as.trim() || field.trim(),
-    read: compilePath(field, `Features: row ${index + 1}`),
-  }));
+  const features = settings.features.map(({ field, as }, index) => {
+    const names = parsePath(field, `Features: row ${index + 1}`);
+    return { name: as.trim() || names.join("."), read: compileNames(names) };
+  });
   const repeated = features.find((one, at) => features.findIndex(({ name }) => name === one.name) < at);
   if (repeated) throw new ConfigError(`Features: "${repeated.name}" has two rows; name one of them differently`);
   if (features.length === 0 && (emit === "matrix" || emit === "aggregates"))

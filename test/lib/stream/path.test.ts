@@ -16,6 +16,14 @@ describe("property paths", () => {
     assert.deepEqual(parsePath("msg", "Field"), ["msg"]);
   });
 
+  it("keep PM2.5 one name", () => {
+    assert.deepEqual(parsePath("PM2.5", "Field"), ["PM2.5"]);
+    assert.deepEqual(parsePath("payload.PM2.5.mean", "Field"), ["payload", "PM2.5", "mean"]);
+    assert.deepEqual(parsePath("payload.PM2.5[0].1.0", "Field"), ["payload", "PM2.5", "0", "1.0"]);
+    assert.deepEqual(parsePath("air.2nd.x", "Field"), ["air", "2nd", "x"]);
+    assert.deepEqual(parsePath('["PM2.5"]', "Field"), ["PM2.5"]);
+  });
+
   it("are refused with the setting's name when they cannot be read", () => {
     for (const bad of ["", " ", "a..b", "a[", "a[b", ".a", "a]"])
       assert.throws(
