@@ -19,7 +19,7 @@ function writer(node: FlowNode): FlowNode {
       `const template = ${JSON.stringify(template)};`,
       `const find = (path) => RED.util.getMessageProperty(msg, path.trim());`,
       `const topic = template ? template.replace(/\\{\\{(.+?)\\}\\}/g, (_, path) => String(find(path))) : String(msg.topic);`,
-      `const record = { ...msg, source: { kind: "link", topic } };`,
+      `const record = { ...msg, source: { kind: "link", topic, partition: 0 } };`,
       `return [record, msg];`,
     ].join("\n"),
     outputs: 2,
