@@ -40,22 +40,26 @@ export interface Trial {
 }
 
 /**
- * Writes a probe file below the lake's root, reads it back and removes it.
+ * Makes a directory, writes a probe file, reads it back and removes it.
  * @throws ConfigError that says at which step it failed and why
  */
 export async function tryStore(store: Store): Promise<Trial> {
   const began = Date.now();
-  const name = `${TEMPORARY}/probe-${randomBytes(6).toString("hex")}`;
+  const directory = `${TEMPORARY}/probe-${randomBytes(6).toString("hex")}`;
+  const name = `${directory}/file`;
   const text = Buffer.from("citystream wrote this to try the lake; it may be removed\n");
-  let step = "write a file";
+  let step = "make a directory";
   try {
+    // of a new name: a name node in safe mode says yes to a directory that is there
+    await store.mkdirs(directory);
+    step = "write a file";
     await store.create(name, [text], { createParent: true });
     step = "read back the file it wrote";
     const read = await readAll(store, name);
     if (!read.equals(text)) throw new StoreError("failed", `wrote ${text.length} bytes, read ${read.length} others`);
     const { replication, blockSize } = (await store.stat(name)) ?? {};
     step = "remove the file it wrote";
-    await store.remove(name);
+    await store.remove(directory);
     const took = Date.now() - began;
     return {
       address: store.address,

@@ -36,7 +36,11 @@ const rules: readonly (readonly [pattern: RegExp, problem: StoreProblem, advice:
   [/QuotaExceeded/, "full", "a quota is used up: raise it or remove files."],
   [/block size .* is less than configured minimum/, "setting", "enter a larger block size."],
   [/Requested replication factor/, "setting", "enter a replication that the cluster allows."],
-  [/could only be (?:written|replicated) to/, "unavailable", "too few data nodes are alive or have room."],
+  [
+    /could only be (?:written|replicated) to|Failed to find datanode/,
+    "unavailable",
+    "too few data nodes are alive or have room.",
+  ],
   [/NoSpace|No space left|DiskOutOfSpace/i, "full", "the disks of the data nodes are full."],
   [
     /AccessControl|Permission denied|AuthorizationException/,
