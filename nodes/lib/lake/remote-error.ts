@@ -74,7 +74,7 @@ export function refusal(url: URL, doing: string, answer: HttpAnswer): StoreError
     const problem = status >= 500 || status === 429 ? "unavailable" : "failed";
     return new StoreError(problem, `${host} answered ${status}, to ${doing}: ${answer.body.toString("utf8", 0, 200)}`);
   }
-  const told = `${remote.exception}: ${remote.message}`;
+  const told = `${remote.exception}: ${remote.message}`.replaceAll(/\s+/g, " ");
   const [, problem, advice] = rules.find(([pattern]) => pattern.test(told)) ?? [
     undefined,
     answer.status === 404 ? ("missing" as const) : ("failed" as const),

@@ -68,7 +68,7 @@ export class LakeWriter {
     this.places = new Places(store, options.node, () => options.format());
     this.growing = new GrowingFiles(
       options.limits,
-      { memory: options.memory, records: MOST_RECORDS, files: options.files },
+      { memory: options.memory / 2, records: MOST_RECORDS / 2, files: options.files },
       (file, place, reason) => this.publishLater(file, place, reason),
     );
   }
@@ -80,6 +80,8 @@ export class LakeWriter {
 
   /** Resolves with true once there is room in memory, with false when there is none within `limit` ms. */
   room(limit: number): Promise<boolean> {
+    // what grows would otherwise wait for records that wait for room
+    if (!this.memory.roomy) this.relieve("memory");
     return this.memory.room(limit, this.end.signal);
   }
 

@@ -203,7 +203,7 @@ describe("the lake's writer", () => {
       writer.files.map((file) => file.reason),
       ["bytes", "bytes"],
     );
-    const small = writerOn(store, { memory: 20_000, node: "node-2" });
+    const small = writerOn(store, { memory: 40_000, node: "node-2" });
     void small.write(
       range(0, 29).map((at) => from(at, big, at < 20 ? "large" : "little")),
       true,
@@ -212,6 +212,16 @@ describe("the lake's writer", () => {
     await until("memory is relieved", () => small.files.length > 0);
     assert.deepEqual([small.files[0]?.reason, small.files[0]?.path.split("/")[0]], ["memory", "large"]);
     await small.close(1000);
+  });
+
+  it("makes room when memory is full, though no file is due", async () => {
+    const writer = writerOn(store, { memory: 10_000 });
+    for (let at = 0; at < 100; at++) {
+      assert.ok(await writer.room(5000), `no room for record ${at}`);
+      void writer.write([from(at, "x".repeat(1000))], false, `1.${at}`);
+    }
+    await writer.close(5000);
+    assert.equal((await linesIn(store)).length, 100);
   });
 
   it("keeps growing files few, publishing the one that rested longest", async () => {
