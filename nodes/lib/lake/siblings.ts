@@ -11,7 +11,9 @@ const MOST_SIBLINGS = 4096;
  * that comes again carries another delivery token, so its siblings are counted anew and meet their own numbers.
  */
 export class Siblings {
-  private readonly counts = new Map<string, number>();
+  // two halves, the older one dropped at once: taking single entries off a large map's front is slow
+  private recent = new Map<string, number>();
+  private earlier: ReadonlyMap<string, number> = new Map();
 
   /**
    * @param part the piece's own number, when the flow's split left one
@@ -19,11 +21,11 @@ export class Siblings {
    */
   next(place: string, offset: number, token: string, part = 0): number {
     const key = `${offset} ${part} ${token} ${place}`;
-    const count = this.counts.get(key) ?? 0;
-    this.counts.set(key, count + 1);
-    if (this.counts.size > REMEMBERED) {
-      const [oldest] = this.counts.keys();
-      if (oldest !== undefined) this.counts.delete(oldest);
+    const count = this.recent.get(key) ?? this.earlier.get(key) ?? 0;
+    this.recent.set(key, count + 1);
+    if (this.recent.size >= REMEMBERED / 2) {
+      this.earlier = this.recent;
+      this.recent = new Map();
     }
     return part * MOST_SIBLINGS + count;
   }
