@@ -205,9 +205,16 @@ describe("the lake's writer", () => {
     );
     const small = writerOn(store, { memory: 40_000, node: "node-2" });
     void small.write(
-      range(0, 29).map((at) => from(at, big, at < 20 ? "large" : "little")),
+      numbered(0, 17, "large").map((record) => ({ ...record, value: big })),
       true,
       "1.2",
+    );
+    // lines of 1,003 bytes: in a file, no longer queued
+    await until("the large file grows", () => small.held === 18 * 1003);
+    void small.write(
+      numbered(20, 24, "little").map((record) => ({ ...record, value: big })),
+      true,
+      "1.3",
     );
     await until("memory is relieved", () => small.files.length > 0);
     assert.deepEqual([small.files[0]?.reason, small.files[0]?.path.split("/")[0]], ["memory", "large"]);
