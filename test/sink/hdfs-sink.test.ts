@@ -90,7 +90,7 @@ describe("hdfs sink", () => {
         `${hdfs.url}/webhdfs/v1${root}/site-1/air%2B0%2B0000000001%2B0000000003.ndjson?op=OPEN`,
       );
       assert.equal(await content.text(), '{"site":"site-1","id":1}\n{"site":"site-1","id":3}\n');
-      const [first] = stored;
+      const first = stored.find(({ payload }) => (payload as { site: string }).site === "site-0");
       assert.deepEqual(first?.["stored"], {
         lake: `${hdfs.url}${root}`,
         files: ["site-0/air+0+0000000000+0000000002.ndjson"],

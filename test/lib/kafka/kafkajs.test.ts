@@ -11,7 +11,7 @@ import { clusterFor, newTopic, record, unique, write, type Cluster } from "./har
 interface Member {
   readonly consumer: Consumer;
   readonly owned: () => readonly TopicPartition[];
-  readonly epochs: { epoch: number; kept: boolean }[];
+  readonly epochs: { epoch: number; kept: boolean; partitions: number }[];
   readonly got: FetchedRecord[];
   readonly next: Map<number, number>;
 }
@@ -33,7 +33,7 @@ describe("the kafkajs driver", () => {
         },
         assigned(partitions, epoch, kept) {
           owned = partitions;
-          epochs.push({ epoch, kept });
+          epochs.push({ epoch, kept, partitions: partitions.length });
           return kept
             ? partitions.flatMap(({ partition }) => {
                 const offset = next.get(partition);
@@ -89,18 +89,30 @@ describe("the kafkajs driver", () => {
 
   it("goes on where it was with partitions it kept over a rebalance, though nothing was committed", async () => {
     const topic = await newTopic(cluster.kafka, 1);
-    const group = unique("group");
     await write(cluster.kafka, [record(topic, 1), record(topic, 2)]);
-    const first = join(topic, group);
-    await until("read", () => first.got.length === 2);
-    const second = join(topic, group);
-    await until("joined again", () => first.epochs.length + second.epochs.length >= 3, 30_000);
-    await second.consumer.close();
-    await until("alone again", () => first.owned().length === 1 && first.epochs.length >= 2, 30_000);
-    await write(cluster.kafka, [record(topic, 3)]);
-    const all = (): string[] => [...first.got, ...second.got].map(({ value }) => String(value));
-    await until("the third read", () => all().includes("3"), 30_000);
-    if (first.epochs.every(({ kept }, at) => at === 0 || kept)) assert.deepEqual(all(), ["1", "2", "3"]);
+    // Who gets the one partition is the group's choice: only where the first member never lost it, it can go on.
+    for (let attempt = 1; ; attempt++) {
+      assert.ok(attempt <= 10, "the first member never kept its partition");
+      const group = unique("group");
+      const first = join(topic, group);
+      await until("read", () => first.got.length >= 2);
+      const second = join(topic, group);
+      await until("joined again", () => first.epochs.length >= 2 && second.epochs.length >= 1, 30_000);
+      await second.consumer.close();
+      const generations = first.epochs.length;
+      await until("alone again", () => first.owned().length === 1 && first.epochs.length >= generations, 30_000);
+      const kept = first.epochs.every((epoch, at) => at === 0 || (epoch.kept && epoch.partitions === 1));
+      if (kept && second.got.length === 0) {
+        await write(cluster.kafka, [record(topic, 3)]);
+        await until("the third read", () => first.got.some(({ value }) => String(value) === "3"), 30_000);
+        assert.deepEqual(
+          first.got.map(({ value }) => String(value)),
+          ["1", "2", "3"],
+        );
+        return;
+      }
+      await first.consumer.close();
+    }
   });
 
   it("sets no timer of a millisecond while idle", async () => {
