@@ -11,7 +11,8 @@ import { declaration } from "./declaration";
 const DRAIN = 5_000;
 /**
  * Most messages at QoS 2 in flight to an MQTT 3.1.1 broker, which cannot say how many it takes: Mosquitto's default.
- * Of what exceeded it, Mosquitto 2.0.11 lost the first message in about one restart of a hundred.
+ * Of what exceeded it, one of a hundred runs over a restart of Mosquitto 2.0.11 missed the first message; whose fault that
+ * was is not settled.
  */
 const USUAL_INFLIGHT = 20;
 /** The publisher's session outlives a restart, so that QoS 2 stays exact, but not for ever, in s. */
