@@ -35,6 +35,16 @@ export class BatchFailure extends Error {
   }
 }
 
+/** The failure of a batch of `all` records of which a sink could not store some; it names the first. */
+export function notStored(failed: readonly FailedElement[], all: number): BatchFailure {
+  const sorted = failed.toSorted((a, b) => a.index - b.index);
+  const [first] = sorted;
+  return new BatchFailure(
+    `${sorted.length} of ${all} records were not stored; the first: ${first?.error.message}`,
+    sorted,
+  );
+}
+
 /** What a thrown value says, whatever was thrown. */
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 

@@ -1,5 +1,8 @@
 /** The live line of `npm start`: what the pipeline has done, from the counters that Node-RED serves. */
 import type { NodeCounts } from "../../nodes/lib/counters";
+import { countsMessage, type Sample } from "../../nodes/lib/stream/rates";
+
+export type { Sample } from "../../nodes/lib/stream/rates";
 
 /** Sums of the flow, in the order in which records pass. */
 const stages: readonly (readonly [string, string, keyof NodeCounts & ("emitted" | "finished")])[] = [
@@ -11,12 +14,6 @@ const stages: readonly (readonly [string, string, keyof NodeCounts & ("emitted" 
   ["points", "citystream-influx-sink", "finished"],
   ["forecasts", "citystream-lstm-predictor", "finished"],
 ];
-
-export interface Sample {
-  /** ms since the epoch */
-  readonly time: number;
-  readonly nodes: readonly NodeCounts[];
-}
 
 /** What Node-RED at `url` has counted since it started; undefined while it does not answer. */
 export async function sample(url: string): Promise<Sample | undefined> {
@@ -37,15 +34,14 @@ export function lineOf(now: Sample, before: Sample | undefined): string {
       ? [`${name} ${grouped(sum(now, (counts) => (counts.type === type ? counts[kind] : 0)))}`]
       : [],
   );
-  const open = sum(now, ({ emitted, acknowledged, deadLettered }) => emitted - acknowledged - deadLettered);
-  const dead = sum(now, ({ deadLettered }) => deadLettered);
+  const { unfinished, deadLettered } = countsMessage(now, before).totals;
   const seconds = before ? (now.time - before.time) / 1000 : 0;
   const done = (counts: NodeCounts): number => counts.acknowledged;
   const rate = before && seconds > 0 ? Math.max(0, Math.round((sum(now, done) - sum(before, done)) / seconds)) : 0;
   return [
     ...parts,
-    `in flight ${grouped(open)}`,
-    `dead letters ${grouped(dead)}`,
+    `in flight ${grouped(unfinished)}`,
+    `dead letters ${grouped(deadLettered)}`,
     `${grouped(rate)} acknowledged/s`,
   ].join(" · ");
 }

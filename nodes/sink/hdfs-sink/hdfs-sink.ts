@@ -1,7 +1,7 @@
 import { batchOf } from "../../lib/batch";
 import { TOKEN, type Message } from "../../lib/delivery/contract";
 import { type FailedElement } from "../../lib/delivery/contract";
-import { BatchFailure, Retriable, asError } from "../../lib/errors";
+import { BatchFailure, Retriable, asError, notStored } from "../../lib/errors";
 import { csv } from "../../lib/formats/csv";
 import { ndjson } from "../../lib/formats/ndjson";
 import { directoryTemplate } from "../../lib/lake/directory";
@@ -117,17 +117,8 @@ export = defineNode(declaration, (node) => {
         done["stored"] = { lake: lake.address, files };
         node.send(done, bad.size === 0 ? {} : { from: [message] });
       }
-      if (bad.size > 0) throw failureOf(failed, elements.length);
+      if (bad.size > 0) throw notStored(failed, elements.length);
     },
     close: () => writer.close(DRAIN),
   };
 });
-
-function failureOf(failed: readonly FailedElement[], all: number): BatchFailure {
-  const sorted = failed.toSorted((a, b) => a.index - b.index);
-  const [first] = sorted;
-  return new BatchFailure(
-    `${sorted.length} of ${all} records were not stored; the first: ${first?.error.message}`,
-    sorted,
-  );
-}

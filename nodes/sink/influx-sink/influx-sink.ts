@@ -1,6 +1,6 @@
 import { batchOf } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
-import { BatchFailure, Retriable, asError } from "../../lib/errors";
+import { BatchFailure, Retriable, asError, notStored } from "../../lib/errors";
 import { pointMapping } from "../../lib/influx/points";
 import { type IndexedLine, InfluxWriter } from "../../lib/influx/writer";
 import { defineNode } from "../../lib/node";
@@ -89,18 +89,9 @@ export = defineNode(declaration, (node) => {
         node.send({ ...message, payload: elements.filter((_, index) => !bad.has(index)) }, { from: [message] });
       if (bad.size > 0) {
         node.status("refused", "red", bad.size);
-        throw failureOf(failed, elements.length);
+        throw notStored(failed, elements.length);
       }
     },
     close: () => writer.close(DRAIN),
   };
 });
-
-function failureOf(failed: readonly FailedElement[], all: number): BatchFailure {
-  const sorted = failed.toSorted((a, b) => a.index - b.index);
-  const [first] = sorted;
-  return new BatchFailure(
-    `${sorted.length} of ${all} records were not stored; the first: ${first?.error.message}`,
-    sorted,
-  );
-}
