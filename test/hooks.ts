@@ -1,8 +1,18 @@
-/** Root hooks of mocha: what all tests share ends with them. */
+/** Root hooks of mocha: what all tests share ends with them, and a failed test's surroundings are told. */
+import type { Context } from "mocha";
 import { closeBrowser } from "./editor/browser";
-import { stopNodeRed } from "./harness";
+import { lastLogged, stopNodeRed } from "./harness";
+import { forgetEnded, lastWords } from "./harness/words";
 
 export const mochaHooks = {
+  beforeEach: forgetEnded,
+  async afterEach(this: Context): Promise<void> {
+    if (this.currentTest?.state !== "failed") return;
+    const told = await lastWords();
+    const logged = await lastLogged(40);
+    if (logged.length > 0) told.push("the shared Node-RED logged last:", ...logged.map((line) => `  ${line}`));
+    for (const line of told) console.error(`      ${line}`);
+  },
   async afterAll(): Promise<void> {
     await closeBrowser();
     await stopNodeRed();

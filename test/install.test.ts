@@ -7,6 +7,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { packNodes, ROOT } from "../tools/editor/nodes";
 import { until } from "./harness";
+import { keepWords } from "./harness/words";
 import { NODE_REDS } from "./harness/node-reds";
 
 const run = promisify(execFile);
@@ -36,8 +37,9 @@ async function nodeSetsOf(node: string, nodeRed: string, userDir: string): Promi
   );
   const child = spawn(node, [path.join(ROOT, "node_modules", nodeRed, "red.js"), "-u", userDir, "-s", settings], {
     cwd: userDir,
-    stdio: "ignore",
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  keepWords(nodeRed, child);
   const gone = new Promise((resolve) => child.once("exit", resolve));
   try {
     let sets: NodeSet[] = [];

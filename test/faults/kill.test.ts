@@ -130,11 +130,16 @@ describe("kill -9 in mid-flow", () => {
               .map(Number)
           : [];
       const committed = (): Promise<number> => committedOf(cluster.kafka, group, input);
+      const seen = async (): Promise<unknown> => ({
+        committed: await cluster.kafka.committed(group, input),
+        stored: count((await readAll(cluster.kafka, output)).map(({ value }) => Number(value?.toString()))),
+        inFile: count(inFile()),
+      });
       let before = 0;
       for (let kill = 1; kill <= kills; kill++) {
         child = await startChild({ userDir, flowFile });
         const goal = Math.round((RECORDS * kill) / (kills + 1));
-        await until(`${goal} records committed`, async () => (await committed()) >= goal, 120_000);
+        await until(`${goal} records committed`, async () => (await committed()) >= goal, 120_000, seen);
         await child.kill9();
         child = undefined;
         const now = await cluster.kafka.committed(group, input);
@@ -152,7 +157,7 @@ describe("kill -9 in mid-flow", () => {
           }
       }
       child = await startChild({ userDir, flowFile });
-      await until("everything committed", async () => (await committed()) === RECORDS, 120_000);
+      await until("everything committed", async () => (await committed()) === RECORDS, 120_000, seen);
       await child.stop();
       child = undefined;
 

@@ -128,7 +128,11 @@ describe("windows under kill -9", () => {
         await until(
           `${goal} records committed`,
           async () => (await committedOf(cluster.kafka, group, input)) >= goal,
-          60_000,
+          120_000,
+          async () => ({
+            committed: await cluster.kafka.committed(group, input),
+            versions: (await readAll(cluster.kafka, output)).length,
+          }),
         );
         await child.kill9();
         child = undefined;

@@ -88,6 +88,7 @@ for (const { title, version, node } of NODE_REDS) {
           return new Set(stored.map(keyOf)).size >= readings.length;
         },
         180_000,
+        () => ({ wanted: readings.length, stored: stored.length, distinct: new Set(stored.map(keyOf)).size }),
       );
       assert.equal(stored.length, readings.length, "readings stored twice");
       const byKey = new Map(stored.map((record) => [keyOf(record), record]));
@@ -111,6 +112,7 @@ for (const { title, version, node } of NODE_REDS) {
             return rows.length >= wanted.length;
           },
           120_000,
+          () => ({ wanted: wanted.length, rows: rows.length }),
         );
         assert.equal(rows.length, wanted.length);
         wanted.forEach((reading, at) => {

@@ -4,8 +4,8 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { startRuntime, type FlowNode } from "./runtime";
+import { keepWords } from "./words";
 
 export interface NodeRedChild {
   readonly process: ChildProcess;
@@ -31,14 +31,17 @@ export async function startChild(options: ChildOptions): Promise<NodeRedChild> {
   const child = spawn(
     options.node ?? process.execPath,
     [...(options.nodeArguments ?? []), __filename, options.userDir, options.flowFile],
-    { cwd: options.userDir, env: { ...process.env, ...options.env }, stdio: ["pipe", "pipe", "inherit"] },
+    { cwd: options.userDir, env: { ...process.env, ...options.env }, stdio: "pipe" },
   );
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on("line", (line) => {
+    const words = keepWords("Node-RED", child, (line) => {
       if (line.startsWith('{"ready"')) resolve((JSON.parse(line) as { ready: string }).ready);
     });
-    child.once("exit", (code) => reject(new Error(`Node-RED ended with ${code} before it was ready`)));
+    child.once("close", (code, signal) => {
+      const said = words.lines.slice(-30).join("\n");
+      reject(new Error(`Node-RED ended with ${signal ?? `code ${code}`} before it was ready:\n${said}`));
+    });
   });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     child.kill(signal);
@@ -52,7 +55,7 @@ async function run(userDir: string, flowFile: string): Promise<void> {
   const runtime = await startRuntime({
     userDir,
     packs: flow.some(({ type }) => type === "ui-base") ? ["@flowfuse/node-red-dashboard"] : [],
-    settings: { logging: { console: { level: process.env["CITYSTREAM_LOG"] ?? "warn" } } },
+    settings: { logging: { console: { level: process.env["CITYSTREAM_LOG"] ?? "info" } } },
   });
   process.once("SIGTERM", () => {
     void runtime.stop().finally(() => process.exit(0));

@@ -4,7 +4,9 @@ import path from "node:path";
 import type { Node, NodeDef } from "node-red";
 import type { Message } from "../../nodes/lib/delivery/contract";
 import { startRuntime, type FlowNode, type Runtime } from "./runtime";
+import { until } from "./words";
 
+export { until } from "./words";
 export type { DeploymentType, FlowNode, LogEntry, Runtime } from "./runtime";
 
 export interface Collected {
@@ -18,8 +20,8 @@ export interface Harness extends Runtime {
   collected(id: string): readonly Collected[];
   /** Resolves with the first `count` messages of a `test-collect` node, or rejects after `limit` ms saying how many came. */
   arrived(id: string, count: number, limit?: number): Promise<Message[]>;
-  /** Resolves when the condition holds; rejects after `limit` ms naming it. */
-  until(what: string, condition: () => boolean | Promise<boolean>, limit?: number): Promise<void>;
+  /** Resolves when the condition holds; rejects after `limit` ms naming it and what was `seen`. */
+  readonly until: typeof until;
   /** The last status that a node has shown. */
   status(id: string): { fill?: string; shape?: string; text?: string } | undefined;
 }
@@ -31,21 +33,20 @@ export function nodeRed(): Promise<Harness> {
   return (harness ??= start());
 }
 
+/** What the shared Node-RED logged last, one line an entry. */
+export async function lastLogged(count: number): Promise<string[]> {
+  const running = await harness?.catch(() => undefined);
+  return (running?.logs ?? []).slice(-count).map(({ type, id, msg }) => {
+    const text = msg instanceof Error ? msg.stack : typeof msg === "string" ? msg : JSON.stringify(msg);
+    return [type && `[${type}:${id}]`, text].filter(Boolean).join(" ");
+  });
+}
+
 /** Stops the shared Node-RED; called once by the root hooks. */
 export async function stopNodeRed(): Promise<void> {
   const running = await harness?.catch(() => undefined);
   harness = undefined;
   await running?.stop();
-}
-
-/** Waits for a condition without guessing how long it takes. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, limit = 20_000): Promise<void> {
-  const end = Date.now() + limit;
-  for (;;) {
-    if (await condition()) return;
-    if (Date.now() > end) throw new Error(`not within ${limit} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 async function start(): Promise<Harness> {
