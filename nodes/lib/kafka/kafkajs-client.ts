@@ -5,7 +5,8 @@ import { explain } from "./errors";
 import * as admin from "./kafkajs-admin";
 import { checkBrokers, contextOf, makeLink, type Link } from "./kafkajs-cluster";
 import { makeConsumer } from "./kafkajs-consumer";
-import { makeProducer } from "./kafkajs-producer";
+import { kafkajsWire } from "./kafkajs-wire";
+import { makeProducer } from "./producer";
 import type { ClusterOptions, Kafka } from "./port";
 
 /**
@@ -73,7 +74,7 @@ export const openKafka = (options: ClusterOptions): Kafka => {
     offsets: (topic) => ask((open) => admin.offsets(open, topic)),
     committed: (groupId, topic) => ask((open) => admin.committed(open, groupId, topic)),
     consumer: (settings, events) => makeConsumer(options, settings, events),
-    producer: (settings) => makeProducer(makeLink(options), settings),
+    producer: (settings) => makeProducer(kafkajsWire(makeLink(options)), settings),
     async close() {
       if (shared) await drop(shared);
     },

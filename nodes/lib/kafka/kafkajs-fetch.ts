@@ -3,9 +3,10 @@
  * pause for the event loop between partitions. kafkajs sees one stand-in message a partition, whose offset is the last.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { readFetchResponse } from "./fetch-response";
 import { decodeMessageSet, type RawBatch } from "./kafkajs-internals";
 import type { FetchedRecord } from "./port";
-import { isOldFormat, openRecordSet, type AbortedTransaction, type RecordSet } from "./record-batch";
+import { isOldFormat, openRecordSet, type RecordSet } from "./record-batch";
 
 /** The records of one partition in one fetch. */
 export type Fetched = Pick<RecordSet, "read" | "nextOffset">;
@@ -46,48 +47,17 @@ export const fetchedOf = ({ messages }: RawBatch): Fetched | undefined => {
   return standIn?.fetched;
 };
 
-class Reader {
-  at = 0;
-  constructor(readonly bytes: Buffer) {}
-  int16(): number {
-    return this.bytes.readInt16BE((this.at += 2) - 2);
-  }
-  int32(): number {
-    return this.bytes.readInt32BE((this.at += 4) - 4);
-  }
-  int64(): number {
-    return Number(this.bytes.readBigInt64BE((this.at += 8) - 8));
-  }
-  take(length: number): Buffer {
-    return this.bytes.subarray(this.at, (this.at += Math.max(0, length)));
-  }
-}
-
 /** How long decoding may keep the event loop before it lets others run, in ms. */
 const TURN = 8;
 
 /** Decodes Fetch response v11 (kafka.apache.org/protocol#The_Messages_Fetch) into what kafkajs's consumer expects. */
 export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
-  const reader = new Reader(bytes);
-  const clientSideThrottleTime = reader.int32();
-  const errorCode = reader.int16();
-  const sessionId = reader.int32();
+  const { throttleTime, errorCode, sessionId, topics } = readFetchResponse(bytes);
   const responses: { topicName: string; partitions: object[] }[] = [];
   let turn = performance.now();
-  for (let topics = reader.int32(); topics > 0; topics--) {
-    const topicName = reader.take(reader.int16()).toString();
+  for (const { topic, partitions: found } of topics) {
     const partitions: object[] = [];
-    for (let left = reader.int32(); left > 0; left--) {
-      const partition = reader.int32();
-      const partitionError = reader.int16();
-      const highWatermark = String(reader.int64());
-      const lastStableOffset = String(reader.int64());
-      const lastStartOffset = String(reader.int64());
-      const aborted: AbortedTransaction[] = [];
-      for (let n = reader.int32(); n > 0; n--)
-        aborted.push({ producerId: reader.int64(), firstOffset: reader.int64() });
-      const preferredReadReplica = reader.int32();
-      const set = reader.take(reader.int32());
+    for (const { partition, errorCode: partitionError, set, aborted, ...part } of found) {
       let messages: StandIn[] = [];
       if (set.length > 0) {
         if (performance.now() - turn > TURN) {
@@ -102,16 +72,16 @@ export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
       partitions.push({
         partition,
         errorCode: partitionError,
-        highWatermark,
-        lastStableOffset,
-        lastStartOffset,
+        highWatermark: String(part.highWatermark),
+        lastStableOffset: String(part.lastStableOffset),
+        lastStartOffset: String(part.logStartOffset),
         // Already left out; kafkajs would look for them again.
         abortedTransactions: [],
-        preferredReadReplica,
+        preferredReadReplica: part.preferredReadReplica,
         messages,
       });
     }
-    responses.push({ topicName, partitions });
+    responses.push({ topicName: topic, partitions });
   }
-  return { throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses };
+  return { throttleTime: 0, clientSideThrottleTime: throttleTime, errorCode, sessionId, responses };
 };

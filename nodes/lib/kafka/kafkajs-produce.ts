@@ -1,18 +1,7 @@
 /** One Produce request, with the result of each partition instead of kafkajs's first error for all. */
 import { apiKeys, Encoder, type RawBroker } from "./kafkajs-internals";
 
-export interface PartitionBatch {
-  readonly topic: string;
-  readonly partition: number;
-  /** A stamped record batch. */
-  readonly bytes: Buffer;
-}
-export interface PartitionResult {
-  readonly topic: string;
-  readonly partition: number;
-  readonly errorCode: number;
-  readonly baseOffset: number;
-}
+import type { PartitionBatch, PartitionResult } from "./producer-wire";
 
 const text = (value: string): Buffer => {
   const bytes = Buffer.from(value);

@@ -1,15 +1,13 @@
 /**
- * The producer. kafkajs's own cannot be trusted with concurrent sends: it gives a sequence number back after a failed
- * request and lets another batch take it, and chooses partitions anew for a retry (docs/decisions/kafka-client.md). Here a
- * batch keeps its partition, sequence and bytes until the broker has answered for it, with one request a broker in flight.
+ * The producer, of every driver. Clients' own cannot be trusted with concurrent sends: kafkajs's gives a sequence number
+ * back after a failed request and lets another batch take it, and chooses partitions anew for a retry
+ * (docs/decisions/kafka-client.md). Here a batch keeps its partition, sequence and bytes until the broker has answered for it, with one request a broker in flight.
  */
 import { ConfigError, Rejected, Retriable } from "../errors";
 import { codecByName } from "./codecs";
 import { explain } from "./errors";
-import { errorFromCode } from "./kafkajs-internals";
-import type { Link } from "./kafkajs-cluster";
-import { produce } from "./kafkajs-produce";
-import { makeTopics, type Topics } from "./kafkajs-topics";
+import { makeTopics, type Topics } from "./producer-topics";
+import type { PartitionBatch, PartitionResult, ProducerWire } from "./producer-wire";
 import { append, groupOf, halve, readyAt, settle, type Batch, type Entry, type Lane } from "./produce-queue";
 import type { Outcome, OutgoingRecord, Producer, ProducerOptions } from "./port";
 import { encodeBatch, stampBatch } from "./record-batch";
@@ -25,12 +23,10 @@ const TOO_LARGE = new Set([10, 18]);
 const SPOILED = new Set([32, 87]);
 /** OUT_OF_ORDER_SEQUENCE, INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID, PRODUCER_FENCED: go on as a new producer. */
 const NEW_PRODUCER = new Set([45, 47, 59, 90]);
-/** TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED, UNSUPPORTED_VERSION, UNSUPPORTED_COMPRESSION_TYPE … */
-const isPermanent = (code: number): boolean => errorFromCode(code).retriable !== true;
 
 const backOff = (failures: number): number => Math.random() * Math.min(5000, 50 * 2 ** Math.min(failures, 10)) + 20;
 
-export const makeProducer = (link: Link, options: ProducerOptions): Producer => {
+export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Producer => {
   const codec = codecByName(options.compression);
   const idempotent = options.acks === "all";
   const busy = new Set<number>();
@@ -52,7 +48,7 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
     if (buffered === 0) onEmpty?.();
   };
 
-  const topics: Topics = makeTopics(link, options, {
+  const topics: Topics = makeTopics(wire, options, {
     placed(lane, entries) {
       const now = Date.now();
       for (const entry of entries) append(lane, entry, options.batchBytes, now);
@@ -63,22 +59,22 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
     },
   });
 
+  /** TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED, UNSUPPORTED_VERSION, UNSUPPORTED_COMPRESSION_TYPE … */
+  const isPermanent = (code: number): boolean => wire.protocolError(code).retriable !== true;
   const isClosed = (): boolean => closed !== undefined;
 
   const identify = (): Promise<void> =>
     (identifying ??= (async () => {
       for (let failures = 0; !identity && !isClosed(); failures++)
         try {
-          await link.cluster.connect();
+          await wire.connect();
           if (!idempotent) {
             identity = { producerId: -1n, producerEpoch: -1 };
             return;
           }
-          const broker = await link.cluster.brokerPool.findConnectedBroker();
-          const answer = await broker.initProducerId({ transactionTimeout: 60_000 });
-          identity = { producerId: BigInt(answer.producerId), producerEpoch: answer.producerEpoch };
+          identity = await wire.identity();
         } catch (error) {
-          options.state(explain(error, link.context));
+          options.state(explain(error, wire.context));
           await new Promise((resolve) => setTimeout(resolve, backOff(failures)));
         }
     })().finally(() => {
@@ -114,7 +110,7 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
           ),
       );
     } else if (SPOILED.has(code)) {
-      const { type, message } = errorFromCode(code);
+      const { type, message } = wire.protocolError(code);
       drop(lane, () => new Rejected(`Topic "${lane.topic}" refuses the record (${type}: ${message})`));
     } else if (NEW_PRODUCER.has(code)) {
       identity = undefined;
@@ -122,11 +118,11 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
       lane.sequenceOf = -2n;
       later(lane);
     } else if (code !== UNKNOWN_SERVER_ERROR && isPermanent(code)) {
-      const error = explain(errorFromCode(code), link.context);
+      const error = explain(wire.protocolError(code), wire.context);
       drop(lane, () => new ConfigError(`Topic "${lane.topic}": ${error.message}`));
     } else {
       later(lane);
-      topics.refresh(lane.topic, errorFromCode(code));
+      topics.refresh(lane.topic, wire.protocolError(code));
     }
   };
 
@@ -151,10 +147,9 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
   const send = async (leader: number, lanes: readonly Lane[]): Promise<void> => {
     const sent: { lane: Lane; batch: Batch }[] = [];
     let failure: unknown;
-    let results: Awaited<ReturnType<typeof produce>> = [];
+    let results: readonly PartitionResult[] = [];
     try {
-      const broker = await link.cluster.findBroker({ nodeId: leader });
-      const request = [];
+      const request: PartitionBatch[] = [];
       for (const lane of lanes) {
         const batch = lane.batches[0];
         if (!batch) continue;
@@ -162,7 +157,7 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
         batch.tries++;
         sent.push({ lane, batch });
       }
-      results = await produce(broker, request, ACKS[options.acks], 30_000);
+      results = await wire.produce(leader, request, ACKS[options.acks], 30_000);
     } catch (error) {
       failure = error;
     }
@@ -176,10 +171,9 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
         else later(lane);
       }
     } else {
-      options.state(explain(failure, link.context));
+      options.state(explain(failure, wire.context));
       for (const lane of lanes) later(lane);
-      const { host, port } = failure as { host?: string; port?: number };
-      if (host !== undefined && port !== undefined) link.cluster.removeBroker({ host, port });
+      wire.failed(failure);
       for (const topic of new Set(lanes.map((lane) => lane.topic))) topics.refresh(topic, failure);
     }
     busy.delete(leader);
@@ -260,7 +254,7 @@ export const makeProducer = (link: Link, options: ProducerOptions): Producer => 
       clearTimeout(timer);
       for (const entries of topics.clear()) finish(entries, () => error);
       for (const waiting of room.splice(0)) waiting();
-      await link.close();
+      await wire.close();
     },
   };
 };

@@ -1,10 +1,9 @@
 /** Which partitions a producer's topics have and who leads them; makes missing topics when asked to. */
 import { ConfigError, messageOf, Rejected, Retriable } from "../errors";
 import { explain } from "./errors";
-import { createTopic } from "./kafkajs-admin";
-import type { Link } from "./kafkajs-cluster";
 import { partitionOfKey } from "./partition";
 import { makeLane, type Entry, type Lane } from "./produce-queue";
+import type { ProducerWire } from "./producer-wire";
 import type { ProducerOptions } from "./port";
 
 /** How long a topic may be unknown before its records fail, in ms; new topics take a moment to be known everywhere. */
@@ -32,7 +31,7 @@ interface Topic {
 }
 
 export const makeTopics = (
-  link: Link,
+  wire: ProducerWire,
   options: Pick<ProducerOptions, "create" | "state" | "batchBytes">,
   events: {
     placed(lane: Lane, entries: readonly Entry[]): void;
@@ -74,26 +73,24 @@ export const makeTopics = (
   };
 
   /** One question to the cluster; true when the topic's leaders are known. */
-  const ask = async (topic: Topic): Promise<boolean> => {
-    const broker = await link.cluster.brokerPool.findConnectedBroker();
-    const { topicMetadata } = await broker.metadata([topic.name]);
-    const partitions = topicMetadata.find((found) => found.topic === topic.name)?.partitionMetadata ?? [];
+  const ask = async (topic: Topic, anew: boolean): Promise<boolean> => {
+    const partitions = await wire.leaders(topic.name, anew);
     if (partitions.length > 0) {
       topic.unknownSince = undefined;
       const missing = partitions.some(({ leader }) => leader < 0);
-      for (const { partitionId, leader } of partitions) {
-        const lane = (topic.lanes[partitionId] ??= makeLane(topic.name, partitionId, leader));
+      for (const { partition, leader } of partitions) {
+        const lane = (topic.lanes[partition] ??= makeLane(topic.name, partition, leader));
         lane.leader = leader;
       }
       return !missing;
     }
     topic.unknownSince ??= Date.now();
-    if (options.create) await createTopic(link, topic.name, options.create);
+    if (options.create) await wire.createTopic(topic.name, options.create);
     else if (Date.now() - topic.unknownSince > UNKNOWN_LIMIT)
       fail(
         topic,
         new Retriable(
-          `Topic "${topic.name}" does not exist, or ${link.context.username ?? "this client"} may not see it: create it, or let kafka out create missing topics`,
+          `Topic "${topic.name}" does not exist, or ${wire.context.username ?? "this client"} may not see it: create it, or let kafka out create missing topics`,
         ),
       );
     return false;
@@ -104,11 +101,9 @@ export const makeTopics = (
     topic.asking = true;
     for (let failures = 0; topics.get(topic.name) === topic; failures++) {
       try {
-        await link.cluster.connect();
-        if (link.cluster.brokerPool.metadata === null || failures > 0) await link.cluster.refreshMetadata();
-        if (await ask(topic)) break;
+        if (await ask(topic, failures > 0)) break;
       } catch (error) {
-        const shown = explain(error, link.context);
+        const shown = explain(error, wire.context);
         if (shown instanceof ConfigError && /may not|replication|partitions/i.test(messageOf(shown)))
           fail(topic, shown);
         options.state(shown);
