@@ -134,6 +134,7 @@ function counted(source: DeliverySource, counts: NodeCounts): DeliverySource {
       counts.emitted += emission.records;
     },
     pressure: () => source.pressure(),
+    recall: (which) => source.recall(which),
     close: (drain) => source.close(drain),
   };
 }

@@ -52,6 +52,24 @@ export interface Emission {
   readonly records: number;
   /** Size of those records at the source, in bytes. */
   readonly bytes: number;
+  /** Tries that have failed before this emission was made of the same records. */
+  readonly tries?: number;
+  /**
+   * For sources that can undo what a try has done, by a transaction: told of each failed try before the ledger sends it
+   * again or writes dead letters. True: the emission ends here as `abandoned`, and the source sees to its records. False:
+   * the ledger goes on as usual. What branches of an ended try of such an emission still send is known as that: see
+   * `emissionsOf`.
+   */
+  undo?(failed: FailedTry): boolean;
+}
+
+/** A try that failed. */
+export interface FailedTry {
+  readonly failure: Failure;
+  /** Tries so far, this one included unless only a server out of reach or a deploy was the cause. */
+  readonly tries: number;
+  /** What has failed for good: everything, or the elements, by their position in what the source sent; often none. */
+  readonly dead: "all" | readonly FailedElement[];
 }
 
 /**
@@ -112,6 +130,8 @@ export interface DeliverySource {
   deliver(emission: Emission, finished: (verdict: Verdict, failure?: Failure) => void): void;
   /** Tells holders of this source's records (sinks with open files, windows) that it is paused for want of room. */
   pressure(): void;
+  /** Ends emissions at once, with the verdict `abandoned`; what their branches still do is late. */
+  recall(which: (emission: Emission) => boolean): void;
   /** Waits up to `drain` ms for what is in flight, then abandons the rest. */
   close(drain: number): Promise<void>;
 }
@@ -138,6 +158,12 @@ export interface Delivery {
    * turn: a composite that nothing carries is settled in the next microtask.
    */
   tokenFor(inputs: readonly Message[]): string | undefined;
+  /**
+   * The emissions that a message comes from, as far as sources are tracked: through joins and batches there may be several.
+   * `ended`: it comes from a try of an emission with `undo` that has ended, or that has failed already, so that its
+   * results must not be stored.
+   */
+  emissionsOf(message: Message): readonly Emission[] | "ended";
   /** Declares that `node` holds `message` (the very object it received) on purpose; returns the end of the hold. */
   hold(node: NodeRef, message: Message, hold: Hold): () => void;
   /** What the ledger can't vouch for, by node, and how much is under way. */

@@ -5,6 +5,7 @@ import {
   type DeadLetter,
   type Emission,
   type FailedElement,
+  type FailedTry,
   type Failure,
   type Message,
   type SourceOptions,
@@ -45,7 +46,7 @@ export class Flight implements TokenOwner {
   private timer: NodeJS.Timeout | undefined;
   /** Positions that are sent, when a node has named those that failed. */
   private elements: readonly number[] | undefined;
-  private tries = 0;
+  private tries: number;
   private delays = 0;
   private resting = false;
   private waiting = false;
@@ -54,9 +55,11 @@ export class Flight implements TokenOwner {
 
   constructor(
     private readonly owner: FlightOwner,
-    private readonly emission: Emission,
+    readonly emission: Emission,
     private readonly finished: Finished,
-  ) {}
+  ) {
+    this.tries = emission.tries ?? 0;
+  }
 
   get timeout(): number {
     return this.owner.options.timeout;
@@ -143,18 +146,28 @@ export class Flight implements TokenOwner {
     };
     const cause = causeOf(failure);
     if (failed === undefined) {
-      if (over(failure.error)) this.bury(cause, undefined, undefined);
+      const isOver = over(failure.error);
+      if (this.undone(cause, isOver ? "all" : [])) return;
+      if (isOver) this.bury(cause, undefined, undefined);
       else this.again();
       return;
     }
     const dead = failed.filter((element) => over(element.error));
     const left = failed.filter((element) => !over(element.error)).map((element) => original(element.index));
     const named = dead.map((element) => ({ index: original(element.index), error: element.error }));
+    if (this.undone(cause, named)) return;
     if (dead.length > 0) this.bury({ ...cause, elements: named }, named, left);
     else {
       this.elements = left;
       this.again();
     }
+  }
+
+  /** True when the source undoes the try: what becomes of its records is the source's. */
+  private undone(failure: Failure, dead: FailedTry["dead"]): boolean {
+    if (!this.emission.undo?.({ failure, tries: this.tries, dead })) return false;
+    this.land("abandoned", failure);
+    return true;
   }
 
   private again(): void {

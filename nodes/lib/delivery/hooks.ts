@@ -4,6 +4,7 @@ import {
   type Delivery,
   type DeliveryReport,
   type DeliverySource,
+  type Emission,
   type Hold,
   type Message,
   type NodeRef,
@@ -12,7 +13,7 @@ import {
 import { messageOf } from "../errors";
 import { Deploy } from "./deploy";
 import { Ledger } from "./ledger";
-import type { Delivered, Token, Whereabouts } from "./token";
+import { emissionsOf, ENDED, type Delivered, type Token, type Whereabouts } from "./token";
 import type { Red } from "./red";
 import { Source } from "./source";
 import { endStranded, Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
@@ -67,14 +68,29 @@ export class Hooks implements Delivery {
 
   tokenFor(inputs: readonly Message[]): string | undefined {
     const tokens = new Set<Token>();
+    let ended: string | undefined;
     for (const input of inputs) {
-      const token = this.ledger.find(input[TOKEN]);
+      const id = input[TOKEN];
+      const token = this.ledger.find(id);
       if (token !== undefined) tokens.add(token);
+      else if (this.ledger.isEnded(id)) ended = id;
+    }
+    if (ended !== undefined) {
+      // What an ended try has part in is not stored: so the others have no result either.
+      for (const token of tokens) this.ledger.fail(token, ENDED);
+      return ended;
     }
     if (tokens.size === 0) return undefined;
     if (tokens.size > 1) return this.ledger.composite(tokens).id;
     const [token] = tokens;
     return token?.id;
+  }
+
+  emissionsOf(message: Message): readonly Emission[] | "ended" {
+    const id = message[TOKEN];
+    const token = this.ledger.find(id);
+    if (token === undefined) return this.ledger.isEnded(id) ? "ended" : [];
+    return emissionsOf(token);
   }
 
   hold(node: NodeRef, message: Message, hold: Hold): () => void {

@@ -4,7 +4,7 @@
  */
 import type { Hold } from "./contract";
 import { soon } from "./soon";
-import { Delivered, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
+import { Delivered, isUndoable, markedId, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
 
 /** `a` and `b` happened to one token: both name elements of the same payload, or everything failed. */
 const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
@@ -50,7 +50,7 @@ export class Ledger {
   }
 
   private issue(timeout: number, owner: TokenOwner | undefined, children: Set<Token> | undefined): Token {
-    const token = new Token(this.nextId(), this.now, timeout, owner, children);
+    const token = new Token(markedId(this.nextId(), owner, children), this.now, timeout, owner, children);
     this.tokens.set(token.id, token);
     return token;
   }
@@ -73,6 +73,11 @@ export class Ledger {
    */
   isLate(id: unknown): boolean {
     return typeof id === "string" && id.startsWith(this.epoch) && !this.tokens.has(id) && !this.cut.has(id);
+  }
+
+  /** True for an id of this ledger under which nothing may be stored any more: its try can be undone and has ended. */
+  isEnded(id: unknown): id is string {
+    return isUndoable(id) && id.startsWith(this.epoch) && !this.tokens.has(id);
   }
 
   /**
@@ -158,7 +163,7 @@ export class Ledger {
     for (let one = token.first; one !== undefined; one = token.first) {
       one.over = true;
       this.unlink(one);
-      one.place.forget(one);
+      one.place.forget(one, true);
     }
     token.count = 0;
     this.cutShort(token);

@@ -1,7 +1,10 @@
 /** A node instance in which deliveries are: what is on its way to it, what it holds, and how it shows that it is done. */
-import { COMING, GONE, RECEIVED, type Delivered, type Token, type Whereabouts } from "./token";
+import { COMING, GONE, isUndoable, RECEIVED, type Delivered, type Token, type Whereabouts } from "./token";
 import { Line } from "./line";
-import type { RedNode } from "./red";
+import type { RedMessage, RedNode } from "./red";
+
+/** A node that never completes what it has would be remembered for it without end. */
+const MOST_OUTLIVED = 10_000;
 
 /**
  * How a node shows that it has finished with a message: `done` by calling done, `return` when its handler returns
@@ -47,6 +50,8 @@ export class Place implements Whereabouts {
   /** When the node last completed a delivery, by the ledger's clock. */
   completed = 0;
   closed = false;
+  /** Messages that the node still has of tries that were ended, with their ids; only of tries that can be undone. */
+  readonly outlives = new Map<object, string>();
   unverified = false;
   /** What leaves the instance as Node-RED made it. */
   readonly undo: (() => void)[] = [];
@@ -93,7 +98,7 @@ export class Place implements Whereabouts {
   }
 
   /** Takes a delivery out of what is held or under way. Twice is once. */
-  forget(delivered: Delivered): void {
+  forget(delivered: Delivered, ended?: true): void {
     const { phase } = delivered;
     if (phase === GONE) return;
     delivered.phase = GONE;
@@ -101,9 +106,28 @@ export class Place implements Whereabouts {
       this.transit.remove(delivered);
       return;
     }
+    if (ended) this.outlived(delivered.message, delivered.token.id);
     this.held.remove(delivered);
     if (this.last === delivered) this.last = undefined;
     this.version += 1;
+  }
+
+  /** The node has a message of a try that has ended: what the node makes of it later must be known as that. */
+  outlived(message: object, id: unknown): void {
+    if (!isUndoable(id)) return;
+    if (this.outlives.size >= MOST_OUTLIVED) this.outlives.clear();
+    this.outlives.set(message, id);
+  }
+
+  /** The ended try that a message without token may come from, when the node has messages of such. */
+  endedOf(message: RedMessage): string | undefined {
+    if (this.outlives.size === 0) return undefined;
+    let any: string | undefined;
+    for (const [of, id] of this.outlives) {
+      if (message._msgid !== undefined && (of as RedMessage)._msgid === message._msgid) return id;
+      any = id;
+    }
+    return this.held.size === 0 ? any : undefined;
   }
 
   /** Everything on its way to the node and in it, oldest first. */

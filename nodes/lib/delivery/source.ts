@@ -47,6 +47,10 @@ export class Source implements DeliverySource, FlightOwner {
     this.surroundings.relieve((owner) => owner instanceof Flight && this.flights.has(owner));
   }
 
+  recall(which: (emission: Emission) => boolean): void {
+    for (const flight of this.flights) if (which(flight.emission)) flight.abandon();
+  }
+
   close(drain: number): Promise<void> {
     this.ending ??= this.end(drain);
     return this.ending;

@@ -1,5 +1,5 @@
 /** Tokens and their deliveries, as the ledger keeps them. */
-import type { FailedElement, Hold, NodeRef } from "./contract";
+import type { Emission, FailedElement, Hold, NodeRef } from "./contract";
 
 /** Why a token failed, as the ledger keeps it. */
 export interface TokenFailure {
@@ -17,6 +17,8 @@ export interface TokenFailure {
 export interface TokenOwner {
   /** How long a delivery may rest in one node, in ms. */
   readonly timeout: number;
+  /** What the token stands for. */
+  readonly emission?: Emission;
   settled(token: Token, failure: TokenFailure | undefined): void;
   /** True when every delivery that is left is a declared hold, false when that ends before the token does. */
   rests?(held: boolean): void;
@@ -25,8 +27,8 @@ export interface TokenOwner {
 /** A node instance in which deliveries are. */
 export interface Whereabouts {
   readonly node: NodeRef;
-  /** Takes a delivery out of the node's books: it is over for the ledger. */
-  forget(delivery: Delivered): void;
+  /** Takes a delivery out of the node's books: it is over for the ledger; `ended`: though the node may still have it. */
+  forget(delivery: Delivered, ended?: true): void;
 }
 
 /** Where a delivery is: under way to its node, received by it, or out of the node's books. */
@@ -59,6 +61,21 @@ export class Delivered {
   ) {}
 }
 
+/** The last character of ids whose emissions can be undone: what comes under such an id after its end is known by it. */
+const UNDOABLE = "!";
+
+/** True when what carries this id comes from an emission that can be undone, or from several with one among them. */
+export const isUndoable = (id: unknown): id is string => typeof id === "string" && id.endsWith(UNDOABLE);
+
+const anyUndoable = (tokens: Iterable<Token>): boolean => {
+  for (const { id } of tokens) if (isUndoable(id)) return true;
+  return false;
+};
+
+/** The id to use: marked when what it stands for can be undone. */
+export const markedId = (id: string, owner: TokenOwner | undefined, children: Iterable<Token> | undefined): string =>
+  owner?.emission?.undo !== undefined || (children !== undefined && anyUndoable(children)) ? id + UNDOABLE : id;
+
 export class Token {
   /** Open references, deliveries under way and composites that include this token. */
   count = 0;
@@ -81,3 +98,22 @@ export class Token {
     readonly children: Set<Token> | undefined,
   ) {}
 }
+
+/** What comes together with something of an ended try fails with it. */
+export const ENDED: TokenFailure = {
+  error: new Error("it was put together with something of a try that had ended before"),
+  interrupted: true,
+};
+
+/** The emissions at the root of a token; `ended` when one that can be undone has failed already. */
+export const emissionsOf = (token: Token): readonly Emission[] | "ended" => {
+  if (token.failure !== undefined && isUndoable(token.id)) return "ended";
+  if (token.children === undefined) return token.owner?.emission === undefined ? [] : [token.owner.emission];
+  const found: Emission[] = [];
+  for (const child of token.children) {
+    const roots = emissionsOf(child);
+    if (roots === "ended") return roots;
+    found.push(...roots);
+  }
+  return found;
+};

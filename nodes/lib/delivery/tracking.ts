@@ -2,7 +2,7 @@
 import { adaptSwitch } from "./adapters";
 import { TOKEN } from "./contract";
 import type { Ledger } from "./ledger";
-import { COMING, RECEIVED, type Delivered, type Token, type TokenFailure } from "./token";
+import { COMING, ENDED, isUndoable, RECEIVED, type Delivered, type Token, type TokenFailure } from "./token";
 import { Place } from "./place";
 import { watchErrors } from "./node-errors";
 import { soon } from "./soon";
@@ -33,6 +33,9 @@ export class Tracking {
   /** Who sent something in this turn that had nowhere to go: what they put into it is lost with it. */
   private readonly missed = new Set<Place>();
 
+  /** Who sent something in this turn under a try that had ended: what they put into it comes to nothing. */
+  private readonly outdated = new Set<Place>();
+
   constructor(
     readonly ledger: Ledger,
     readonly outlets: TrackingOutlets,
@@ -44,12 +47,18 @@ export class Tracking {
     const sender = (event.source.node as Placed)[PLACE];
     let token: Token | undefined;
     if (id === undefined) {
-      if (sender === undefined || sender.held.size === 0) return;
+      const ended = sender?.endedOf(message);
+      if (ended !== undefined) message[TOKEN] = ended;
+      if (ended !== undefined || sender === undefined || sender.held.size === 0) return;
       token = this.adopt(sender, message);
       if (token === undefined) return;
     } else {
       token = this.ledger.find(id);
-      if (token === undefined) return this.late(id, event.source.node);
+      if (token === undefined) {
+        // What the sender puts into it will not be stored.
+        if (sender !== undefined && sender.held.size > 0 && this.ledger.isEnded(id)) this.outdated.add(sender);
+        return this.late(id, event.source.node);
+      }
     }
     const { node } = event.destination;
     if (typeof node?.receive !== "function") return this.miss(event.source.node, message);
@@ -73,6 +82,7 @@ export class Tracking {
       // Only a delivery that was under way begins a turn: what is handed over directly happens within its sender's.
       this.sents = 0;
       if (this.missed.size > 0) this.missed.clear();
+      if (this.outdated.size > 0) this.outdated.clear();
     } else {
       const id = message[TOKEN];
       if (id === undefined) return;
@@ -81,7 +91,10 @@ export class Tracking {
         if (token !== undefined) this.ledger.fail(token, { ...CLOSED, node });
         return;
       }
-      if (token === undefined) return this.late(id, node);
+      if (token === undefined) {
+        if (this.ledger.isEnded(id)) this.placeOf(node).outlived(message, id);
+        return this.late(id, node);
+      }
       place = this.placeOf(node);
       delivered = this.ledger.enter(token, place, message, undefined);
     }
@@ -95,8 +108,13 @@ export class Tracking {
   readonly onComplete = (event: CompleteEvent): void => {
     const place = (event.node.node as Placed)[PLACE];
     const delivered = place?.held.get(event.msg);
-    if (place === undefined || delivered === undefined) return;
+    if (place === undefined) return;
+    if (delivered === undefined) {
+      if (place.outlives.size > 0 && place.outlives.delete(event.msg)) this.spoil(place);
+      return;
+    }
     if (!event.error && !delivered.forwarded) {
+      if (this.outdated.has(place)) this.ledger.fail(delivered.token, ENDED);
       if (this.missed.has(place)) this.ledger.fail(delivered.token, { ...NOT_THERE, node: place.node });
       if (this.sents > 0) this.merge(place, delivered);
     }
@@ -204,6 +222,13 @@ export class Tracking {
     );
     place.wide = { token, version: place.version };
     return token;
+  }
+
+  /** The node has completed something of an ended try: what it sent in this turn may hold that, as with a merge. */
+  private spoil(place: Place): void {
+    for (const sent of this.sent.slice(0, this.sents))
+      if (sent.from === place && sent.phase === COMING && isUndoable(sent.token.id))
+        this.ledger.fail(sent.token, ENDED);
   }
 
   /** Marks the delivery that a node passes on. */
