@@ -24,9 +24,10 @@ let names = 0;
 /** A name that no other test uses. */
 export const unique = (what: string): string => `${what}-${process.pid}-${Date.now()}-${++names}`;
 
+/** A topic that keeps its records, however old their timestamps: by default the broker deletes those of last week. */
 export const newTopic = async (kafka: Kafka, partitions = 1, config: Record<string, string> = {}): Promise<string> => {
   const topic = unique("topic");
-  await kafka.createTopic(topic, { partitions, replication: 1, config });
+  await kafka.createTopic(topic, { partitions, replication: 1, config: { "retention.ms": "-1", ...config } });
   return topic;
 };
 
