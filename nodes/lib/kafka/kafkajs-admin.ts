@@ -1,8 +1,8 @@
 /** Questions to the cluster and topics made in it. */
-import { ConfigError } from "../errors";
+import { creationRefused, releaseOf } from "./answers";
 import { explain } from "./errors";
 import type { Link } from "./kafkajs-cluster";
-import type { RawBroker } from "./kafkajs-internals";
+import { apiKeys } from "./kafkajs-internals";
 import type { ClusterDescription, TopicCreation } from "./port";
 
 const typeOf = (error: unknown): string => {
@@ -28,16 +28,7 @@ export const createTopic = async (link: Link, topic: string, creation: TopicCrea
   } catch (error) {
     const type = typeOf(error);
     if (type === "TOPIC_ALREADY_EXISTS") return;
-    if (type === "INVALID_REPLICATION_FACTOR")
-      throw new ConfigError(
-        `Topic "${topic}" cannot be created with replication ${creation.replication}: the cluster has fewer brokers`,
-        { cause: error },
-      );
-    if (type === "INVALID_PARTITIONS" || type === "INVALID_CONFIG")
-      throw new ConfigError(`Topic "${topic}" cannot be created with these partitions and settings (${type})`, {
-        cause: error,
-      });
-    throw explain(error, link.context);
+    throw creationRefused(topic, creation, type, error) ?? explain(error, link.context);
   }
 };
 
@@ -62,19 +53,6 @@ export const topicConfig = async (link: Link, topic: string): Promise<ReadonlyMa
   }
 };
 
-/** The highest version of Produce and Fetch tells releases apart, coarsely: a client cannot ask a broker for its release. */
-const releaseOf = (versions: RawBroker["versions"]): string => {
-  const fetch = versions?.[1]?.maxVersion ?? 0;
-  const oldest = versions?.[1]?.minVersion ?? 0;
-  if (oldest >= 4) return fetch >= 18 ? "4.1 or newer" : "4.0 or newer";
-  if (fetch >= 17) return "3.9";
-  if (fetch >= 15) return "3.5 or newer";
-  if (fetch >= 13) return "3.1 or newer";
-  if (fetch >= 12) return "2.7 or newer";
-  if (fetch >= 11) return "2.3 or newer";
-  return "before 2.3";
-};
-
 export const describe = async (link: Link): Promise<ClusterDescription> => {
   const broker = await link.cluster.brokerPool.findConnectedBroker();
   const metadata = await broker.metadata([]);
@@ -82,7 +60,7 @@ export const describe = async (link: Link): Promise<ClusterDescription> => {
     clusterId: metadata.clusterId,
     controller: metadata.controllerId >= 0 ? metadata.controllerId : null,
     brokers: metadata.brokers.map(({ nodeId, host, port }) => ({ id: nodeId, host, port })),
-    version: releaseOf(link.cluster.brokerPool.versions),
+    version: releaseOf(link.cluster.brokerPool.versions?.[apiKeys.fetch]),
     topics: metadata.topicMetadata.map(({ topic }) => topic),
   };
 };

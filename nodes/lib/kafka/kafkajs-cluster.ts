@@ -1,7 +1,7 @@
 /** A kafkajs cluster object with the faults met that docs/decisions/kafka-client.md lists. */
 import * as net from "node:net";
 import * as tls from "node:tls";
-import { ConfigError } from "../errors";
+import { contextOf } from "./cluster-options";
 import { explain, type ErrorContext } from "./errors";
 import {
   apiKeys,
@@ -38,21 +38,6 @@ export interface LinkHooks {
   /** A fetch was answered, with records or without. */
   fetched?(): void;
 }
-
-export const contextOf = (options: ClusterOptions): ErrorContext => ({
-  brokers: options.brokers,
-  tls: options.tls !== undefined,
-  mechanism: options.sasl?.mechanism,
-  username: options.sasl && "username" in options.sasl ? options.sasl.username : undefined,
-});
-
-/** @throws ConfigError when a broker is not `host:port` */
-export const checkBrokers = (brokers: readonly string[]): void => {
-  if (brokers.length === 0) throw new ConfigError("Brokers: give at least one, for example 127.0.0.1:9092");
-  for (const broker of brokers)
-    if (!/^[^\s:/]+:\d{1,5}$/.test(broker))
-      throw new ConfigError(`Brokers: "${broker}" is not host:port, for example kafka.example.org:9092`);
-};
 
 /** Metadata errors that concern one topic only: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC, TOPIC_AUTHORIZATION_FAILED. */
 const topicErrors = new Set([3, 17, 29]);

@@ -4,7 +4,8 @@
  */
 import { Retriable } from "../errors";
 import { explain } from "./errors";
-import { contextOf, makeLink, type Link } from "./kafkajs-cluster";
+import { contextOf } from "./cluster-options";
+import { makeLink, type Link } from "./kafkajs-cluster";
 import { fetchedOf } from "./kafkajs-fetch";
 import { createConsumer, REJOIN, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
 import { commitTopics } from "./kafkajs-commit";

@@ -1,5 +1,5 @@
 /** Where partitions start that have no committed offset. */
-import { ConfigError } from "../errors";
+import { nothingCommitted, outOfRange } from "./answers";
 import type { Link, LinkHooks } from "./kafkajs-cluster";
 import type { RawTopicOffsets } from "./kafkajs-internals";
 import type { ConsumerOptions, TopicPartition } from "./port";
@@ -37,9 +37,7 @@ export const openStart = (
         ({ topic, partitions }) => `${topic} [${partitions.map(({ partition }) => partition).join(", ")}]`,
       );
       if (missing.length === 0) return ask([...topics]);
-      const error = new ConfigError(
-        `Group "${groupId}" has no committed offset for ${missing.join(", ")}, and Start is "committed only": choose earliest or latest, or set the group's offsets`,
-      );
+      const error = nothingCommitted(groupId, missing);
       events.failed(error);
       throw error;
     }
@@ -86,9 +84,7 @@ export const openStart = (
   return {
     outOfRange({ topic, partition }) {
       lost.add(`${topic}/${partition}`);
-      events.warn(
-        `The next record of ${topic} partition ${partition} is not there: Kafka deleted it before it was read (retention), or the topic was made anew. Going on at the earliest that is left`,
-      );
+      events.warn(outOfRange({ topic, partition }));
     },
   };
 };

@@ -1,0 +1,212 @@
+/** Connections of @platformatic/kafka by broker and purpose, and what the cluster says of itself. */
+import * as net from "node:net";
+import type { ErrorContext } from "./errors";
+import { contextOf } from "./cluster-options";
+import { answerOf, named, protocolError } from "./platformatic-errors";
+import {
+  loadPackage,
+  type Platformatic,
+  type RawApi,
+  type RawConnection,
+  type RawConnectionOptions,
+  type RawMetadata,
+} from "./platformatic-package";
+import type { ProtocolError } from "./producer-wire";
+import type { ClusterOptions } from "./port";
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A connection and the broker it leads to. */
+export interface Line {
+  readonly connection: RawConnection;
+  readonly broker: string;
+}
+
+/** One connection a broker and purpose: a broker answers one request of a connection at a time, and fetches wait long. */
+export type Purpose = "ask" | "fetch" | "group" | "produce";
+
+export interface Link {
+  readonly context: ErrorContext;
+  readonly lib: () => Promise<Platformatic>;
+  /** To any broker. */
+  any(): Promise<Line>;
+  /** To the broker of an id, as the metadata of last time has it. */
+  node(id: number, purpose: Purpose): Promise<Line>;
+  /** The broker that keeps a group's offsets and members. */
+  coordinator(groupId: string, purpose: Purpose): Promise<Line>;
+  /** The coordinator has moved, or may have. */
+  forgetCoordinator(): void;
+  /** One request. An answer that says what failed is an answer. @throws an error that `explain` knows */
+  ask<A extends readonly unknown[], R>(request: RawApi<A, R>, line: Line, ...args: A): Promise<R>;
+  /** What the cluster says of topics; null for all. */
+  metadata(topics: readonly string[] | null): Promise<RawMetadata>;
+  /** Throws what the broker answered unless the code is 0. */
+  check(code: number): Promise<void>;
+  protocolError(code: number): ProtocolError;
+  /** Cuts one connection: what it was asked is not to be expected any more. */
+  drop(line: Line): void;
+  /** Closes all; cuts what does not end within `limit` ms. Never throws. */
+  close(limit?: number): Promise<void>;
+}
+
+const GROUP_COORDINATOR = 0;
+
+const addressOf = (broker: string): Address => {
+  const colon = broker.lastIndexOf(":");
+  return { host: broker.slice(0, colon), port: Number(broker.slice(colon + 1)) };
+};
+
+const optionsOf = (options: ClusterOptions, { host }: Address): RawConnectionOptions => {
+  const { sasl, tls } = options;
+  const login = (): Pick<RawConnectionOptions, "sasl"> => {
+    if (!sasl) return {};
+    if (sasl.mechanism === "OAUTHBEARER") return { sasl: { mechanism: "OAUTHBEARER", token: () => sasl.token() } };
+    return { sasl };
+  };
+  return {
+    connectTimeout: options.connectionTimeout ?? 10_000,
+    requestTimeout: options.requestTimeout ?? 30_000,
+    maxInflights: 5,
+    ...(tls ? { tls: { ...(net.isIP(host) ? {} : { servername: host }), ...tls } } : {}),
+    ...login(),
+  };
+};
+
+/** @param entry what `findPackage` found; nothing is loaded or connected before the first request */
+export const makeLink = (options: ClusterOptions, entry: string): Link => {
+  const context = contextOf(options);
+  const lines = new Map<string, Promise<Line>>();
+  const open = new Set<RawConnection>();
+  let known = new Map<number, Address>();
+  let coordinator: Promise<Address> | undefined;
+  let loaded: Promise<Platformatic> | undefined;
+  let codes: Platformatic | undefined;
+  let closed = false;
+
+  const lib = (): Promise<Platformatic> =>
+    (loaded ??= loadPackage(entry).then((found) => {
+      codes = found;
+      return found;
+    }));
+
+  const connect = async (address: Address, gone: () => void): Promise<Line> => {
+    const { Connection } = await lib();
+    const broker = `${address.host}:${address.port}`;
+    const connection = new Connection(options.clientId, optionsOf(options, address));
+    connection.on("error", gone);
+    connection.on("close", gone);
+    open.add(connection);
+    try {
+      const connecting = connection.connect(address.host, address.port);
+      // It takes its own listener away after the first error.
+      connection.socket?.on("error", () => undefined);
+      connection.socket?.setKeepAlive(true, 60_000);
+      await connecting;
+      if (closed) throw new Error("Connection closed");
+      return { connection, broker };
+    } catch (error) {
+      gone();
+      cut(connection);
+      throw named(error, broker);
+    }
+  };
+
+  const cut = (connection: RawConnection): void => {
+    open.delete(connection);
+    connection.socket?.destroy();
+  };
+
+  const line = (address: Address, purpose: Purpose): Promise<Line> => {
+    const key = `${address.host}:${address.port}/${purpose}`;
+    const found = lines.get(key);
+    if (found) return found;
+    const made: Promise<Line> = connect(address, () => {
+      if (lines.get(key) === made) lines.delete(key);
+    });
+    lines.set(key, made);
+    return made;
+  };
+
+  const any = async (): Promise<Line> => {
+    let failure: unknown;
+    // Brokers that were found are tried too: those of the settings may have gone since.
+    for (const address of [...options.brokers.map(addressOf), ...known.values()])
+      try {
+        return await line(address, "ask");
+      } catch (error) {
+        failure ??= error;
+      }
+    throw failure;
+  };
+
+  const ask: Link["ask"] = async ({ api }, { connection, broker }, ...args) => {
+    try {
+      return await api.async(connection, ...args);
+    } catch (error) {
+      const answer = answerOf(error);
+      if (answer !== undefined) return answer as Awaited<ReturnType<typeof api.async>>;
+      throw named(error, broker);
+    }
+  };
+
+  const errorOf = (code: number): ProtocolError => protocolError(codes, code);
+
+  const metadata = async (topics: readonly string[] | null): Promise<RawMetadata> => {
+    const { metadataV8 } = await lib();
+    const answer = await ask(metadataV8, await any(), topics, false);
+    known = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    return answer;
+  };
+
+  return {
+    context,
+    lib,
+    any,
+    async node(id, purpose) {
+      if (!known.has(id)) await metadata([]);
+      const address = known.get(id);
+      if (!address) throw Object.assign(new Error(`Broker ${id} is away`), { type: "BROKER_NOT_AVAILABLE" });
+      return line(address, purpose);
+    },
+    async coordinator(groupId, purpose) {
+      coordinator ??= (async () => {
+        const { findCoordinatorV2 } = await lib();
+        const { coordinators } = await ask(findCoordinatorV2, await any(), GROUP_COORDINATOR, [groupId]);
+        const [found] = coordinators;
+        if (!found || found.errorCode !== 0) throw errorOf(found?.errorCode ?? 15);
+        return found;
+      })();
+      const asked = coordinator;
+      try {
+        return await line(await asked, purpose);
+      } catch (error) {
+        if (coordinator === asked) coordinator = undefined;
+        throw error;
+      }
+    },
+    forgetCoordinator() {
+      coordinator = undefined;
+    },
+    ask,
+    metadata,
+    async check(code) {
+      await lib();
+      if (code !== 0) throw errorOf(code);
+    },
+    protocolError: errorOf,
+    drop({ connection }) {
+      cut(connection);
+    },
+    async close(limit = 2000) {
+      closed = true;
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limit)));
+      await Promise.race([Promise.allSettled([...open].map((connection) => connection.close())), late]);
+      clearTimeout(timer);
+      for (const connection of open) cut(connection);
+    },
+  };
+};
