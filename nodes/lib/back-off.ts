@@ -14,18 +14,21 @@ export interface BackOff {
   failed?(error: Error, tries: number): void;
 }
 
-/** Repeats an action with exponential back-off and jitter (half of the delay is random). */
-export async function tryUntilDone<T>(action: () => Promise<T>, backOff: BackOff): Promise<T> {
-  const { first, longest, signal } = backOff;
+/** Exponential back-off with full jitter, in ms; `n` counts from 0. Full: those who failed together come back apart. */
+export const backOff = (n: number, first: number, longest: number): number =>
+  Math.random() * Math.min(longest, first * 2 ** Math.min(n, 30));
+
+/** Repeats an action with exponential back-off and full jitter. */
+export async function tryUntilDone<T>(action: () => Promise<T>, options: BackOff): Promise<T> {
+  const { first, longest, signal } = options;
   for (let tries = 1; ; tries++) {
     try {
       return await action();
     } catch (thrown) {
       const error = asError(thrown);
-      if (signal.aborted || !backOff.again(error)) throw error;
-      backOff.failed?.(error, tries);
-      const delay = Math.min(longest, first * 2 ** Math.min(tries - 1, 30));
-      await sleep(delay / 2 + (Math.random() * delay) / 2, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || !options.again(error)) throw error;
+      options.failed?.(error, tries);
+      await sleep(backOff(tries - 1, first, longest), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) throw error;
     }
   }

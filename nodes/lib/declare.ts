@@ -35,6 +35,9 @@ export interface Declaration<F extends Fields = Fields> {
 export const commonStatuses = {
   settings: "check settings",
   failed: "failed",
+  /** Of sources: followed by the node whose server is away and when it is tried next. */
+  outage: "no answer:",
+  deadLetters: "dead letters stuck",
 } as const;
 
 /** Declares a node; checks at build time live in tools/editor. */

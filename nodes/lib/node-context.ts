@@ -9,6 +9,7 @@ import {
   type Hold,
   type Message,
   type NodeRef,
+  type Outage,
   type SourceOptions,
 } from "./delivery/contract";
 import { ConfigError } from "./errors";
@@ -65,7 +66,19 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
     closing = true;
   });
   const words = { ...commonStatuses, ...declaration.statuses } as Readonly<Record<string, string>>;
-  const status: NodeContext["status"] = (word, colour, detail) => {
+  let latest: Parameters<NodeContext["status"]> | undefined;
+  let overlaid = false;
+  /** What keeps a source from working is shown instead of what it says itself. */
+  const overlay = (trouble: Parameters<NodeContext["status"]> | undefined): void => {
+    overlaid = trouble !== undefined;
+    const next = trouble ?? latest;
+    if (next) show(...next);
+  };
+  const status: NodeContext["status"] = (...shown) => {
+    latest = shown;
+    if (!overlaid) show(...shown);
+  };
+  const show: NodeContext["status"] = (word, colour, detail) => {
     if (!Object.hasOwn(words, word)) throw new Error(`${declaration.type} declares no status "${word}"`);
     const key = `${set}.status.${word}`;
     const text =
@@ -106,12 +119,44 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
         },
         hold: (message, hold) => deliveryOf(RED).hold(node as NodeRef, message, hold),
         source(options) {
-          const source = deliveryOf(RED).source(node as NodeRef & { send(message: unknown): void }, options);
+          const source = deliveryOf(RED).source(
+            node as NodeRef & { send(message: unknown): void },
+            withTroubles(options, overlay),
+          );
           return counted(source, countsOf(node as NodeRef));
         },
         word: (key, values = {}) => RED._(`${namespaceOf(set)}:${set}.word.${key}`, values),
         node,
       };
+    },
+  };
+}
+
+/** The options of a source whose outages and stuck dead letters show in its status. */
+function withTroubles(
+  options: SourceOptions,
+  overlay: (trouble: Parameters<NodeContext["status"]> | undefined) => void,
+): SourceOptions {
+  let outage: Outage | undefined;
+  let stuck: Error | undefined;
+  const show = (): void => {
+    if (stuck) overlay(["deadLetters", "red"]);
+    else if (outage) {
+      const { node, next } = outage;
+      overlay(["outage", "red", `${node.name || node.type}, ${new Date(next).toTimeString().slice(0, 8)}`]);
+    } else overlay(undefined);
+  };
+  return {
+    ...options,
+    onOutage(now) {
+      outage = now;
+      show();
+      options.onOutage?.(now);
+    },
+    onDeadLetters(trouble) {
+      stuck = trouble;
+      show();
+      options.onDeadLetters?.(trouble);
     },
   };
 }

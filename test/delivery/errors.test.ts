@@ -1,5 +1,8 @@
 /** Errors in a flow, in a real Node-RED: tried again, caught, dead-lettered. */
 import assert from "node:assert/strict";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Outage } from "../../nodes/lib/delivery/contract";
 import { BatchFailure, Retriable } from "../../nodes/lib/errors";
 import { until, type FlowNode, type Harness } from "../harness";
 import { change, delay, fn, sink } from "./builders";
@@ -62,23 +65,44 @@ describe("failures under the delivery ledger", () => {
 
   it("fails what a node reports by node.error and then completes cleanly", async () => {
     await start([
-      {
-        id: "a",
-        type: "http request",
-        method: "GET",
-        ret: "txt",
-        paytoqs: "ignore",
-        url: "http://127.0.0.1:1/",
-        senderr: false,
-        wires: [["k"]],
-      },
+      { id: "a", type: "file in", filename: "/nowhere/at/all", filenameType: "str", format: "utf8", wires: [["k"]] },
       sink(),
     ]);
     source.deliver(1);
     await finished();
     assert.equal(source.outcomes.get(1)?.verdict, "dead-lettered");
-    assert.match(source.deadLetters[0]?.error.message ?? "", /ECONNREFUSED|connect/u);
+    assert.match(source.deadLetters[0]?.error.message ?? "", /ENOENT/u);
     noneLeft();
+  });
+
+  it("waits for the server of a core http request, which counts no try, and pauses the source meanwhile", async () => {
+    const server = http.createServer((_request, response) => response.end("stored"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const outages: (Outage | undefined)[] = [];
+    const url = `http://127.0.0.1:${port}/`;
+    const request = { type: "http request", method: "GET", ret: "txt", paytoqs: "ignore", senderr: true };
+    await start([{ ...request, id: "a", name: "store", url, wires: [["k"]] }, sink()], {
+      breaker: { failures: 5, pause: 100 },
+      onOutage: (outage) => outages.push(outage),
+    });
+    try {
+      for (let id = 1; id <= 20; id += 1) source.deliver(id);
+      // Far more than the three tries that this source has for what fails otherwise.
+      await until("ten probes", () => outages.length >= 10, 60_000);
+      assert.equal(outages[0]?.node.name, "store");
+      assert.match(outages[0]?.error.message ?? "", /ECONNREFUSED/u);
+      assert.equal(source.outcomes.size, 0);
+      await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+      await until("all delivered", () => source.count("delivered") === 20, 60_000);
+      assert.deepEqual(source.deadLetters, []);
+      assert.equal(outages.at(-1), undefined);
+      noneLeft();
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 
   it("acknowledges a caught error only when the catch branch has finished", async () => {

@@ -89,8 +89,27 @@ export interface RetryPolicy {
   readonly maxDelay: number;
 }
 
+/** When a source stops sending because a server below it is out of reach. */
+export interface BreakerPolicy {
+  /** Failures in a row, with nothing delivered between, after which the source pauses; 0 switches it off. */
+  readonly failures: number;
+  /** In ms. */
+  readonly pause: number;
+}
+
+/** Why a source sends nothing. */
+export interface Outage {
+  /** The node that can't reach its server. */
+  readonly node: NodeRef;
+  readonly error: Error;
+  /** When one record is sent to try, in ms since the epoch. */
+  readonly next: number;
+}
+
 /** A record that failed for good, with what is needed to understand and replay it. */
 export interface DeadLetter {
+  /** Tells it from others wherever it is stored, so that what is stored twice counts once; made when absent. */
+  readonly id?: string;
   readonly message: Message;
   readonly error: Error;
   readonly node?: NodeRef;
@@ -111,6 +130,12 @@ export interface SourceOptions {
   /** How long a token may rest in nodes that do not declare a hold, in ms. */
   readonly timeout: number;
   readonly deadLetters: DeadLetters;
+  /** Absent: the source never pauses. */
+  readonly breaker?: BreakerPolicy;
+  /** Told when the source stops sending new records, when a try has failed, and (undefined) when it goes on. */
+  onOutage?(outage: Outage | undefined): void;
+  /** Told why dead letters can't be written, so that nothing behind them is acknowledged, and (undefined) that they are. */
+  onDeadLetters?(trouble: Error | undefined): void;
   /**
    * Told when an emission begins to rest in declared holds alone (its records and bytes) or stops doing so (the same,
    * negative), so that its span can leave them out. An emission that finishes while it rests does so without a call.

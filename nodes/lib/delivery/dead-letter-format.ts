@@ -2,6 +2,7 @@
  * Dead letters as lines of JSON, for people, jq and replay. What JSON can't say is tagged: `{"$base64": …}` bytes,
  * `{"$number": "NaN"}`, `{"$bigint": …}`, `{"$date": …}`; what can't be kept at all is named in brackets.
  */
+import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { messageOf } from "../errors";
 import { TOKEN, type DeadLetter, type Message } from "./contract";
@@ -42,14 +43,16 @@ const encodeObject = (value: object, above: object[]): unknown => {
   return encoded;
 };
 
-const encode = (value: unknown, above: object[]): unknown => {
+/** A value as JSON can say it, bytes and the like tagged. */
+export const encode = (value: unknown, above: object[] = []): unknown => {
   if (typeof value === "number" && !Number.isFinite(value)) return { $number: String(value) };
   if (typeof value === "bigint") return { $bigint: value.toString() };
   if (typeof value === "function" || typeof value === "symbol") return undefined;
   return typeof value === "object" && value !== null ? encodeObject(value, above) : value;
 };
 
-const decode = (value: unknown): unknown => {
+/** The value that `encode` was given, as far as it was kept. */
+export const decode = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(decode);
   if (typeof value !== "object" || value === null) return value;
   const keys = Object.keys(value);
@@ -64,9 +67,19 @@ const decode = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, decode(each)]));
 };
 
+/** A letter as it is written again: its error is one once more. */
+export const letterOf = ({ error, time, ...stored }: StoredDeadLetter): DeadLetter => {
+  const failure = new Error(error.message);
+  Object.defineProperty(failure, "name", { value: error.name, configurable: true });
+  if (error.stack === undefined) delete failure.stack;
+  else failure.stack = error.stack;
+  return { ...stored, error: failure, time: Date.parse(time) };
+};
+
 /** One line, without its line end. Never throws: what can't be encoded is described. */
-export const encodeDeadLetter = ({ message, error, node, attempts, time }: DeadLetter): string => {
+export const encodeDeadLetter = ({ id, message, error, node, attempts, time }: DeadLetter): string => {
   const about = {
+    id: id ?? randomUUID(),
     time: new Date(time).toISOString(),
     error: { name: error.name, message: error.message, stack: error.stack },
     ...(node && { node: { id: node.id, type: node.type, ...(node.name && { name: node.name }) } }),
@@ -82,6 +95,8 @@ export const encodeDeadLetter = ({ message, error, node, attempts, time }: DeadL
 };
 
 export interface StoredDeadLetter {
+  /** Absent in letters of the first version. */
+  readonly id?: string;
   readonly time: string;
   readonly error: { readonly name: string; readonly message: string; readonly stack?: string };
   readonly node?: { readonly id: string; readonly type: string; readonly name?: string };

@@ -1,5 +1,8 @@
 /** One emission on its way: deliver → nack → retry with back-off → dead letter, durable → finished. */
+import { randomUUID } from "node:crypto";
+import { backOff } from "../back-off";
 import { asError, messageOf } from "../errors";
+import type { Breaker, Passenger } from "./breaker";
 import {
   TOKEN,
   type DeadLetter,
@@ -12,6 +15,7 @@ import {
   type Verdict,
 } from "./contract";
 import { failedOf } from "./elements";
+import { kindOf } from "./failure-kind";
 import type { Ledger } from "./ledger";
 import type { Token, TokenFailure, TokenOwner } from "./token";
 
@@ -22,6 +26,7 @@ export interface FlightOwner {
   /** False while messages would be lost: the flight then waits for `resume`. */
   readonly running: boolean;
   readonly closing: boolean;
+  readonly breaker: Breaker;
   send(message: Message): void;
   warn(text: string): void;
   landed(flight: Flight): void;
@@ -29,19 +34,12 @@ export interface FlightOwner {
 
 export type Finished = (verdict: Verdict, failure?: Failure) => void;
 
-type Fate = "later" | "again" | "never";
-
 /** Who must act decides: time (a server away), another try, or nobody (the record itself is wrong). */
-const fateOf = (error: Error, interrupted: boolean): Fate => {
-  if (interrupted || ("unreachable" in error && error.unreachable === true)) return "later";
-  return error.name === "Rejected" ? "never" : "again";
-};
+type Fate = "later" | "again" | "never";
+const FATES = { unreachable: "later", transient: "again", permanent: "never" } as const;
 
-/** Exponential back-off with full jitter, in ms; `n` counts from 0. */
-export const backOff = (n: number, initialDelay: number, maxDelay: number): number =>
-  Math.random() * Math.min(maxDelay, initialDelay * 2 ** Math.min(n, 30));
-
-export class Flight implements TokenOwner {
+export class Flight implements TokenOwner, Passenger {
+  stoppedBy: string | undefined;
   private token: Token | undefined;
   private timer: NodeJS.Timeout | undefined;
   /** Positions that are sent, when a node has named those that failed. */
@@ -69,7 +67,12 @@ export class Flight implements TokenOwner {
   send(): void {
     const { owner } = this;
     this.waiting = !owner.running;
-    if (this.waiting) return;
+    if (this.waiting || (owner.breaker.busy && !owner.breaker.admits(this))) return;
+    this.go();
+  }
+
+  private go(): void {
+    const { owner } = this;
     const { ledger } = owner;
     const token = ledger.open(this);
     this.token = token;
@@ -81,6 +84,12 @@ export class Flight implements TokenOwner {
       ledger.fail(token, { error: asError(error) });
     }
     ledger.release(token);
+  }
+
+  /** The breaker lets it go. */
+  admitted(): void {
+    this.waiting = !this.owner.running;
+    if (!this.waiting && !this.landed) this.go();
   }
 
   /** Flows run again. */
@@ -118,6 +127,7 @@ export class Flight implements TokenOwner {
   rests(held: boolean): void {
     if (this.landed || held === this.resting) return;
     this.resting = held;
+    if (held && this.owner.breaker.busy) this.owner.breaker.ended(this, false);
     const { records, bytes } = this.emission;
     this.owner.options.onHeld?.(this.emission, held ? records : -records, held ? bytes : -bytes);
   }
@@ -138,10 +148,13 @@ export class Flight implements TokenOwner {
       }
     }
     const original = (position: number): number => this.elements?.[position] ?? position;
+    const fateOf = (error: Error): Fate => (interrupted ? "later" : FATES[kindOf(error, failure.message)]);
     const errors = failed === undefined ? [failure.error] : failed.map((element) => element.error);
-    if (errors.some((error) => fateOf(error, interrupted) !== "later")) this.tries += 1;
+    const fates = errors.map(fateOf);
+    if (fates.some((fate) => fate !== "later")) this.tries += 1;
+    if (!interrupted) this.tellBreaker(failure, errors[fates.indexOf("later")]);
     const over = (error: Error): boolean => {
-      const fate = fateOf(error, interrupted);
+      const fate = fateOf(error);
       return fate === "never" || (fate === "again" && this.tries >= retry.attempts);
     };
     const cause = causeOf(failure);
@@ -170,6 +183,13 @@ export class Flight implements TokenOwner {
     return true;
   }
 
+  private tellBreaker({ node }: TokenFailure, unreachable: Error | undefined): void {
+    const { breaker } = this.owner;
+    this.stoppedBy = unreachable && node?.id;
+    if (unreachable !== undefined && node !== undefined) breaker.failed(this, node, unreachable);
+    else if (breaker.busy) breaker.ended(this, false);
+  }
+
   private again(): void {
     const { initialDelay, maxDelay } = this.owner.options.retry;
     this.token = undefined;
@@ -186,6 +206,7 @@ export class Flight implements TokenOwner {
     this.dead = failure;
     const { owner, emission, tries } = this;
     const letter = (error: Error, elements: readonly number[] | undefined): DeadLetter => ({
+      id: randomUUID(),
       message: remake(emission, elements),
       error,
       ...(failure.node && { node: failure.node }),
@@ -199,6 +220,7 @@ export class Flight implements TokenOwner {
     let refusals = 0;
     const write = (): void => {
       const written = () => {
+        if (refusals > 0) owner.options.onDeadLetters?.(undefined);
         if (this.landed) return;
         if (left === undefined || left.length === 0) this.land("dead-lettered", failure);
         else if (owner.closing) this.land("abandoned", failure);
@@ -212,6 +234,7 @@ export class Flight implements TokenOwner {
         owner.warn(`dead letters can't be written, so nothing behind them is acknowledged: ${messageOf(error)}`);
         this.timer = setTimeout(write, 250 + backOff(refusals, 500, 30_000));
         refusals += 1;
+        owner.options.onDeadLetters?.(asError(error));
       };
       owner.options.deadLetters.write(letters).then(written, refused);
     };
@@ -222,6 +245,7 @@ export class Flight implements TokenOwner {
     if (this.landed) return;
     this.landed = true;
     clearTimeout(this.timer);
+    if (this.owner.breaker.busy) this.owner.breaker.ended(this, verdict === "delivered");
     this.owner.landed(this);
     try {
       if (failure === undefined) this.finished(verdict);

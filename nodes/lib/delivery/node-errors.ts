@@ -48,5 +48,7 @@ const failureOf = (thrown: unknown, message: RedMessage, node: RedNode): TokenFa
   const error = asError(thrown);
   const elements =
     "elements" in error && Array.isArray(error.elements) ? (error.elements as FailedElement[]) : undefined;
-  return elements === undefined ? { error, node } : { error, node, elements, payload: message.payload };
+  return elements === undefined
+    ? { error, node, message }
+    : { error, node, message, elements, payload: message.payload };
 };

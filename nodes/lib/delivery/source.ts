@@ -1,7 +1,9 @@
 /** A source's side of the ledger: its emissions under way, their retries and dead letters, and its end. */
-import type { DeliverySource, Emission, Message, SourceOptions } from "./contract";
+import { Breaker } from "./breaker";
+import type { DeliverySource, Emission, Message, Outage, SourceOptions } from "./contract";
 import { Flight, type FlightOwner, type Finished } from "./flight";
 import type { Ledger } from "./ledger";
+import { nameOf } from "./timeouts";
 
 /** What the runtime gives a source. */
 export interface Surroundings {
@@ -17,6 +19,7 @@ export interface Surroundings {
 
 export class Source implements DeliverySource, FlightOwner {
   readonly ledger: Ledger;
+  readonly breaker: Breaker;
   running = false;
   closing = false;
   private readonly flights = new Set<Flight>();
@@ -29,6 +32,7 @@ export class Source implements DeliverySource, FlightOwner {
     readonly options: SourceOptions,
   ) {
     this.ledger = surroundings.ledger;
+    this.breaker = new Breaker(options.breaker, (outage) => this.outage(outage));
   }
 
   get unfinished(): number {
@@ -82,6 +86,14 @@ export class Source implements DeliverySource, FlightOwner {
     if (this.flights.size === 0) this.empty?.();
   }
 
+  private outage(outage: Outage | undefined): void {
+    if (outage !== undefined)
+      this.warn(
+        `no new records are sent while ${nameOf(outage.node)} can't reach its server (${outage.error.message}); one is sent now and then to try`,
+      );
+    this.options.onOutage?.(outage);
+  }
+
   private async end(drain: number): Promise<void> {
     this.closing = true;
     this.running = false;
@@ -96,6 +108,7 @@ export class Source implements DeliverySource, FlightOwner {
       clearTimeout(timer);
     }
     for (const flight of this.flights) flight.abandon();
+    this.breaker.close();
     this.surroundings.closed(this);
   }
 }

@@ -7,6 +7,8 @@ export interface TokenFailure {
   readonly node?: NodeRef | undefined;
   /** Positions in `payload` that failed; absent means everything. */
   readonly elements?: readonly FailedElement[] | undefined;
+  /** The message that the failing node reported it with. */
+  readonly message?: object | undefined;
   /** The payload that the failing node received, in which `elements` count. */
   readonly payload?: unknown;
   /** Nothing is wrong with the record: it was interrupted, or reached no node. Such a failure is no try. */

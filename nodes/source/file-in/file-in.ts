@@ -29,8 +29,12 @@ export = defineNode(declaration, (node) => {
     throw new ConfigError("Time columns: name them, since pace or order go by event time");
   const { userDir, fileWorkingDirectory } = node.RED.settings as { userDir?: string; fileWorkingDirectory?: string };
   const home = userDir ?? process.cwd();
-  const { retry, timeout, deadLetterFolder } = deliverySettings(node.RED, settings);
-  const deadLetters = deadLetterFile({ directory: deadLetterFolder, prefix: `file-in-${node.id}` });
+  const { retry, timeout, breaker, deadLetterFolder, deadLetterBytes } = deliverySettings(node.RED, settings);
+  const deadLetters = deadLetterFile({
+    directory: deadLetterFolder,
+    limit: deadLetterBytes,
+    prefix: `file-in-${node.id}`,
+  });
 
   const recordOf = (item: FileItem, again: boolean): Message => {
     const { row, time, progress, reader } = item;
@@ -126,6 +130,7 @@ export = defineNode(declaration, (node) => {
   const source: DeliverySource = node.source({
     retry,
     timeout,
+    breaker,
     deadLetters,
     onHeld: (emission, held) => deliveries.get(emission)?.held(held > 0),
     onFlows(running) {

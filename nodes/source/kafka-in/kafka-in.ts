@@ -42,7 +42,7 @@ export = defineNode(declaration, (node) => {
 
   const deadLetters: DeadLetters =
     deadTopic === ""
-      ? deadLetterFile({ directory: delivery.deadLetterFolder, prefix: node.id })
+      ? deadLetterFile({ directory: delivery.deadLetterFolder, limit: delivery.deadLetterBytes, prefix: node.id })
       : deadLetterTopic(cluster.kafka, deadTopic, trouble.set);
 
   const bury = async (letters: readonly DeadLetter[]): Promise<void> => {
@@ -61,6 +61,7 @@ export = defineNode(declaration, (node) => {
   const source = node.source({
     retry: delivery.retry,
     timeout: delivery.timeout,
+    breaker: delivery.breaker,
     deadLetters,
     onHeld: (emission, records) => intake.hold(emission, records),
     onFlows(running) {

@@ -19,8 +19,18 @@ export = defineNode(declaration, (node) => {
   topics.forEach(checkFilter);
   const qos = Number(node.settings.qos) as 0 | 1 | 2;
   const form: RecordForm = { format, time: eventTime(timeField) };
-  const { retry, timeout, deadLetterFolder } = deliverySettings(node.RED, node.settings);
-  const deadLetters = deadLetterFile({ directory: deadLetterFolder, prefix: `mqtt-in-${node.id}` });
+  const {
+    retry,
+    timeout,
+    breaker: pauses,
+    deadLetterFolder,
+    deadLetterBytes,
+  } = deliverySettings(node.RED, node.settings);
+  const deadLetters = deadLetterFile({
+    directory: deadLetterFolder,
+    limit: deadLetterBytes,
+    prefix: `mqtt-in-${node.id}`,
+  });
   const complained = new Map<string, number>();
   const complain = (about: string, text: string): void => {
     const now = Date.now();
@@ -99,6 +109,7 @@ export = defineNode(declaration, (node) => {
   const source: DeliverySource = node.source({
     retry,
     timeout,
+    breaker: pauses,
     deadLetters,
     onFlows(running) {
       if (!running) subscriber?.pause();

@@ -1,10 +1,12 @@
 /** A source whose flow is one node that does what the test says. */
 import {
   TOKEN,
+  type BreakerPolicy,
   type DeadLetter,
   type Emission,
   type Failure,
   type Message,
+  type Outage,
   type Verdict,
 } from "../../../nodes/lib/delivery/contract";
 import { Ledger } from "../../../nodes/lib/delivery/ledger";
@@ -16,13 +18,18 @@ type Act = (token: Token, message: Message, ledger: Ledger) => void;
 
 export const bench = (
   act: Act,
-  options: { attempts?: number; write?: (letters: readonly DeadLetter[]) => Promise<void> } = {},
+  options: {
+    attempts?: number;
+    breaker?: BreakerPolicy;
+    write?: (letters: readonly DeadLetter[]) => Promise<void>;
+  } = {},
 ) => {
   const ledger = new Ledger("test");
   const sent: Message[] = [];
   const letters: DeadLetter[] = [];
   const warnings: string[] = [];
   const held: number[] = [];
+  const outages: (Outage | undefined)[] = [];
   const place = { node: { id: "n", type: "sink" }, forget: () => undefined };
   const source = new Source(
     {
@@ -38,6 +45,8 @@ export const bench = (
     {
       retry: { attempts: options.attempts ?? 3, initialDelay: 1, maxDelay: 2 },
       timeout: 1_000,
+      ...(options.breaker && { breaker: options.breaker }),
+      onOutage: (outage) => outages.push(outage),
       onHeld: (_emission, records) => held.push(records),
       deadLetters: {
         write: options.write ?? ((some) => Promise.resolve(void letters.push(...some))),
@@ -55,6 +64,7 @@ export const bench = (
     warnings,
     verdicts,
     held,
+    outages,
     enter: (token: Token): Delivered => ledger.enter(token, place, {}, undefined),
     deliver: (emission: Emission): void =>
       source.deliver(emission, (verdict, failure) => verdicts.push({ verdict, failure })),

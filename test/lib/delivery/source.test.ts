@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { backOff } from "../../../nodes/lib/back-off";
 import { TOKEN } from "../../../nodes/lib/delivery/contract";
-import { backOff } from "../../../nodes/lib/delivery/flight";
 import type { Delivered } from "../../../nodes/lib/delivery/token";
 import { BatchFailure, Rejected, Retriable } from "../../../nodes/lib/errors";
 import { until } from "../../harness";
@@ -152,6 +152,40 @@ describe("a source under the ledger", () => {
     one.deliver(batch(4));
     await one.ended();
     assert.equal((one.sent[1]?.payload as unknown[]).length, 4);
+  });
+
+  it("does not send a batch again whose elements can't be recognised when none of them can ever succeed", async () => {
+    const rejected = (index: number) => ({ index, error: new Rejected(`no such site ${index}`) });
+    const elements = [rejected(0), rejected(1)];
+    const one = bench(
+      failing({ error: new BatchFailure("2 of 2", elements), elements, payload: [{ mean: 3 }, { mean: 4 }] }),
+    );
+    one.deliver(batch(4));
+    await one.ended();
+    assert.equal(one.sent.length, 1);
+    assert.equal((one.letters[0]?.message.payload as unknown[]).length, 4, "all of it, since any may be meant");
+  });
+
+  it("sends such a batch again when one of its elements only met a server out of reach", async () => {
+    let away = 5;
+    const elements = [
+      { index: 0, error: new Rejected("bad") },
+      { index: 1, error: new Retriable("away", { unreachable: true }) },
+    ];
+    const one = bench((token, message, ledger) => {
+      away -= 1;
+      if (away < 0) passing(token, message, ledger);
+      else
+        failing({ error: new BatchFailure("2 of 2", elements), elements, payload: [{ mean: 3 }, { mean: 4 }] })(
+          token,
+          message,
+          ledger,
+        );
+    });
+    one.deliver(batch(4));
+    await one.ended();
+    assert.equal(one.sent.length, 6, "more than the three tries of the policy");
+    assert.equal(one.verdicts[0]?.verdict, "delivered");
   });
 
   it("joins what two branches name of one batch", async () => {
