@@ -5,6 +5,7 @@ import { explain } from "./errors";
 import * as admin from "./kafkajs-admin";
 import { checkBrokers, contextOf } from "./cluster-options";
 import { makeLink, type Link } from "./kafkajs-cluster";
+import { makeTransactional } from "./kafkajs-transaction";
 import { makeConsumer } from "./kafkajs-consumer";
 import { kafkajsWire } from "./kafkajs-wire";
 import { makeProducer } from "./producer";
@@ -76,6 +77,10 @@ export const openKafka = (options: ClusterOptions): Kafka => {
     committed: (groupId, topic) => ask((open) => admin.committed(open, groupId, topic)),
     consumer: (settings, events) => makeConsumer(options, settings, events),
     producer: (settings) => makeProducer(kafkajsWire(makeLink(options)), settings),
+    transactions() {
+      const own = makeLink(options);
+      return { producer: (settings) => makeTransactional(own, settings), close: () => own.close() };
+    },
     async close() {
       if (shared) await drop(shared);
     },

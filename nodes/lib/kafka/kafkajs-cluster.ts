@@ -29,6 +29,8 @@ export interface LinkHooks {
   joining?(): Promise<void>;
   /** After the coordinator answered it. */
   joined?(member: { readonly generationId: number; readonly memberId: string }): void;
+  /** Before an OffsetFetch request is sent. */
+  readingOffsets?(): Promise<void>;
   /** Topics of a metadata answer that do not exist or may not be seen; they are shown as having no partitions. */
   unknownTopics?(topics: readonly string[]): void;
   /** The next record to read does not exist any more, or not yet; kafkajs will ask where to begin. */
@@ -89,6 +91,8 @@ const meet = (connection: RawConnection, hooks: LinkHooks): void => {
       hooks.fetched?.();
       return answer;
     }
+    // Version 7 is the driver's own question.
+    if (apiKey === apiKeys.offsetFetch && apiVersion < 7) await hooks.readingOffsets?.();
     if (apiKey !== apiKeys.joinGroup) return send(protocol);
     await hooks.joining?.();
     const answer = await send(protocol);

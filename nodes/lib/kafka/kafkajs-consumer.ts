@@ -193,6 +193,7 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     const link = makeLink(cluster, {
       joining: () => revoke(own),
       joined: (member) => (own.member = member),
+      readingOffsets: async () => events.beforeOffsets?.(own.epoch),
       trouble: (error) => events.state(error),
       outOfRange: (partition) => beginning?.outOfRange(partition),
       unknownTopics(topics) {
@@ -281,6 +282,13 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
   const partitionsOf = ({ topic, partition }: TopicPartition) => [{ topic, partitions: [partition] }];
   return {
     commit,
+    membership(epoch) {
+      const member = session?.epoch === epoch && epoch > 0 ? session.member : undefined;
+      return member && { groupId, generationId: member.generationId, memberId: member.memberId };
+    },
+    rejoin(error) {
+      session?.crashed(error);
+    },
     pause(partition) {
       session?.raw?.pause(partitionsOf(partition));
     },

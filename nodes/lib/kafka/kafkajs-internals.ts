@@ -102,7 +102,8 @@ export interface RawCluster {
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findBroker(node: { nodeId: number }): Promise<RawBroker>;
   findControllerBroker(): Promise<RawBroker>;
-  findGroupCoordinator(group: { groupId: string }): Promise<RawBroker>;
+  /** `coordinatorType` 1: of transactions, with the transactional id as `groupId`. */
+  findGroupCoordinator(group: { groupId: string; coordinatorType?: 0 | 1 }): Promise<RawBroker>;
   fetchTopicsOffset(topics: object[]): Promise<RawTopicOffsets[]>;
 }
 
@@ -171,7 +172,18 @@ export interface RawError extends Error {
 }
 
 /** Numbers of the requests that the driver knows by name. */
-export const apiKeys = { produce: 0, fetch: 1, metadata: 3, joinGroup: 11 } as const;
+export const apiKeys = {
+  produce: 0,
+  fetch: 1,
+  metadata: 3,
+  offsetFetch: 9,
+  joinGroup: 11,
+  initProducerId: 22,
+  addPartitionsToTxn: 24,
+  addOffsetsToTxn: 25,
+  endTxn: 26,
+  txnOffsetCommit: 28,
+} as const;
 
 /** Errors that say that this member must join again. */
 export const REJOIN = new Set([

@@ -13,6 +13,7 @@ export const produce = async (
   batches: readonly PartitionBatch[],
   acks: -1 | 0 | 1,
   timeout: number,
+  transactionalId?: string,
 ): Promise<readonly PartitionResult[]> => {
   const version = Math.min(7, broker.versions?.[apiKeys.produce]?.maxVersion ?? 7);
   try {
@@ -23,7 +24,7 @@ export const produce = async (
         apiName: "Produce",
         expectResponse: () => acks !== 0,
         async encode() {
-          const body = encodeProduce(batches, acks, timeout);
+          const body = encodeProduce(batches, acks, timeout, transactionalId);
           const encoder = new Encoder(body.length + 1);
           encoder.writeBufferInternal(body);
           return encoder;

@@ -2,6 +2,7 @@
  * What citystream asks of a Kafka client. Nodes and tests know only this file; `kafkajs-*.ts` are the one driver there
  * is today, and a second can stand beside it.
  */
+import { Retriable } from "../errors";
 import type { CodecName } from "./codecs";
 import type { TlsOptions } from "../fields";
 
@@ -100,6 +101,8 @@ export interface ConsumerEvents {
     epoch: number,
     kept: boolean,
   ): readonly (TopicPartition & { readonly offset: number })[];
+  /** Before the committed offsets of what was assigned are read: they are read when it resolves. */
+  beforeOffsets?(epoch: number): Promise<void>;
   /** The group rebalances or the consumer starts again: what is still to be committed, commit before it resolves. */
   revoking(epoch: number): Promise<void>;
   /** It works (undefined) or why not; it goes on trying either way. */
@@ -117,6 +120,10 @@ export interface Consumer {
   commit(positions: readonly Position[]): Promise<readonly Position[]>;
   pause(partition: TopicPartition): void;
   resume(partition: TopicPartition): void;
+  /** This member under an assignment; undefined once that is over. */
+  membership(epoch: number): Membership | undefined;
+  /** Leaves and joins again, because of `error`: an assignment of which others seem to have a newer one. */
+  rejoin(error: Error): void;
   /** Stops fetching, leaves the group. Does not commit. */
   close(): Promise<void>;
 }
@@ -172,6 +179,59 @@ export interface Producer {
   close(drain: number): Promise<void>;
 }
 
+/** Another process has what this one held: its partition, or its transactional id. */
+export class Fenced extends Retriable {
+  constructor(message: string) {
+    super(message, { unreachable: true });
+  }
+}
+
+/** A consumer's place in its group, which a transaction's offsets are checked against. */
+export interface Membership {
+  readonly groupId: string;
+  readonly generationId: number;
+  readonly memberId: string;
+}
+
+export interface TransactionOptions {
+  readonly transactionalId: string;
+  /** The broker aborts a transaction that is open for longer, in ms. */
+  readonly timeout: number;
+  /** It works (undefined) or why not; it goes on trying either way. */
+  state(trouble: Error | undefined): void;
+}
+
+/**
+ * A producer of transactions, one after the other; the first record or offset begins one. Every call waits without end
+ * for a broker that is out of reach.
+ */
+export interface TransactionalProducer {
+  /** Takes the transactional id: who had it is fenced, and what it had open is aborted or completed. @throws ConfigError */
+  start(): Promise<void>;
+  /** Resolves when the group's offset of this partition is in no open transaction. */
+  stable(groupId: string, partition: TopicPartition): Promise<void>;
+  /** Writes records in the transaction. Unlike a producer's, outcomes are worth something only once it is committed. */
+  send(
+    records: readonly OutgoingRecord[],
+    options: Pick<ProducerOptions, "compression" | "linger" | "batchBytes">,
+  ): Promise<readonly Outcome[]>;
+  /**
+   * Commits what was written together with the position. Resolves when it is committed.
+   * @throws Fenced, ConfigError: it is aborted
+   */
+  commit(member: Membership, position: TopicPartition & { readonly offset: number }): Promise<void>;
+  /** Aborts; the next transaction may begin. @throws Fenced when the id is in other hands: `start` would take it back */
+  abort(): Promise<void>;
+  /** Sends no more; what is open is left to `start` of the next, or the broker's time-out. */
+  close(): Promise<void>;
+}
+
+/** Transactional producers that share a connection. */
+export interface Transactions {
+  producer(options: TransactionOptions): TransactionalProducer;
+  close(): Promise<void>;
+}
+
 export interface ClusterDescription {
   readonly clusterId: string | null;
   readonly controller: number | null;
@@ -201,5 +261,7 @@ export interface Kafka {
   /** Never throws: it goes on trying, and tells `events.state` why it must. */
   consumer(options: ConsumerOptions, events: ConsumerEvents): Consumer;
   producer(options: ProducerOptions): Producer;
+  /** Absent in a driver that has no transactions. */
+  transactions?(): Transactions;
   close(): Promise<void>;
 }

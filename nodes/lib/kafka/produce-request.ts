@@ -13,19 +13,25 @@ const int32 = (value: number): Buffer => {
   return bytes;
 };
 
+const NO_TEXT = Buffer.from([0xff, 0xff]);
+
 /** @param acks −1 all, 1 leader, 0 none */
-export const encodeProduce = (batches: readonly PartitionBatch[], acks: number, timeout: number): Buffer => {
+export const encodeProduce = (
+  batches: readonly PartitionBatch[],
+  acks: number,
+  timeout: number,
+  transactionalId?: string,
+): Buffer => {
   const topics = new Map<string, PartitionBatch[]>();
   for (const batch of batches) {
     const own = topics.get(batch.topic);
     if (own) own.push(batch);
     else topics.set(batch.topic, [batch]);
   }
-  const head = Buffer.allocUnsafe(8);
-  head.writeInt16BE(-1, 0);
-  head.writeInt16BE(acks, 2);
-  head.writeInt32BE(timeout, 4);
-  const parts = [head, int32(topics.size)];
+  const head = Buffer.allocUnsafe(6);
+  head.writeInt16BE(acks, 0);
+  head.writeInt32BE(timeout, 2);
+  const parts = [transactionalId === undefined ? NO_TEXT : text(transactionalId), head, int32(topics.size)];
   for (const [topic, own] of topics) {
     parts.push(text(topic), int32(own.length));
     for (const { partition, bytes } of own) parts.push(int32(partition), int32(bytes.length), bytes);

@@ -26,6 +26,8 @@ export interface ProtocolError extends Error {
 /** Everything but `protocolError`, `failed` and `close` throws what the client throws; `explain` of errors.ts names it. */
 export interface ProducerWire {
   readonly context: ErrorContext;
+  /** Batches are written in a transaction. */
+  readonly transactional?: boolean;
   /** A producer's identity, for idempotence. */
   identity(): Promise<{ readonly producerId: bigint; readonly producerEpoch: number }>;
   /** Connects when there is no connection yet. */

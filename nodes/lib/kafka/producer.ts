@@ -139,7 +139,8 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       lane.sequence = idempotent ? 0 : -1;
     }
     const { producerId, producerEpoch } = identity ?? { producerId: -1n, producerEpoch: -1 };
-    stampBatch(bytes, { producerId, producerEpoch, sequence: idempotent ? lane.sequence : -1 });
+    const { transactional = false } = wire;
+    stampBatch(bytes, { producerId, producerEpoch, sequence: idempotent ? lane.sequence : -1, transactional });
     batch.encoded = bytes;
     return bytes;
   };

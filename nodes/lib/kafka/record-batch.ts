@@ -243,10 +243,15 @@ export interface Stamp {
   readonly producerId: bigint;
   readonly producerEpoch: number;
   readonly sequence: number;
+  readonly transactional?: boolean;
 }
 
 /** Writes producer, sequence and checksum into a batch made by `encodeBatch`. */
-export const stampBatch = (batch: Buffer, { producerId, producerEpoch, sequence }: Stamp): void => {
+export const stampBatch = (
+  batch: Buffer,
+  { producerId, producerEpoch, sequence, transactional = false }: Stamp,
+): void => {
+  if (transactional) batch.writeInt16BE(batch.readInt16BE(21) | TRANSACTIONAL, 21);
   batch.writeBigInt64BE(producerId, 43);
   batch.writeInt16BE(producerEpoch, 51);
   batch.writeInt32BE(sequence, 53);
