@@ -11,7 +11,15 @@ import { createConsumer, REJOIN, type RawBatch, type RawConsumer, type RawError 
 import { commitTopics } from "./kafkajs-commit";
 import { sleep } from "./sleep";
 import { openStart } from "./kafkajs-start";
-import type { ClusterOptions, Consumer, ConsumerEvents, ConsumerOptions, Position, TopicPartition } from "./port";
+import type {
+  ClusterOptions,
+  Consumer,
+  ConsumerEvents,
+  ConsumerOptions,
+  Membership,
+  Position,
+  TopicPartition,
+} from "./port";
 
 /** Longest wait of a fetch for records, and for the check of a paused partition, in ms. */
 const POLL = 500;
@@ -24,10 +32,7 @@ const CLOSE_LIMIT = 5000;
 /** How often missing topics are looked for, in ms. */
 const MISSING_INTERVAL = 2000;
 
-interface Member {
-  readonly generationId: number;
-  readonly memberId: string;
-}
+type Member = Omit<Membership, "groupId">;
 
 /** One run of kafkajs's consumer, from its connection to its crash. */
 interface Session {

@@ -155,8 +155,8 @@ export const makeTransactional = (
     };
   };
 
-  const take = async (present: Identity | undefined): Promise<void> => {
-    const found = await answer((broker) => requests.initProducerId(broker, transactionalId, timeout, present));
+  const take = async (from: Identity | undefined): Promise<void> => {
+    const found = await answer((broker) => requests.initProducerId(broker, transactionalId, timeout, from));
     if (LOST.has(found.errorCode)) throw fenced(found.errorCode);
     if (found.errorCode !== 0) throw explain(errorFromCode(found.errorCode), link.context);
     identity = { producerId: found.producerId, producerEpoch: found.producerEpoch };
