@@ -159,7 +159,7 @@ describe("kafka out", () => {
     });
   });
 
-  for (const compression of ["gzip"])
+  for (const compression of ["gzip", "snappy", "lz4", "zstd"])
     it(`compresses by ${compression}`, async () => {
       const topic = await newTopic(cluster.kafka);
       await deploy(topic, { compression });

@@ -69,8 +69,9 @@ export const declaration = declareNode({
     compression: choice({
       label: "Compression",
       default: "none",
-      options: { none: "none", gzip: "gzip", zstd: "zstd (Node.js 22.15 or newer)" },
+      options: { none: "none", lz4: "lz4", snappy: "snappy", zstd: "zstd", gzip: "gzip" },
       section: "producer",
+      hint: "lz4 and snappy are quick, gzip packs most; zstd needs Node.js 22.15 to pack well. kafka in reads all of them.",
     }),
     linger: number({
       label: "Linger (ms)",

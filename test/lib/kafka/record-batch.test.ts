@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import * as zlib from "node:zlib";
-import { codecByName, type CodecName } from "../../../nodes/lib/kafka/codecs";
+import { codecByName, codecNames, type CodecName } from "../../../nodes/lib/kafka/codecs";
 import { crc32c } from "../../../nodes/lib/kafka/crc32c";
 import { murmur2, partitionOfKey } from "../../../nodes/lib/kafka/partition";
 import type { OutgoingRecord } from "../../../nodes/lib/kafka/port";
@@ -35,8 +34,7 @@ const stamped = async (codec: CodecName = "none"): Promise<Buffer> => {
 };
 
 describe("record batches", () => {
-  const available: CodecName[] = ["none", "gzip", ...("zstdCompress" in zlib ? (["zstd"] as const) : [])];
-  for (const codec of available)
+  for (const codec of codecNames)
     it(`come back as they were written, with compression ${codec}`, async () => {
       const decoded = await decodeRecordSet(await stamped(codec), 0);
       assert.equal(decoded.nextOffset, 3);
@@ -80,12 +78,12 @@ describe("record batches", () => {
     assert.equal(decoded.nextOffset, 9);
   });
 
-  it("say which codec is missing", async () => {
+  it("say which codec is unknown", async () => {
     const batch = await stamped();
-    batch.writeInt16BE(3, 21);
+    batch.writeInt16BE(5, 21);
     await assert.rejects(
       decodeRecordSet(batch, 0),
-      (error) => error instanceof ConfigError && /lz4/.test(error.message),
+      (error) => error instanceof ConfigError && /codec number 5 is unknown/.test(error.message),
     );
   });
 
