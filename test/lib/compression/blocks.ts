@@ -1,6 +1,6 @@
 /** Bytes to compress: what repeats, what does not, and the sizes around the borders of blocks. */
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 /** Bytes that no codec can make smaller, always the same. */
 export const noise = (length: number): Buffer => {

@@ -58,7 +58,9 @@ export const writeByJava = async (
 
 /** Reads so many records of a topic by Java's client; their values as text, `null` for a tombstone. */
 export const readByJava = (brokers: string, topic: string, count: number): Promise<string[]> =>
-  runTool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
-    ...["--bootstrap-server", brokers, "--topic", topic, "--from-beginning"],
-    ...["--max-messages", String(count), "--timeout-ms", "60000"],
-  ]);
+  runTool(
+    "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    `--bootstrap-server ${brokers} --topic ${topic} --from-beginning --max-messages ${count} --timeout-ms 60000`.split(
+      " ",
+    ),
+  );
