@@ -11,7 +11,7 @@ interface Manifest {
   repository: unknown;
   engines: { node: string };
   dependencies: Record<string, string>;
-  "node-red": { version: string; nodes: Record<string, string> };
+  "node-red": { version: string; nodes: Record<string, string>; plugins: Record<string, string> };
 }
 
 /** What users need; anything else in the package is a mistake. */
@@ -75,6 +75,9 @@ for (const { set, declaration } of nodes) {
   ]) {
     expect(files.has(`${base}/${file}`), `${base}/${file} would not be published`);
   }
+}
+for (const page of Object.values(manifest["node-red"].plugins)) {
+  expect(files.has(page), `${page} would not be published`);
 }
 expect(packed.unpackedSize <= LARGEST, `the package unpacks to ${packed.unpackedSize} bytes, more than ${LARGEST}`);
 

@@ -26,8 +26,9 @@ export interface NodeContext<F extends Fields = Fields> {
   /** True once the node has begun to close. */
   readonly closing: boolean;
   /**
-   * Shows a status by the key of one of the declaration's `statuses`, at most twice a second. `detail` is appended in
-   * the runtime's language: numbers and names, kept short.
+   * Shows a status by the key of one of the declaration's `statuses`, at most twice a second. `detail` is a number, a
+   * name, or an error's reason. The text is in the runtime's language, as Status nodes read it; the editor shows it in
+   * its own (tools/editor/words-page.ts), reasons as far as `reasons.ko.json` knows them.
    */
   status(word: string, colour: Colour, detail?: string | number): void;
   log(text: string): void;
@@ -80,9 +81,8 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
   };
   const show: NodeContext["status"] = (word, colour, detail) => {
     if (!Object.hasOwn(words, word)) throw new Error(`${declaration.type} declares no status "${word}"`);
-    const key = `${set}.status.${word}`;
-    const text =
-      detail === undefined ? `${namespaceOf(set)}:${key}` : `${RED._(`${namespaceOf(set)}:${key}`)} ${detail}`;
+    const shown = RED._(`${namespaceOf(set)}:${set}.status.${word}`);
+    const text = detail === undefined || detail === "" ? shown : `${shown} ${detail}`;
     throttled.set({ fill: colour, shape: colour === "grey" || colour === "yellow" ? "ring" : "dot", text });
   };
   return {

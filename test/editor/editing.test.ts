@@ -1,72 +1,83 @@
 import assert from "node:assert/strict";
 import { serviceFor } from "../../tools/services/for-test";
-import { flowOf, nodeRed, type Harness } from "../harness";
+import { NODE_REDS } from "../harness/node-reds";
 import { needsBrowser, openEditor, type EditorPage } from "./browser";
+import { serveEmpty, type Served } from "./served";
 
-describe("editing in the browser", () => {
-  let red: Harness;
-  let editor: EditorPage;
+/** Each version in another language. */
+const EDITORS = [
+  { version: NODE_REDS[0], language: "en-US", test: "Test connection", away: /^✘ No Kafka broker at 127\.0\.0\.1:1 / },
+  { version: NODE_REDS[1], language: "ko", test: "연결 시험", away: /^✘ 127\.0\.0\.1:1에 Kafka 브로커가 없습니다/ },
+] as const;
 
-  before(async function open() {
-    needsBrowser(this);
-    red = await nodeRed();
-    await red.deploy(flowOf());
-    editor = await openEditor(red.url, "en-US");
-  });
-  after(() => editor?.close());
+for (const { version, language, test, away } of EDITORS) {
+  describe(`editing in the browser, ${version.title} in ${language}`, () => {
+    let served: Served;
+    let editor: EditorPage;
 
-  it("drags a node from the palette, keeps what is typed, and one output a lane", async () => {
-    const { page } = editor;
-    await page.locator("#red-ui-palette-search input").pressSequentially("priority");
-    const entry = page.locator('.red-ui-palette-node[data-palette-type="citystream-priority-weigher"]');
-    await page.locator('.red-ui-palette-node[data-palette-type="inject"]').waitFor({ state: "hidden" });
-    await page.waitForFunction(`$("#red-ui-palette :animated").length === 0`);
-    await entry.scrollIntoViewIfNeeded();
-    const from = await entry.boundingBox();
-    assert.ok(from);
-    await page.mouse.move(from.x + 20, from.y + 10);
-    await page.mouse.down();
-    await page.mouse.move(500, 300, { steps: 15 });
-    await page.mouse.up();
-    await page.waitForFunction(`RED.nodes.filterNodes({ type: "citystream-priority-weigher" }).length === 1`);
-    await page.evaluate(`RED.editor.edit(RED.nodes.filterNodes({ type: "citystream-priority-weigher" })[0])`);
-    const form = page.locator(".red-ui-tray .citystream-form");
-    await form.waitFor();
-    await page.waitForFunction(`parseInt($(".red-ui-tray").css("right")) >= 0 && !$(".red-ui-tray").is(":animated")`);
-    await form.locator("#node-input-name").pressSequentially("weigh");
-    const lanes = form.locator(".form-row", { has: page.locator("#node-input-lanes-rows") });
-    await lanes.locator(".red-ui-editableList-addButton").click();
-    await lanes.locator('[data-column="lane"]').nth(2).pressSequentially("urgent");
-    await lanes.locator('[data-column="from"]').nth(2).fill("5");
-    await page.locator("#node-dialog-ok").click();
-    await page.locator(".red-ui-tray").waitFor({ state: "detached" });
-    const saved = await page.evaluate<{ name: string; outputs: number; lanes: unknown[]; valid: boolean }>(
-      `(function() { var node = RED.nodes.filterNodes({ type: "citystream-priority-weigher" })[0];
+    before(async function open() {
+      needsBrowser(this);
+      served = await serveEmpty(this, version);
+      editor = await openEditor(served.url, language);
+    });
+    after(async () => {
+      await editor?.close();
+      await served?.stop();
+    });
+
+    it("drags a node from the palette, keeps what is typed, and one output a lane", async () => {
+      const { page } = editor;
+      await page.locator("#red-ui-palette-search input").pressSequentially("priority");
+      const entry = page.locator('.red-ui-palette-node[data-palette-type="citystream-priority-weigher"]');
+      await page.locator('.red-ui-palette-node[data-palette-type="inject"]').waitFor({ state: "hidden" });
+      await page.waitForFunction(`$("#red-ui-palette :animated").length === 0`);
+      await entry.scrollIntoViewIfNeeded();
+      const from = await entry.boundingBox();
+      assert.ok(from);
+      await page.mouse.move(from.x + 20, from.y + 10);
+      await page.mouse.down();
+      await page.mouse.move(500, 300, { steps: 15 });
+      await page.mouse.up();
+      await page.waitForFunction(`RED.nodes.filterNodes({ type: "citystream-priority-weigher" }).length === 1`);
+      await page.evaluate(`RED.editor.edit(RED.nodes.filterNodes({ type: "citystream-priority-weigher" })[0])`);
+      const form = page.locator(".red-ui-tray .citystream-form");
+      await form.waitFor();
+      await page.waitForFunction(`parseInt($(".red-ui-tray").css("right")) >= 0 && !$(".red-ui-tray").is(":animated")`);
+      await form.locator("#node-input-name").pressSequentially("weigh");
+      const lanes = form.locator(".form-row", { has: page.locator("#node-input-lanes-rows") });
+      await lanes.locator(".red-ui-editableList-addButton").click();
+      await lanes.locator('[data-column="lane"]').nth(2).pressSequentially("urgent");
+      await lanes.locator('[data-column="from"]').nth(2).fill("5");
+      await page.locator("#node-dialog-ok").click();
+      await page.locator(".red-ui-tray").waitFor({ state: "detached" });
+      const saved = await page.evaluate<{ name: string; outputs: number; lanes: unknown[]; valid: boolean }>(
+        `(function() { var node = RED.nodes.filterNodes({ type: "citystream-priority-weigher" })[0];
         return { name: node.name, outputs: node.outputs, lanes: node.lanes, valid: node.valid }; })()`,
-    );
-    assert.equal(saved.name, "weigh");
-    assert.equal(saved.outputs, 3);
-    assert.deepEqual(saved.lanes[2], { lane: "urgent", from: "5" });
-    assert.equal(saved.valid, true);
-    assert.deepEqual(editor.problems, []);
-  });
+      );
+      assert.equal(saved.name, "weigh");
+      assert.equal(saved.outputs, 3);
+      assert.deepEqual(saved.lanes[2], { lane: "urgent", from: "5" });
+      assert.equal(saved.valid, true);
+      assert.deepEqual(editor.problems, []);
+    });
 
-  it("tests a connection from the form: what was found, or what is wrong", async function connects() {
-    const kafka = await serviceFor(this, "kafka");
-    const { page } = editor;
-    await page.evaluate(`RED.editor.editConfig("", "citystream-kafka-cluster", "_ADD_")`);
-    const form = page.locator(".red-ui-tray .citystream-form");
-    await form.waitFor();
-    const found = form.locator('[role="status"]');
-    const test = form.locator("button", { hasText: "Test connection" });
-    await form.locator("#node-config-input-brokers").fill(kafka.brokers);
-    await test.click();
-    await found.filter({ hasText: "✔" }).waitFor();
-    await form.locator("#node-config-input-brokers").fill("127.0.0.1:1");
-    await test.click();
-    await found.filter({ hasText: "✘" }).waitFor();
-    assert.match(await found.innerText(), /127\.0\.0\.1:1/u);
-    await page.locator("#node-config-dialog-cancel").click();
-    assert.deepEqual(editor.problems, []);
+    it("tests a connection from the form: what was found, or what is wrong", async function connects() {
+      const kafka = await serviceFor(this, "kafka");
+      const { page } = editor;
+      await page.evaluate(`RED.editor.editConfig("", "citystream-kafka-cluster", "_ADD_")`);
+      const form = page.locator(".red-ui-tray .citystream-form");
+      await form.waitFor();
+      const found = form.locator('[role="status"]');
+      const button = form.locator("button", { hasText: test });
+      await form.locator("#node-config-input-brokers").fill(kafka.brokers);
+      await button.click();
+      await found.filter({ hasText: "✔" }).waitFor();
+      await form.locator("#node-config-input-brokers").fill("127.0.0.1:1");
+      await button.click();
+      await found.filter({ hasText: "✘" }).waitFor();
+      assert.match(await found.innerText(), away);
+      await page.locator("#node-config-dialog-cancel").click();
+      assert.deepEqual(editor.problems, []);
+    });
   });
-});
+}

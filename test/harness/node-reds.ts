@@ -13,7 +13,7 @@ export interface NodeRedVersion {
   node(context: Context): Promise<string>;
 }
 
-export const NODE_REDS: readonly NodeRedVersion[] = [
+export const NODE_REDS: readonly [NodeRedVersion, NodeRedVersion] = [
   { title: "Node-RED 4.1", nodeRed: "node-red", version: "4", node: () => Promise.resolve(process.execPath) },
   {
     title: "Node-RED 5 on Node.js 24",

@@ -6,6 +6,10 @@ import { checkDeclaration } from "./check-declaration";
 import { formOf } from "./form";
 import { packNodes, ROOT, type PackNode } from "./nodes";
 import { scriptOf } from "./script";
+import { checkWords, koreanReasons, PLUGIN, reasonCatalogue, wordsPage } from "./words-page";
+
+/** Where the plugin's page lies. */
+const WORDS_PAGE = `dist/nodes/editor/${PLUGIN}.html`;
 
 const problems: string[] = [];
 
@@ -44,16 +48,28 @@ function buildNode(node: PackNode): void {
   }
 }
 
+/** The plugin that shows statuses and reasons in the editor's language. */
+function buildWords(nodes: readonly PackNode[]): void {
+  const reasons = koreanReasons();
+  problems.push(...checkWords(nodes, reasons));
+  const output = path.join(ROOT, path.dirname(WORDS_PAGE));
+  const catalogue = (texts: readonly string[]): string => `${JSON.stringify(reasonCatalogue(texts), null, 2)}\n`;
+  write(path.join(ROOT, WORDS_PAGE), wordsPage(nodes, Object.keys(reasons)));
+  write(path.join(output, `locales/en-US/${PLUGIN}.json`), catalogue(Object.keys(reasons)));
+  write(path.join(output, `locales/ko/${PLUGIN}.json`), catalogue(Object.values(reasons)));
+}
+
 /** Node-RED reads the list of nodes from package.json; it is written from the folders so that nobody keeps it by hand. */
 function listNodes(nodes: readonly PackNode[]): void {
   const file = path.join(ROOT, "package.json");
   const before = readFileSync(file, "utf8");
-  const manifest = JSON.parse(before) as { "node-red"?: { version: string; nodes?: Record<string, string> } };
+  const manifest = JSON.parse(before) as { "node-red"?: object };
   manifest["node-red"] = {
     version: ">=4.1.0",
     nodes: Object.fromEntries(
       nodes.map(({ set, declaration }) => [set, `dist/nodes/${declaration.group}/${set}/${set}.js`]),
     ),
+    plugins: { [PLUGIN]: WORDS_PAGE },
   };
   const after = `${JSON.stringify(manifest, null, 2)}\n`;
   if (after === before) return;
@@ -64,6 +80,7 @@ function listNodes(nodes: readonly PackNode[]): void {
 
 const nodes = packNodes();
 nodes.forEach(buildNode);
+buildWords(nodes);
 listNodes(nodes);
 for (const problem of problems) console.error(`editor: ${problem}`);
 console.log(`editor: ${nodes.length} nodes, ${problems.length} problems`);

@@ -43,7 +43,8 @@ const test = `    function citystreamTest(node, set, fields, secrets) {
                     found.css("color", "var(--red-ui-text-color-success, green)");
                     found.text("✔ " + node._(set + ".word." + answer.found.word, answer.found.values || {}));
                 } else {
-                    found.css("color", "var(--red-ui-text-color-error, red)").text("✘ " + answer.error);
+                    var words = RED.plugins.getPlugin("citystream-words");
+                    found.css("color", "var(--red-ui-text-color-error, red)").text("✘ " + (words ? words.reason(answer.error) : answer.error));
                 }
             }).fail(function(request) {
                 found.css("color", "var(--red-ui-text-color-error, red)").text("✘ " + request.status + " " + request.statusText);
