@@ -115,6 +115,13 @@ export const declaration = declareNode({
       section: "delivery",
       hint: "A topic of the same cluster for records that failed for good, with headers that say why. Empty: files.",
     }),
+    deadLetterPatience: number({
+      label: "To files after (s)",
+      default: 30,
+      min: 1,
+      section: "delivery",
+      hint: "When the dead-letter topic can't be written for so long, files take its place, and are brought to it when it can.",
+    }),
   },
   sections: { consumer: "Consumer", ...deliverySection },
   statuses: {

@@ -43,7 +43,15 @@ export = defineNode(declaration, (node) => {
   const deadLetters: DeadLetters =
     deadTopic === ""
       ? deadLetterFile({ directory: delivery.deadLetterFolder, limit: delivery.deadLetterBytes, prefix: node.id })
-      : deadLetterTopic(cluster.kafka, deadTopic, trouble.set);
+      : deadLetterTopic(cluster.kafka, {
+          topic: deadTopic,
+          from: { id: node.id, type: node.type, name: node.name },
+          folder: delivery.deadLetterFolder,
+          limit: delivery.deadLetterBytes,
+          patience: settings.deadLetterPatience * 1000,
+          state: trouble.set,
+          warn: (text) => node.warn(text),
+        });
 
   const bury = async (letters: readonly DeadLetter[]): Promise<void> => {
     for (let failures = 0; ; failures++)

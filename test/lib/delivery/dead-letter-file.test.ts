@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import type { DeadLetter, Message } from "../../../nodes/lib/delivery/contract";
 import { deadLetterFile } from "../../../nodes/lib/delivery/dead-letter-file";
 import { decodeDeadLetter, type StoredDeadLetter } from "../../../nodes/lib/delivery/dead-letter-format";
+import { until } from "../../harness";
 
 const letter = (message: Message, error = new Error("refused")): DeadLetter => ({
   message,
@@ -123,5 +126,75 @@ describe("dead letters in a folder", () => {
       stored(folder).map((one) => one.message.payload),
       [2],
     );
+  });
+
+  it("takes no more than the folder may hold, deletes nothing, and goes on when there is room", async () => {
+    const letters = deadLetterFile({ directory, limit: 20_000 });
+    const other = deadLetterFile({ directory, limit: 20_000, prefix: "other" });
+    let written = 0;
+    const fill = async (): Promise<void> => {
+      for (; written < 1_000; written += 1)
+        await (written % 2 === 0 ? letters : other).write([letter({ payload: written })]);
+    };
+    await assert.rejects(fill(), { name: "Retriable", message: /take 0 MB of the 0 MB allowed; replay or discard/u });
+    assert.ok(written > 5 && written < 100, `${written} were written`);
+    assert.equal(stored().length, written);
+    await letters.close();
+    await other.close();
+    for (const name of readdirSync(directory)) rmSync(path.join(directory, name));
+    await until("there is room again", () =>
+      letters.write([letter({ payload: "room" })]).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await letters.close();
+    assert.equal(stored()[0]?.message.payload, "room");
+  });
+
+  it("leaves nothing torn of a write that the disk refuses half way, and writes it again", async () => {
+    // A process that may write files of 8 KiB only: the kernel cuts the write that goes beyond, as on a full disk.
+    const script = `
+      const { deadLetterFile } = require(${JSON.stringify(require.resolve("../../../nodes/lib/delivery/dead-letter-file"))});
+      const letters = deadLetterFile({ directory: ${JSON.stringify(directory)} });
+      const refused = [];
+      (async () => {
+        for (let n = 0; n < 40; n += 1) {
+          const one = { message: { payload: n }, error: Object.assign(new Error("x".repeat(600)), { stack: "" }), attempts: 1, time: 0 };
+          for (;;)
+            try {
+              await letters.write([one]);
+              break;
+            } catch (error) {
+              refused.push(error.message);
+              if (refused.length > 50) throw error;
+            }
+        }
+        await letters.close();
+        console.log(JSON.stringify(refused));
+      })();`;
+    const { stdout } = await promisify(execFile)("bash", [
+      "-c",
+      'ulimit -S -f 8; exec "$0" -e "$1"',
+      process.execPath,
+      script,
+    ]);
+    const refused = JSON.parse(stdout) as string[];
+    assert.ok(refused.length > 0, "the limit was met");
+    assert.match(refused[0] ?? "", /can't be written to .*EFBIG/u);
+    assert.deepEqual(
+      stored().map((one) => one.message.payload),
+      Array.from({ length: 40 }, (_, n) => n),
+    );
+  });
+
+  it("writes again what went into a file that somebody deleted meanwhile", async () => {
+    const letters = deadLetterFile({ directory });
+    await letters.write([letter({ payload: 1 })]);
+    for (const name of readdirSync(directory)) rmSync(path.join(directory, name));
+    await assert.rejects(letters.write([letter({ payload: 2 })]), /deleted while it was written/u);
+    await letters.write([letter({ payload: 2 })]);
+    await letters.close();
+    assert.equal(stored()[0]?.message.payload, 2);
   });
 });
