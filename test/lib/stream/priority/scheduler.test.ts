@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { Scheduler, type Arrival, type SchedulerOptions } from "../../../../nodes/lib/stream/priority/scheduler";
+
+const OPTIONS: SchedulerOptions = {
+  classes: [
+    { from: 0, share: 1 },
+    { from: 1, share: 2 },
+    { from: 5, share: 4 },
+  ],
+  between: "strict",
+  ageing: 0,
+  fair: false,
+  keepOrder: false,
+};
+const scheduler = (changes: Partial<SchedulerOptions> = {}) => new Scheduler<number>({ ...OPTIONS, ...changes });
+const arrival = (value: number, changes: Partial<Arrival<number>> = {}): Arrival<number> => ({
+  value,
+  key: "a",
+  priority: 0,
+  arrived: value,
+  deadline: Infinity,
+  ...changes,
+});
+const levelOf = (priority: number): number => (priority >= 5 ? 2 : priority >= 1 ? 1 : 0);
+const drain = (from: Scheduler<number>, now = 1e6): number[] => {
+  const all: number[] = [];
+  for (let one = from.take(now); one; one = from.take(now)) all.push(one.value);
+  return all;
+};
+
+/** Something that happens: a record comes, one is taken, or time passes. */
+const happening = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("add" as const),
+      key: fc.constantFrom("a", "b", "c"),
+      priority: fc.constantFrom(-1, 0, 1, 4, 5, 100),
+      patience: fc.constantFrom(Infinity, Infinity, 50, 200),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("take" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(300) }) },
+);
+
+describe("the scheduler of priorities", () => {
+  it("takes the highest class first, and within a class whoever came first", () => {
+    const one = scheduler();
+    [0, 5, 1, 0, 7, -3].forEach((priority, value) => one.add(arrival(value, { priority })));
+    assert.deepEqual(drain(one), [1, 4, 2, 0, 3, 5]);
+    assert.equal(one.waiting, 0);
+    assert.equal(one.take(0), undefined);
+  });
+
+  it("agrees with a search through everything that waits, by class, age and deadline", () => {
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 120 }), fc.constantFrom(0, 100), (happenings, ageing) => {
+        const one = scheduler({ ageing });
+        let waiting: Arrival<number>[] = [];
+        let now = 0;
+        let number = 0;
+        const oldestFirst = (a: Arrival<number>, b: Arrival<number>) => a.arrived - b.arrived || a.value - b.value;
+        const expected = (): Arrival<number> | undefined => {
+          const classes = [0, 1, 2].map((level) => waiting.filter(({ priority }) => levelOf(priority) === level));
+          const urgency = classes.map((all, level) => {
+            const [oldest] = [...all].sort(oldestFirst);
+            if (!oldest) return -Infinity;
+            return ageing > 0 ? level * ageing + now - oldest.arrived : level;
+          });
+          const all = classes[urgency.lastIndexOf(Math.max(...urgency))] ?? [];
+          const [oldest] = [...all].sort(oldestFirst);
+          if (ageing > 0 && oldest && now - oldest.arrived >= ageing) return oldest;
+          const by = (value: number) => (Number.isFinite(value) ? value : Number.MAX_VALUE);
+          return [...all].sort((a, b) => by(a.deadline) - by(b.deadline) || a.value - b.value)[0];
+        };
+        for (const each of happenings) {
+          if (each.kind === "wait") now += each.ms;
+          else if (each.kind === "add") {
+            const { key, priority, patience } = each;
+            const added = { value: number++, key, priority, arrived: now, deadline: now + patience };
+            waiting.push(added);
+            one.add(added);
+          } else {
+            const next = expected();
+            assert.deepEqual(one.take(now), next);
+            waiting = waiting.filter((other) => other !== next);
+          }
+          assert.equal(one.waiting, waiting.length);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("lets nothing starve: under endless urgent records an ordinary one waits for no more than its classes' ageing", () => {
+    const one = scheduler({ ageing: 1000 });
+    one.add(arrival(-1, { arrived: 0 }));
+    let left: number | undefined;
+    for (let now = 0; left === undefined && now < 10_000; now += 10) {
+      one.add(arrival(now, { priority: 9, arrived: now }));
+      if (one.take(now)?.value === -1) left = now;
+    }
+    assert.equal(left, 2010);
+  });
+
+  it("starves the ordinary without ageing, as strict says", () => {
+    const one = scheduler();
+    one.add(arrival(-1));
+    for (let now = 0; now < 10_000; now += 10) {
+      one.add(arrival(now, { priority: 9 }));
+      assert.notEqual(one.take(now)?.value, -1);
+    }
+  });
+
+  it("gives classes their shares while they wait, and none a claim on what it missed", () => {
+    const one = scheduler({ between: "weighted" });
+    for (let value = 0; value < 3000; value++) one.add(arrival(value, { priority: [0, 1, 5][value % 3] as number }));
+    const taken = [0, 0, 0];
+    for (let n = 0; n < 700; n++) taken[(one.take(0)?.value ?? 0) % 3]!++;
+    assert.deepEqual(taken, [100, 200, 400]);
+    const late = scheduler({ between: "weighted" });
+    for (let value = 0; value < 100; value++) late.add(arrival(value));
+    for (let n = 0; n < 50; n++) late.take(0);
+    for (let value = 100; value < 200; value++) late.add(arrival(value, { priority: 5 }));
+    const ordinary = Array.from({ length: 50 }, () => late.take(0)?.value ?? 0).filter((value) => value < 100).length;
+    assert.ok(ordinary >= 9 && ordinary <= 11, `${ordinary} of 50 at a share of a fifth`);
+  });
+
+  it("lets keys take turns: one that floods its class delays the others by one record", () => {
+    const one = scheduler({ fair: true });
+    for (let value = 0; value < 1000; value++) one.add(arrival(value, { key: "flood" }));
+    for (let n = 0; n < 10; n++) one.take(0);
+    for (let value = 1000; value < 1005; value++) one.add(arrival(value, { key: "quiet" }));
+    const next = Array.from({ length: 10 }, () => one.take(0)?.value ?? 0);
+    const quiet = next.map((value) => value >= 1000);
+    for (let at = 1; at < quiet.length; at++) assert.notEqual(quiet[at], quiet[at - 1], next.join());
+  });
+
+  it("serves keys equally while they wait, whatever came before", () => {
+    const keys = fc.constantFrom("a", "b", "c");
+    fc.assert(
+      fc.property(fc.array(keys, { maxLength: 60 }), fc.nat(30), fc.array(keys), (before, takes, then) => {
+        const one = scheduler({ fair: true });
+        const all = [...before, ...then];
+        const wait = { a: 0, b: 0, c: 0 } as Record<string, number>;
+        const add = (key: string, value: number) => {
+          one.add(arrival(value, { key }));
+          wait[key]!++;
+        };
+        before.forEach(add);
+        for (let n = 0; n < takes; n++) {
+          const taken = one.take(0);
+          if (taken) wait[taken.key]!--;
+        }
+        then.forEach((key, at) => add(key, before.length + at));
+        const served = { a: 0, b: 0, c: 0 } as Record<string, number>;
+        for (let taken = one.take(0); taken; taken = one.take(0)) {
+          assert.equal(all[taken.value], taken.key);
+          served[taken.key]!++;
+          wait[taken.key]!--;
+          const both = Object.keys(wait).filter((key) => wait[key]! > 0);
+          for (const x of both)
+            for (const y of both) assert.ok(served[x]! - served[y]! <= 2, JSON.stringify(served));
+        }
+      }),
+    );
+  });
+
+  it("keeps the order of a key, one at a time, and pulls those along that stand before an urgent one", () => {
+    const one = scheduler({ keepOrder: true });
+    one.add(arrival(0, { key: "a" }));
+    one.add(arrival(1, { key: "b", priority: 1 }));
+    one.add(arrival(2, { key: "a", priority: 5 }));
+    assert.equal(one.take(0)?.value, 0);
+    assert.equal(one.take(0)?.value, 1);
+    assert.equal(one.take(0), undefined);
+    assert.equal(one.waiting, 1);
+    one.finished("a");
+    assert.equal(one.take(0)?.value, 2);
+    one.finished("a");
+    one.finished("b");
+    assert.equal(one.take(0), undefined);
+  });
+
+  it("keeps the order of each key whatever happens, and loses none", () => {
+    fc.assert(
+      fc.property(
+        fc.array(happening, { maxLength: 150 }),
+        fc.boolean(),
+        fc.constantFrom(0, 100),
+        (all, fair, ageing) => {
+          const one = scheduler({ keepOrder: true, fair, ageing });
+          const last: Record<string, number> = {};
+          const busy: string[] = [];
+          let now = 0;
+          let number = 0;
+          let left = 0;
+          const took = (taken: Arrival<number> | undefined) => {
+            if (!taken) return;
+            assert.ok(!busy.includes(taken.key), "its key is busy");
+            assert.ok(taken.value > (last[taken.key] ?? -1), "out of order");
+            last[taken.key] = taken.value;
+            busy.push(taken.key);
+            left++;
+          };
+          for (const each of all) {
+            if (each.kind === "wait") {
+              now += each.ms;
+              left += one.expired(now).length;
+              const key = busy.shift();
+              if (key !== undefined) one.finished(key);
+            } else if (each.kind === "add")
+              one.add({ ...each, value: number++, arrived: now, deadline: now + each.patience });
+            else took(one.take(now));
+            assert.equal(one.waiting, number - left);
+            assert.equal(
+              one.report().reduce((sum, { waiting }) => sum + waiting, 0),
+              number - left,
+            );
+          }
+          while (one.waiting > 0) {
+            for (const key of busy.splice(0)) one.finished(key);
+            took(one.take(now));
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it("takes away what waits beyond its deadline, and nothing else", () => {
+    for (const keepOrder of [false, true]) {
+      const one = scheduler({ keepOrder });
+      for (let value = 0; value < 100; value++)
+        one.add(arrival(value, { key: `k${value % 7}`, deadline: value % 3 === 0 ? value + 10 : Infinity }));
+      const gone = one.expired(70).map(({ value }) => value);
+      assert.deepEqual(
+        gone.sort((a, b) => a - b),
+        Array.from({ length: 61 }, (_, value) => value).filter((value) => value % 3 === 0),
+      );
+      assert.equal(one.waiting, 100 - gone.length);
+    }
+  });
+
+  it("sheds the oldest of the lowest class", () => {
+    for (const keepOrder of [false, true]) {
+      const one = scheduler({ keepOrder });
+      [5, 1, 0, 0, 5].forEach((priority, value) => one.add(arrival(value, { priority, key: `k${value}` })));
+      assert.deepEqual(
+        Array.from({ length: 6 }, () => one.shed()?.value),
+        [2, 3, 1, 0, 4, undefined],
+      );
+    }
+  });
+
+  it("has no inversion in 100,000 that wait", () => {
+    const one = scheduler();
+    const priorities = new Uint8Array(100_000).map((_, at) => (at * 7919) % 8);
+    priorities.forEach((priority, value) => one.add(arrival(value, { priority })));
+    const taken = drain(one);
+    assert.equal(taken.length, priorities.length);
+    for (let at = 1; at < taken.length; at++) {
+      const [before, after] = [taken[at - 1] as number, taken[at] as number];
+      const [high, low] = [levelOf(priorities[before] as number), levelOf(priorities[after] as number)];
+      assert.ok(high > low || (high === low && before < after), `${after} leaves after ${before}`);
+    }
+  });
+
+  it("refuses classes that make no sense, by name", () => {
+    const wrong: [SchedulerOptions["classes"], RegExp][] = [
+      [[], /add at least one/],
+      [[{ from: NaN, share: 1 }], /NaN is no priority/],
+      [
+        [
+          { from: 1, share: 1 },
+          { from: 1, share: 2 },
+        ],
+        /two begin at priority 1/,
+      ],
+      [[{ from: 0, share: 0 }], /share of the class from 0 is 0/],
+    ];
+    for (const [classes, message] of wrong) assert.throws(() => scheduler({ classes }), message);
+  });
+});
