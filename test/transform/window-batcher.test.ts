@@ -1,44 +1,7 @@
 import assert from "node:assert/strict";
-import type { Message } from "../../nodes/lib/delivery/contract";
-import { flowOf, nodeRed } from "../harness";
+import { nodeRed } from "../harness";
 import { at, errorOf } from "./read";
-
-const T0 = Date.UTC(2017, 1, 28, 15);
-const MINUTE = 60_000;
-
-const flow = (settings: Record<string, unknown> = {}, late: string[] = ["late"]) =>
-  flowOf(
-    {
-      id: "node",
-      type: "citystream-window-batcher",
-      disorder: "0",
-      key: "key",
-      ...settings,
-      wires: [["windows"], late],
-    },
-    { id: "windows", type: "test-collect" },
-    { id: "late", type: "test-collect" },
-    { id: "catch", type: "catch", scope: ["node"], wires: [["caught"]] },
-    { id: "caught", type: "test-collect" },
-  );
-
-interface Window {
-  key: string;
-  start: number;
-  end: number;
-  count: number;
-  reason: string;
-  late: boolean;
-}
-const windowOf = (message: Message | undefined): Window => at<Window>(message, "window");
-const record = (key: string, seconds: number, payload: unknown, offset?: number) => ({
-  key,
-  timestamp: T0 + seconds * 1000,
-  payload,
-  ...(offset !== undefined && { source: { kind: "kafka", topic: "t", partition: 0, offset: String(offset) } }),
-});
-const values = (message: Message | undefined) =>
-  at<{ payload: unknown }[]>(message, "payload").map(({ payload }) => payload);
+import { flow, MINUTE, record, T0, values, windowOf } from "./windows";
 
 describe("window-batcher", () => {
   it("sends the records of a window per key, in order, when event time has passed it", async () => {

@@ -3,9 +3,11 @@ import { choice, number, optionalNumber, rows, text } from "../../lib/fields";
 import { DURATION } from "../../lib/stream/duration";
 
 const byTime = { field: "by", is: ["event", "processing"] };
-const byEventTime = { field: "by", is: ["event"] };
+const byEventTime = { field: "by", is: ["event", "session"] };
+const bySession = { field: "by", is: ["session"] };
 const byCount = { field: "by", is: ["count"] };
 const ofFeatures = { field: "emit", is: ["columns", "matrix", "aggregates"] };
+const ofAggregates = { field: "emit", is: ["aggregates"] };
 const onGrid = { field: "emit", is: ["columns", "matrix"] };
 
 export const declaration = declareNode({
@@ -19,7 +21,20 @@ export const declaration = declareNode({
     by: choice({
       label: "Windows by",
       default: "event",
-      options: { event: "event time", processing: "processing time", count: "number of records" },
+      options: {
+        event: "event time",
+        session: "sessions (event time, until a gap)",
+        processing: "processing time",
+        count: "number of records",
+      },
+    }),
+    gap: text({
+      label: "Gap",
+      default: "5 min",
+      required: true,
+      pattern: DURATION,
+      showIf: bySession,
+      hint: "A session goes on while the key's records come no further apart than this.",
     }),
     size: text({
       label: "Length",
@@ -72,6 +87,12 @@ export const declaration = declareNode({
       columns: { field: text({ label: "Field", required: true }), as: text({ label: "Named" }) },
       default: [],
       hint: "Paths in the payload, such as PM2.5 or air.no2, in the matrix's order.",
+    }),
+    percentiles: text({
+      label: "Percentiles",
+      placeholder: "none",
+      showIf: ofAggregates,
+      hint: "Such as 50, 95, 99.9: exact, with p50, p95, p99.9 beside the other aggregates.",
     }),
     step: text({
       label: "Step",

@@ -11,7 +11,7 @@ const LAST = 8.64e15;
 
 /** Reads ms since the epoch, given the time on the clock. By event time, throws Rejected where there is none. */
 export function eventTimeOf(settings: WindowSettings): (record: StreamRecord, now: number) => number {
-  const event = settings.by === "event";
+  const event = settings.by === "event" || settings.by === "session";
   const path = event ? settings.time.trim() : "timestamp";
   const read = compilePath(path, "Event time");
   // msg.timestamp is always ms; in fields of their own, sensors also send seconds.

@@ -17,13 +17,13 @@ const MOST_WINDOWS = 1000;
 /** Throws a ConfigError naming the setting. */
 export function windowerOptions(settings: WindowSettings): WindowerOptions {
   const { by } = settings;
-  const [size, hop] = by === "count" ? countShape(settings) : timeShape(settings);
-  const event = by === "event";
+  const [size, hop] = lengths(settings);
+  const event = by === "event" || by === "session";
   return {
     by,
     size,
     hop,
-    offset: by === "count" ? 0 : duration(settings.offset, "Shift"),
+    offset: by === "count" || by === "session" ? 0 : duration(settings.offset, "Shift"),
     disorder: event ? notNegative(settings.disorder, "Disorder") : 0,
     idle: event ? notNegative(settings.idle, "Idle after") : 0,
     partitions: settings.partitions,
@@ -32,6 +32,14 @@ export function windowerOptions(settings: WindowSettings): WindowerOptions {
     maxBytes: settings.maxMegabytes * 1024 * 1024,
     patience: PATIENCE,
   };
+}
+
+function lengths(settings: WindowSettings): [size: number, hop: number] {
+  if (settings.by === "count") return countShape(settings);
+  if (settings.by !== "session") return timeShape(settings);
+  const gap = duration(settings.gap, "Gap");
+  if (gap < 1) throw new ConfigError(`Gap: ${settings.gap} is shorter than 1 ms`);
+  return [gap, gap];
 }
 
 function timeShape(settings: WindowSettings): [size: number, hop: number] {
@@ -67,6 +75,8 @@ export function notNegative(text: string, setting: string): number {
 export interface Shape {
   readonly emit: WindowSettings["emit"];
   readonly features: readonly Feature[];
+  /** 0 to 100 */
+  readonly percentiles: readonly number[];
   /** ms; undefined: a row per record. */
   readonly step: number | undefined;
   readonly gaps: GapRule;
@@ -85,12 +95,26 @@ export function shapeOf(settings: WindowSettings, size: number): Shape {
   const gridded = (emit === "columns" || emit === "matrix") && settings.step.trim() !== "";
   const step = gridded ? duration(settings.step, "Step") : undefined;
   if (step !== undefined) {
-    if (by === "count")
-      throw new ConfigError("Step: windows by number of records have a row per record; leave it empty");
+    if (by === "count" || by === "session")
+      throw new ConfigError(
+        `Step: ${by === "count" ? "windows by number of records" : "sessions"} have a row per record; leave it empty`,
+      );
     if (features.length === 0) throw new ConfigError("Features: name the fields that are put on the grid");
     if (step < 1 || size % step !== 0)
       throw new ConfigError(`Step: the length ${settings.size} is not a whole number of steps of ${settings.step}`);
     if (size / step > 1_000_000) throw new ConfigError(`Step: ${size / step} rows a window are too many`);
   }
-  return { emit, features, step, gaps: { fill: settings.fill, limit: settings.fillLimit } };
+  const percentiles = emit === "aggregates" ? percentilesOf(settings.percentiles) : [];
+  return { emit, features, percentiles, step, gaps: { fill: settings.fill, limit: settings.fillLimit } };
+}
+
+function percentilesOf(written: string): number[] {
+  return written
+    .split(/[\s,;]+/)
+    .filter((one) => one !== "")
+    .map((one) => {
+      const percent = Number(one.replace(/^p/iu, ""));
+      if (!(percent >= 0 && percent <= 100)) throw new ConfigError(`Percentiles: ${one} is none from 0 to 100`);
+      return percent;
+    });
 }

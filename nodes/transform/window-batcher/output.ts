@@ -43,7 +43,10 @@ interface Content {
   readonly last: number;
 }
 
-function contentOf({ entries, start, end }: Fired<unknown>, { emit, features, step, gaps }: Shape): Content {
+function contentOf(
+  { entries, start, end }: Fired<unknown>,
+  { emit, features, percentiles, step, gaps }: Shape,
+): Content {
   const grid = step === undefined ? undefined : { start, step, rows: (end - start) / step };
   const last = grid ? end - grid.step : (entries.at(-1)?.time ?? end);
   const names = features.map(({ name }) => name);
@@ -51,7 +54,7 @@ function contentOf({ entries, start, end }: Fired<unknown>, { emit, features, st
     case "records":
       return { payload: entries.map(({ record, time }) => elementOf(record, time)), last };
     case "aggregates":
-      return { payload: aggregatesOf(entries, features), last: entries.at(-1)?.time ?? end };
+      return { payload: aggregatesOf(entries, features, percentiles), last: entries.at(-1)?.time ?? end };
     case "columns": {
       const { columns, missing } = columnsOf(entries, features, grid, gaps);
       return { payload: columns, more: { ...(step !== undefined && { step }), missing }, last };

@@ -107,7 +107,7 @@ export = defineNode(declaration, (node) => {
 
   function lateWindow(record: StreamRecord, now: number): object {
     const time = timeOf(record, now);
-    const past = (time - options.offset) % options.hop;
+    const past = options.by === "session" ? 0 : (time - options.offset) % options.hop;
     const start = time - (past < 0 ? past + options.hop : past);
     return { key: keyOf(record), start, end: start + options.size, count: 1, reason: "late", late: true };
   }

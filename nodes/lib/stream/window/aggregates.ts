@@ -14,14 +14,41 @@ export interface Aggregate {
   readonly last: number | null;
   /** Sample standard deviation (n − 1); null with fewer than two readings. */
   readonly stddev: number | null;
+  /** `p50`, `p99.9` …, as asked for. */
+  readonly [percentile: `p${number}`]: number | null;
 }
 
-/** An aggregate per feature. The sum is Neumaier's compensated one, the deviation Welford's: both hold for long windows. */
+/**
+ * An aggregate per feature. The sum is Neumaier's compensated one, the deviation Welford's: both hold for long windows.
+ * Percentiles (0 to 100) are exact: of all readings, on the straight line between the two nearest ranks (definition 7 of
+ * Hyndman and Fan, 1996, as numpy's and Excel's PERCENTILE.INC).
+ */
 export function aggregatesOf(
   entries: readonly Entry<unknown>[],
   features: readonly Feature[],
+  percentiles: readonly number[] = [],
 ): Record<string, Aggregate> {
-  return Object.fromEntries(features.map(({ name, read }) => [name, aggregate(entries, read)]));
+  return Object.fromEntries(
+    features.map(({ name, read }) => [
+      name,
+      { ...aggregate(entries, read), ...(percentiles.length > 0 && ranked(entries, read, percentiles)) },
+    ]),
+  );
+}
+
+function ranked(
+  entries: readonly Entry<unknown>[],
+  read: Feature["read"],
+  percentiles: readonly number[],
+): Record<`p${number}`, number | null> {
+  const values = entries.map(({ record }) => numberOf(read(record.payload))).filter((value) => !Number.isNaN(value));
+  const sorted = Float64Array.from(values).sort();
+  const at = (percent: number): number | null => {
+    const place = (percent / 100) * (sorted.length - 1);
+    const [low, high] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+    return low === undefined || high === undefined ? null : low + (high - low) * (place - Math.floor(place));
+  };
+  return Object.fromEntries(percentiles.map((percent) => [`p${percent}`, at(percent)]));
 }
 
 function aggregate(entries: readonly Entry<unknown>[], read: Feature["read"]): Aggregate {

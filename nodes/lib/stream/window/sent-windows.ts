@@ -32,7 +32,8 @@ interface Remembered<Origin> {
 }
 
 export class SentWindows<Origin> {
-  private readonly windows = new Map<number, Map<string, Remembered<Origin>[]>>();
+  /** By key and start; one that left in parts is several. */
+  private readonly windows = new Map<string, Map<number, Remembered<Origin>[]>>();
   /** In the order in which they were sent. */
   private readonly order = new Set<Remembered<Origin>>();
   private readonly returning = new Set<Remembered<Origin>>();
@@ -57,11 +58,11 @@ export class SentWindows<Origin> {
       missing: places.length,
       since: 0,
     };
-    let keys = this.windows.get(start);
-    if (!keys) this.windows.set(start, (keys = new Map()));
-    const parts = keys.get(key);
+    let starts = this.windows.get(key);
+    if (!starts) this.windows.set(key, (starts = new Map()));
+    const parts = starts.get(start);
     if (parts) parts.push(one);
-    else keys.set(key, [one]);
+    else starts.set(start, [one]);
     this.order.add(one);
     this.records += places.length;
     this.bytes += bytes;
@@ -73,12 +74,15 @@ export class SentWindows<Origin> {
   }
 
   /**
-   * Takes in a late record if it was in windows that begin at `starts`: its `unsent` then counts these windows, which
-   * leave with it by `due`. False when no window remembers it.
+   * Takes in a late record if it was in windows that begin at `starts` (absent: whatever begins and ends around it): its
+   * `unsent` then counts these windows, which leave with it by `due`. False when no window remembers it.
    */
-  again(entry: Entry<Origin>, starts: readonly number[], now: number): boolean {
-    for (const start of starts)
-      for (const window of this.windows.get(start)?.get(entry.key) ?? []) {
+  again(entry: Entry<Origin>, starts: readonly number[] | undefined, now: number): boolean {
+    const ofKey = this.windows.get(entry.key);
+    if (!ofKey) return false;
+    for (const start of starts ?? ofKey.keys())
+      for (const window of ofKey.get(start) ?? []) {
+        if (entry.time < window.start || entry.time > window.end) continue;
         const place = window.places.find((one) => one.time === entry.time && isSame(one.record, entry.record));
         if (!place) continue;
         if (window.members.length === 0) window.since = now;
@@ -129,11 +133,11 @@ export class SentWindows<Origin> {
     this.order.delete(window);
     this.records -= window.places.length;
     this.bytes -= window.bytes;
-    const keys = this.windows.get(window.start);
-    const parts = (keys?.get(window.key) ?? []).filter((one) => one !== window);
-    if (parts.length > 0) keys?.set(window.key, parts);
-    else keys?.delete(window.key);
-    if (keys?.size === 0) this.windows.delete(window.start);
+    const starts = this.windows.get(window.key);
+    const parts = (starts?.get(window.start) ?? []).filter((one) => one !== window);
+    if (parts.length > 0) starts?.set(window.start, parts);
+    else starts?.delete(window.start);
+    if (starts?.size === 0) this.windows.delete(window.key);
   }
 }
 

@@ -5,15 +5,19 @@
 import type { StreamRecord } from "../batch";
 import { CountWindows } from "./count-windows";
 import type { Entry, Fired } from "./entry";
+import { SessionWindows } from "./session-windows";
 import { SentWindows } from "./sent-windows";
 import { TimeWindows, windowStarts } from "./time-windows";
 import type { Windowing } from "./time-windows";
 import { Watermark } from "./watermark";
 
 export interface WindowerOptions {
-  /** `event`: by the records' own time; `processing`: by the clock when they come; `count`: by number. */
-  readonly by: "event" | "processing" | "count";
-  /** ms, or records of a count window. */
+  /**
+   * `event`: by the records' own time; `session`: the same, as long as a key's records come no further apart than `size`;
+   * `processing`: by the clock when they come; `count`: by number.
+   */
+  readonly by: "event" | "session" | "processing" | "count";
+  /** ms, or records of a count window; of sessions the gap that ends them. */
   readonly size: number;
   readonly hop: number;
   readonly offset: number;
@@ -42,6 +46,12 @@ export interface Arrival<Origin> {
   readonly origin: Origin;
 }
 
+const windowingOf = <Origin>(options: WindowerOptions): Windowing<Origin> => {
+  if (options.by === "count") return new CountWindows<Origin>(options);
+  if (options.by === "session") return new SessionWindows<Origin>(options.size);
+  return new TimeWindows<Origin>(options, options.by === "processing");
+};
+
 export class Windower<Origin> {
   /** Records in windows that still collect. */
   records = 0;
@@ -53,12 +63,11 @@ export class Windower<Origin> {
   /** End of the latest window that left early, which can leave again with the rest. */
   private cut = -Infinity;
   private readonly sentWindows: SentWindows<Origin>;
+  private readonly byEventTime: boolean;
 
   constructor(private readonly options: WindowerOptions) {
-    this.windows =
-      options.by === "count"
-        ? new CountWindows<Origin>(options)
-        : new TimeWindows<Origin>(options, options.by === "processing");
+    this.windows = windowingOf(options);
+    this.byEventTime = options.by === "event" || options.by === "session";
     this.watermark = new Watermark(options);
     const { maxRecords, maxBytes, patience } = options;
     this.sentWindows = new SentWindows({ maxRecords: maxRecords / 2, maxBytes: maxBytes / 2, patience });
@@ -78,16 +87,21 @@ export class Windower<Origin> {
     const entry: Entry<Origin> = { key, time, sequence: this.sequence++, bytes, record, origin, open: 0, unsent: 0 };
     // What the clock has passed must fire before, even when nobody looked.
     if (this.options.by === "processing") this.collect(now);
+    const sessions = this.options.by === "session";
+    // What comes again of a session that was sent may touch a later one, which it must not lengthen.
+    if (sessions && time <= this.watermark.value && this.sentWindows.again(entry, undefined, now)) return "again";
     // A record is judged by the watermark before it, and then moves it.
-    this.windows.add(entry, this.options.by === "event" ? this.watermark.value : -Infinity, now);
-    if (this.options.by === "event") this.watermark.observe(arrival.partition, time, now);
-    if (entry.unsent === 0)
-      return this.sentWindows.again(entry, windowStarts(time, this.options), now) ? "again" : "late";
+    this.windows.add(entry, this.byEventTime ? this.watermark.value : -Infinity, now);
+    if (this.byEventTime) this.watermark.observe(arrival.partition, time, now);
+    if (entry.unsent === 0) {
+      const again = !sessions && this.sentWindows.again(entry, windowStarts(time, this.options), now);
+      return again ? "again" : "late";
+    }
     this.records++;
     this.bytes += bytes;
     if (this.options.by === "count") this.take(this.windows.due(Infinity, Infinity));
     if (this.records > this.options.maxRecords || this.bytes > this.options.maxBytes) {
-      if (this.options.by === "event") this.take(this.windows.due(this.watermark.value, Infinity));
+      if (this.byEventTime) this.take(this.windows.due(this.watermark.value, Infinity));
       this.fireEarly(this.options.maxRecords * 0.9, this.options.maxBytes * 0.9);
     }
     return "held";
@@ -108,7 +122,7 @@ export class Windower<Origin> {
    * event time the window is remembered, for the case that it fails and its records come again.
    */
   sent(window: Fired<Origin>, out: (entry: Entry<Origin>) => void): void {
-    if (this.options.by === "event" && window.entries.length > 0) this.sentWindows.remember(window);
+    if (this.byEventTime && window.entries.length > 0) this.sentWindows.remember(window);
     for (const entry of window.members) if (--entry.unsent === 0) out(entry);
   }
 
@@ -116,7 +130,7 @@ export class Windower<Origin> {
   get nextDue(): number | undefined {
     const { by, silence } = this.options;
     const times = [
-      by === "event" && this.records > 0 ? this.watermark.nextTick : undefined,
+      this.byEventTime && this.records > 0 ? this.watermark.nextTick : undefined,
       by === "processing" ? this.windows.nextEnd : undefined,
       silence > 0 ? this.windows.quietSince + silence : undefined,
       this.sentWindows.nextDue,
@@ -142,7 +156,7 @@ export class Windower<Origin> {
   private collect(now: number, most = Infinity): void {
     const { by, silence } = this.options;
     const room = most - this.fired.length;
-    if (by === "event") {
+    if (this.byEventTime) {
       this.watermark.tick(now);
       this.take(this.windows.due(this.watermark.value, room));
     } else if (by === "processing") this.take(this.windows.due(now, room));
@@ -160,10 +174,11 @@ export class Windower<Origin> {
   }
 
   private ready(window: Fired<Origin>): void {
-    if (this.options.by === "event") {
+    if (this.byEventTime) {
       if (window.reason === "bound") this.cut = Math.max(this.cut, window.end);
-      window.partial =
-        window.reason === "bound" || window.start <= this.watermark.certainFrom || window.start < this.cut;
+      // A session could have begun with a record up to a gap before.
+      const from = this.options.by === "session" ? window.start - this.options.size : window.start;
+      window.partial = window.reason === "bound" || from <= this.watermark.certainFrom || window.start < this.cut;
     }
     this.fired.push(window);
   }

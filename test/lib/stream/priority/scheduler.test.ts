@@ -160,8 +160,7 @@ describe("the scheduler of priorities", () => {
           served[taken.key]!++;
           wait[taken.key]!--;
           const both = Object.keys(wait).filter((key) => wait[key]! > 0);
-          for (const x of both)
-            for (const y of both) assert.ok(served[x]! - served[y]! <= 2, JSON.stringify(served));
+          for (const x of both) for (const y of both) assert.ok(served[x]! - served[y]! <= 2, JSON.stringify(served));
         }
       }),
     );

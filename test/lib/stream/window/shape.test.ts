@@ -155,6 +155,21 @@ describe("aggregates", () => {
     );
   });
 
+  it("hold percentiles as asked, on a line between the two nearest readings", () => {
+    const values = [15, 20, "x", 35, 40, 50];
+    const found = aggregatesOf(
+      values.map((value, i) => entry(i, { a: value })),
+      [a, b],
+      [0, 40, 50, 99.9, 100],
+    );
+    // numpy.percentile([15, 20, 35, 40, 50], [0, 40, 50, 99.9, 100])
+    assert.ok(found["a"]);
+    const { p0, p40, p50, p100, "p99.9": near } = found["a"];
+    assert.deepEqual([p0, p40, p50, p100], [15, 29, 35, 50]);
+    assert.ok(Math.abs((near ?? NaN) - 49.96) < 1e-9);
+    assert.equal(found["b"]?.p50, null);
+  });
+
   it("are null without a reading, and skip what is none", () => {
     const found = aggregatesOf([entry(1, { a: null, b: 2 }), entry(2, { b: "x" })], [a, b]);
     assert.deepEqual(found["a"], {
