@@ -26,7 +26,7 @@ export interface Line {
 }
 
 /** One connection a broker and purpose: a broker answers one request of a connection at a time, and fetches wait long. */
-export type Purpose = "ask" | "fetch" | "group" | "produce";
+export type Purpose = "ask" | "fetch" | "group" | "join" | "produce";
 
 export interface Link {
   readonly context: ErrorContext;
@@ -59,7 +59,7 @@ const addressOf = (broker: string): Address => {
   return { host: broker.slice(0, colon), port: Number(broker.slice(colon + 1)) };
 };
 
-const optionsOf = (options: ClusterOptions, { host }: Address): RawConnectionOptions => {
+const optionsOf = (options: ClusterOptions, { host }: Address, requestTimeout: number): RawConnectionOptions => {
   const { sasl, tls } = options;
   const login = (): Pick<RawConnectionOptions, "sasl"> => {
     if (!sasl) return {};
@@ -68,15 +68,19 @@ const optionsOf = (options: ClusterOptions, { host }: Address): RawConnectionOpt
   };
   return {
     connectTimeout: options.connectionTimeout ?? 10_000,
-    requestTimeout: options.requestTimeout ?? 30_000,
+    requestTimeout,
     maxInflights: 5,
     ...(tls ? { tls: { ...(net.isIP(host) ? {} : { servername: host }), ...tls } } : {}),
     ...login(),
   };
 };
 
+/** Longest wait for the others of a group to join, in ms; the request waits a little longer. */
+export const rebalanceTimeout = (sessionTimeout: number): number => Math.max(60_000, sessionTimeout);
+const JOIN_TIMEOUT = 30_000;
+
 /** @param entry what `findPackage` found; nothing is loaded or connected before the first request */
-export const makeLink = (options: ClusterOptions, entry: string): Link => {
+export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout = 0): Link => {
   const context = contextOf(options);
   const lines = new Map<string, Promise<Line>>();
   const open = new Set<RawConnection>();
@@ -92,10 +96,13 @@ export const makeLink = (options: ClusterOptions, entry: string): Link => {
       return found;
     }));
 
-  const connect = async (address: Address, gone: () => void): Promise<Line> => {
+  const timeoutOf = (purpose: Purpose): number =>
+    purpose === "join" ? rebalanceTimeout(sessionTimeout) + JOIN_TIMEOUT : (options.requestTimeout ?? 30_000);
+
+  const connect = async (address: Address, purpose: Purpose, gone: () => void): Promise<Line> => {
     const { Connection } = await lib();
     const broker = `${address.host}:${address.port}`;
-    const connection = new Connection(options.clientId, optionsOf(options, address));
+    const connection = new Connection(options.clientId, optionsOf(options, address, timeoutOf(purpose)));
     connection.on("error", gone);
     connection.on("close", gone);
     open.add(connection);
@@ -123,7 +130,7 @@ export const makeLink = (options: ClusterOptions, entry: string): Link => {
     const key = `${address.host}:${address.port}/${purpose}`;
     const found = lines.get(key);
     if (found) return found;
-    const made: Promise<Line> = connect(address, () => {
+    const made: Promise<Line> = connect(address, purpose, () => {
       if (lines.get(key) === made) lines.delete(key);
     });
     lines.set(key, made);

@@ -4,6 +4,7 @@
  * producer (docs/decisions/kafka-driver.md); test/lib/kafka/platformatic.test.ts holds what is relied on.
  */
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "../errors";
@@ -25,7 +26,7 @@ export interface RawReader {
 }
 
 export interface RawConnection {
-  readonly socket: import("node:net").Socket | undefined;
+  readonly socket: Socket | undefined;
   on(event: "error" | "close", listener: (error?: Error) => void): unknown;
   connect(host: string, port: number): Promise<void>;
   close(): Promise<void>;

@@ -78,6 +78,8 @@ export interface ConsumerOptions {
   readonly start: Start;
   /** A member that is silent for so long has its partitions moved, in ms. */
   readonly sessionTimeout: number;
+  /** Static membership: a name under which this member may restart without a rebalance, where the driver can. */
+  readonly instanceId?: string | undefined;
   /** Bytes of one partition in one fetch. */
   readonly partitionBytes?: number;
   /** Bytes of one fetch from one broker. */

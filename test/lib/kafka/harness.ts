@@ -1,11 +1,14 @@
 /** What Kafka tests share: topics of their own, an independent reader, flows. */
 import type { Context } from "mocha";
-import { openKafka } from "../../../nodes/lib/kafka/kafkajs-client";
+import { openKafka, type Client } from "../../../nodes/lib/kafka/drivers";
 import type { FetchedRecord, Kafka, OutgoingRecord, Outcome } from "../../../nodes/lib/kafka/port";
 import type { Service } from "../../../tools/services";
 import { serviceFor } from "../../../tools/services/for-test";
 import type { FlowNode } from "../../harness";
 import { until } from "../../harness";
+
+/** The client that the tests of this process use: the one CITYSTREAM_KAFKA_CLIENT names. */
+export const CLIENT: Client = process.env["CITYSTREAM_KAFKA_CLIENT"] === "platformatic" ? "platformatic" : "kafkajs";
 
 export interface Cluster {
   readonly brokers: string;
@@ -16,7 +19,7 @@ export interface Cluster {
 
 export const clusterFor = async (context: Context, own = false): Promise<Cluster> => {
   const service = await serviceFor(context, "kafka", own ? { own: true } : {});
-  const kafka = openKafka({ brokers: [service.brokers], clientId: "test" });
+  const kafka = openKafka({ brokers: [service.brokers], clientId: "test" }, CLIENT);
   return { brokers: service.brokers, kafka, service, close: () => kafka.close() };
 };
 

@@ -1,0 +1,14 @@
+/** The Kafka clients that there are behind the port. */
+import { openKafka as openKafkajs } from "./kafkajs-client";
+import { openPlatformatic } from "./platformatic-client";
+import type { ClusterOptions, Kafka } from "./port";
+
+export type Client = "kafkajs" | "platformatic";
+
+/**
+ * A Kafka cluster by the client of that name. Nothing is connected before it is used.
+ * @param folder where optional packages are looked for too: Node-RED's user directory
+ * @throws ConfigError when a broker is not `host:port`, or the client is not installed or too old
+ */
+export const openKafka = (options: ClusterOptions, client: Client = "kafkajs", folder?: string): Kafka =>
+  client === "platformatic" ? openPlatformatic(options, folder) : openKafkajs(options);

@@ -1,0 +1,244 @@
+/** The consumer on @platformatic/kafka: membership, fetching, commits of the present assignment, and new starts for ever. */
+import { asError, ConfigError, Retriable } from "../errors";
+import { outOfRange } from "./answers";
+import { explain } from "./errors";
+import { offsetsAt, topics as allTopics } from "./platformatic-admin";
+import { makeFetching, type Fetching } from "./platformatic-fetch";
+import { makeGroup, REJOIN, type Group, type Member } from "./platformatic-group";
+import { makeLink, rebalanceTimeout, type Link } from "./platformatic-link";
+import { beginAt } from "./platformatic-start";
+import { watchTopics } from "./platformatic-topics";
+import { sleep } from "./sleep";
+import type { ClusterOptions, Consumer, ConsumerEvents, ConsumerOptions, Position, TopicPartition } from "./port";
+
+const FIRST_BACK_OFF = 200;
+const LONGEST_BACK_OFF = 5000;
+/** Longest wait for a clean end, in ms. */
+const CLOSE_LIMIT = 5000;
+
+/** One assignment. */
+interface Assignment {
+  readonly epoch: number;
+  readonly member: Member;
+  readonly fetching: Fetching;
+  readonly link: Link;
+  ended: boolean;
+}
+
+const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+/** @param entry what `findPackage` found */
+export const makeConsumer = (
+  cluster: ClusterOptions,
+  entry: string,
+  options: ConsumerOptions,
+  events: ConsumerEvents,
+): Consumer => {
+  const { groupId, sessionTimeout } = options;
+  const closing = new AbortController();
+  let current: Assignment | undefined;
+  let epochs = 0;
+  /** Trouble that stays while the membership is fine. */
+  let missing: Error | undefined;
+  let blocked: Error | undefined;
+  const show = (): void => events.state(missing ?? blocked);
+
+  const topicsNow = async (link: Link): Promise<string[]> => {
+    const named = options.topics.filter((topic) => typeof topic === "string");
+    const patterns = options.topics.filter((topic) => topic instanceof RegExp);
+    if (patterns.length === 0) return [...new Set(named)];
+    const matched = (await allTopics(link)).filter(
+      (topic) => !topic.startsWith("__") && patterns.some((pattern) => pattern.test(topic)),
+    );
+    if (matched.length + named.length === 0)
+      throw new Retriable(`No topic matches ${options.topics.join(", ")} yet; waiting until one does`);
+    return [...new Set([...named, ...matched])].toSorted((a, b) => (a < b ? -1 : 1));
+  };
+
+  /** Finds where partitions begin, however often it takes. */
+  const begin = async (own: Assignment, partitions: readonly TopicPartition[]): Promise<void> => {
+    for (let failures = 0; !own.ended && partitions.length > 0; failures++)
+      try {
+        const { positions, commit: due } = await beginAt(own.link, options, partitions);
+        if (own.ended) return;
+        own.fetching.begin(positions);
+        commit(due.map((position) => ({ ...position, epoch: own.epoch }))).catch((error: Error) =>
+          events.warn(`The start position is not committed yet: ${error.message}`),
+        );
+        return;
+      } catch (error) {
+        if (error instanceof ConfigError) throw error;
+        if (!own.ended) events.state(explain(error, own.link.context));
+        await sleep(Math.min(2000, 50 * 2 ** failures), closing.signal);
+      }
+  };
+
+  const assign = (
+    link: Link,
+    partitions: readonly TopicPartition[],
+    member: Member,
+    kept: boolean,
+    failed: (error: Error) => void,
+  ): void => {
+    const epoch = ++epochs;
+    blocked = undefined;
+    const fetching = makeFetching(
+      link,
+      {
+        epoch,
+        partitionBytes: options.partitionBytes ?? 1024 * 1024,
+        fetchBytes: options.fetchBytes ?? 8 * 1024 * 1024,
+        readUncommitted: options.readUncommitted ?? false,
+      },
+      {
+        records: (batch) => events.records(batch),
+        async outOfRange(partition) {
+          events.warn(outOfRange(partition));
+          const [earliest] = await offsetsAt(link, [partition], "earliest");
+          return earliest?.offset ?? 0;
+        },
+        blocked(error) {
+          blocked = error;
+          show();
+        },
+        failed,
+      },
+    );
+    const own: Assignment = { epoch, member, fetching, link, ended: false };
+    current = own;
+    const from = events.assigned(partitions, epoch, kept);
+    fetching.begin(from);
+    const known = new Set(from.map(keyOf));
+    begin(
+      own,
+      partitions.filter((each) => !known.has(keyOf(each))),
+    ).catch((error: unknown) => failed(asError(error)));
+    show();
+  };
+
+  const revoke = async (): Promise<void> => {
+    const own = current;
+    if (!own) return;
+    own.ended = true;
+    own.fetching.end();
+    // Its commits are still taken until the group is joined again.
+    await events.revoking(own.epoch);
+    if (current === own) current = undefined;
+  };
+
+  /** Runs until something is wrong that a new start may mend, or the consumer closes. */
+  const once = async (): Promise<void> => {
+    const link = makeLink(cluster, entry, sessionTimeout);
+    const ending = new AbortController();
+    const signal = AbortSignal.any([closing.signal, ending.signal]);
+    let failure: Error | undefined;
+    const failed = (error: Error): void => {
+      failure ??= error;
+      ending.abort();
+    };
+    const group: Group = makeGroup(
+      link,
+      {
+        groupId,
+        instanceId: options.instanceId ?? null,
+        sessionTimeout,
+        rebalanceTimeout: rebalanceTimeout(sessionTimeout),
+        topics: () => topicsNow(link),
+      },
+      {
+        assigned: (partitions, member, kept) => assign(link, partitions, member, kept, failed),
+        revoking: revoke,
+        alive: show,
+        trouble: events.state,
+      },
+      signal,
+    );
+    const watching = watchTopics(
+      link,
+      () => topicsNow(link),
+      group,
+      signal,
+      (error) => {
+        if (missing?.message === error?.message) return;
+        missing = error;
+        show();
+      },
+    );
+    try {
+      await group.run();
+    } finally {
+      ending.abort();
+      await watching;
+      await revoke();
+      await link.close();
+    }
+    if (failure) throw failure;
+  };
+
+  const supervise = async (): Promise<void> => {
+    for (let failures = 0; !closing.signal.aborted;) {
+      const started = Date.now();
+      try {
+        await once();
+      } catch (error) {
+        if (!closing.signal.aborted) events.state(explain(error, { brokers: cluster.brokers, tls: !!cluster.tls }));
+      }
+      if (Date.now() - started > 30_000) failures = 0;
+      const longest = Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** failures++);
+      await sleep(longest * (0.5 + Math.random() / 2), closing.signal);
+    }
+  };
+
+  const commit = async (positions: readonly Position[]): Promise<readonly Position[]> => {
+    const own = current;
+    const due = positions.filter(({ epoch }) => epoch === own?.epoch);
+    if (!own || due.length === 0) return [];
+    const { link, member } = own;
+    const topics = new Map<string, { partitionIndex: number; committedOffset: bigint }[]>();
+    for (const { topic, partition, offset } of due) {
+      const list = topics.get(topic) ?? [];
+      list.push({ partitionIndex: partition, committedOffset: BigInt(offset) });
+      topics.set(topic, list);
+    }
+    try {
+      const { offsetCommitV7 } = await link.lib();
+      const line = await link.coordinator(groupId, "group");
+      const answer = await link.ask(
+        offsetCommitV7,
+        line,
+        groupId,
+        member.generation,
+        member.memberId,
+        member.instanceId,
+        [...topics].map(([name, list]) => ({
+          name,
+          partitions: list.map((each) => ({ ...each, committedLeaderEpoch: -1, committedMetadata: null })),
+        })),
+      );
+      const codes = answer.topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode));
+      const refused = codes.find((code) => code !== 0);
+      if (refused === undefined) return due;
+      link.forgetCoordinator();
+      if (REJOIN.has(refused)) return [];
+      throw link.protocolError(refused);
+    } catch (error) {
+      throw explain(error, link.context);
+    }
+  };
+
+  const running = supervise();
+  return {
+    commit,
+    pause(partition) {
+      current?.fetching.pause(partition);
+    },
+    resume(partition) {
+      current?.fetching.resume(partition);
+    },
+    async close() {
+      closing.abort();
+      // A coordinator that is away is not waited for.
+      await Promise.race([running, sleep(CLOSE_LIMIT, new AbortController().signal)]);
+    },
+  };
+};
