@@ -38,6 +38,8 @@ export const makeConsumer = (
   const closing = new AbortController();
   let current: Assignment | undefined;
   let epochs = 0;
+  /** Ends the present membership, for a new one. */
+  let crash: (error: Error) => void = () => undefined;
   /** Trouble that stays while the membership is fine. */
   let missing: Error | undefined;
   let blocked: Error | undefined;
@@ -59,6 +61,8 @@ export const makeConsumer = (
   const begin = async (own: Assignment, partitions: readonly TopicPartition[]): Promise<void> => {
     for (let failures = 0; !own.ended && partitions.length > 0; failures++)
       try {
+        await events.beforeOffsets?.(own.epoch);
+        if (own.ended) return;
         const { positions, commit: due } = await beginAt(own.link, options, partitions);
         if (own.ended) return;
         own.fetching.begin(positions);
@@ -136,6 +140,7 @@ export const makeConsumer = (
       failure ??= error;
       ending.abort();
     };
+    crash = failed;
     const group: Group = makeGroup(
       link,
       {
@@ -229,6 +234,13 @@ export const makeConsumer = (
   const running = supervise();
   return {
     commit,
+    membership(epoch) {
+      const member = current?.epoch === epoch ? current.member : undefined;
+      return member && { groupId, generationId: member.generation, memberId: member.memberId };
+    },
+    rejoin(error) {
+      crash(error);
+    },
     pause(partition) {
       current?.fetching.pause(partition);
     },
