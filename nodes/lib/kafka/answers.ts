@@ -43,5 +43,5 @@ export const nothingCommitted = (groupId: string, missing: readonly string[]): C
   );
 
 /** What the user should know when the offset that is next to read does not exist. */
-export const outOfRange = ({ topic, partition }: TopicPartition): string =>
-  `The next record of ${topic} partition ${partition} is not there: Kafka deleted it before it was read (retention), or the topic was made anew. Going on at the earliest that is left`;
+export const outOfRange = ({ topic, partition }: TopicPartition, earliest?: number): string =>
+  `The next record of ${topic} partition ${partition} is not there: Kafka deleted it before it was read (retention), or the topic was made anew. Going on at the earliest that is left${earliest === undefined ? "" : `, offset ${earliest}`}`;

@@ -90,6 +90,22 @@ export const offsets = async (
   }));
 };
 
+export const offsetsAt = async (
+  link: Link,
+  topic: string,
+  timestamp: number,
+): Promise<readonly { partition: number; offset: number }[]> => {
+  const partitions = (await partitionsOf(link, topic)).map((partition) => ({ partition }));
+  if (partitions.length === 0) return [];
+  const [ends] = await link.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }]);
+  const [found] = await link.cluster.fetchTopicsOffset([{ topic, partitions, fromTimestamp: String(timestamp) }]);
+  const endOf = new Map(ends?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+  return (found?.partitions ?? []).map(({ partition, offset }) => ({
+    partition,
+    offset: Number(offset) < 0 ? (endOf.get(partition) ?? 0) : Number(offset),
+  }));
+};
+
 export const committed = async (
   link: Link,
   groupId: string,

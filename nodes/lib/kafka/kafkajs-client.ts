@@ -74,6 +74,7 @@ export const openKafka = (options: ClusterOptions): Kafka => {
     createTopic: (topic, creation) => ask((open) => admin.createTopic(open, topic, creation)),
     deleteTopics: (topics) => ask((open) => admin.deleteTopics(open, topics)),
     offsets: (topic) => ask((open) => admin.offsets(open, topic)),
+    offsetsAt: (topic, timestamp) => ask((open) => admin.offsetsAt(open, topic, timestamp)),
     committed: (groupId, topic) => ask((open) => admin.committed(open, groupId, topic)),
     consumer: (settings, events) => makeConsumer(options, settings, events),
     producer: (settings) => makeProducer(kafkajsWire(makeLink(options)), settings),

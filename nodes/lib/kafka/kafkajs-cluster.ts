@@ -13,13 +13,16 @@ import {
   type RawProtocol,
 } from "./kafkajs-internals";
 import { decodeFetch } from "./kafkajs-fetch";
-import type { ClusterOptions, TopicPartition } from "./port";
+import { withInstance } from "./kafkajs-static";
+import type { ClusterOptions } from "./port";
 
 export interface Link {
   readonly cluster: RawCluster;
   readonly logger: ReturnType<typeof createLogger>;
   readonly retry: object;
   readonly context: ErrorContext;
+  /** The requests that are not answered, for people: "JoinGroup since 12 s". */
+  outstanding(): string;
   /** Disconnects; cuts what does not end within `limit` ms. Never throws. */
   close(limit?: number): Promise<void>;
 }
@@ -33,8 +36,8 @@ export interface LinkHooks {
   readingOffsets?(): Promise<void>;
   /** Topics of a metadata answer that do not exist or may not be seen; they are shown as having no partitions. */
   unknownTopics?(topics: readonly string[]): void;
-  /** The next record to read does not exist any more, or not yet; kafkajs will ask where to begin. */
-  outOfRange?(partition: TopicPartition): void;
+  /** The name of a static member, while it has one. */
+  instance?(): string | undefined;
   /** A connection failed. */
   trouble?(error: Error): void;
   /** A fetch was answered, with records or without. */
@@ -79,10 +82,24 @@ const quiet = ({ requestQueue }: RawConnection): void => {
   };
 };
 
-const meet = (connection: RawConnection, hooks: LinkHooks): void => {
+/** Requests that wait for their answers. */
+type Outstanding = Set<{ readonly name: string; readonly since: number }>;
+
+const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstanding): void => {
   quiet(connection);
-  const send = connection.send.bind(connection);
-  connection.send = async (protocol) => {
+  const raw = connection.send.bind(connection);
+  const send: RawConnection["send"] = async (protocol) => {
+    const one = { name: protocol.request.apiName, since: Date.now() };
+    outstanding.add(one);
+    try {
+      return await raw(protocol);
+    } finally {
+      outstanding.delete(one);
+    }
+  };
+  connection.send = async (plain) => {
+    const instance = hooks.instance?.();
+    const protocol = instance === undefined ? plain : withInstance(plain, instance);
     const { apiKey, apiVersion } = protocol.request;
     if (apiKey === apiKeys.metadata) return send(tolerant(protocol, hooks));
     if (apiKey === apiKeys.fetch) {
@@ -112,16 +129,10 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
   const context = contextOf(options);
   const sockets = new Set<net.Socket>();
   const retry = { retries: 4, initialRetryTime: 100, maxRetryTime: 1000 };
+  const outstanding: Outstanding = new Set();
   const logger = createLogger({
     level: 1,
-    logCreator: () => (entry: { log: { message: string; topic?: string; partition?: number } }) => {
-      const { topic, partition } = entry.log;
-      if (
-        topic !== undefined &&
-        partition !== undefined &&
-        entry.log.message.startsWith("Offset out of range, resetting")
-      )
-        hooks.outOfRange?.({ topic, partition });
+    logCreator: () => (entry: { log: { message: string } }) => {
       if (/^Connection (error|timeout)/.test(entry.log.message))
         hooks.trouble?.(
           explain(Object.assign(new Error(entry.log.message), { name: "KafkaJSConnectionError" }), context),
@@ -158,7 +169,7 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
   const build = builder.build.bind(builder);
   builder.build = async (destination) => {
     const pool = await build(destination);
-    for (const connection of pool.pool) meet(connection, hooks);
+    for (const connection of pool.pool) meet(connection, hooks, outstanding);
     return pool;
   };
   const disconnect = cluster.disconnect.bind(cluster);
@@ -169,6 +180,12 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
     logger,
     retry,
     context,
+    outstanding() {
+      const now = Date.now();
+      return [...outstanding]
+        .map(({ name, since }) => `${name} since ${Math.round((now - since) / 1000)} s`)
+        .join(", ");
+    },
     async close(limit = 2000) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limit)));

@@ -178,6 +178,8 @@ export const apiKeys = {
   metadata: 3,
   offsetFetch: 9,
   joinGroup: 11,
+  heartbeat: 12,
+  syncGroup: 14,
   initProducerId: 22,
   addPartitionsToTxn: 24,
   addOffsetsToTxn: 25,

@@ -1,13 +1,19 @@
-/** Where partitions start that have no committed offset. */
+/** Where partitions start that have no committed offset, and where they go on when the next record is gone. */
 import { nothingCommitted, outOfRange } from "./answers";
-import type { Link, LinkHooks } from "./kafkajs-cluster";
-import type { RawTopicOffsets } from "./kafkajs-internals";
+import type { Link } from "./kafkajs-cluster";
+import type { RawBroker, RawTopicOffsets } from "./kafkajs-internals";
 import type { ConsumerOptions, TopicPartition } from "./port";
 
 interface Wanted {
   readonly topic: string;
   readonly partitions: readonly { readonly partition: number }[];
   readonly fromBeginning?: boolean;
+}
+interface CommitRequest {
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly offset: string | number }[];
+  }[];
 }
 
 export interface StartEvents {
@@ -20,15 +26,17 @@ export interface StartEvents {
  * kafkajs asks `fetchTopicsOffset` only for partitions without a committed offset. Here that is where timestamps are
  * looked up, `committed` is refused, and a start at the end is committed at once: else records that arrive before the
  * first commit would be skipped when the group rebalances or the process ends.
+ *
+ * When the next record is gone, kafkajs commits −1 or −2 for "latest" or "earliest", which a restart would take for
+ * "nothing committed". Here the earliest offset that is left is committed in its place.
  */
 export const openStart = (
   link: Link,
   { start, groupId }: Pick<ConsumerOptions, "start" | "groupId">,
   events: StartEvents,
-): Pick<Required<LinkHooks>, "outOfRange"> => {
+): void => {
   const { cluster } = link;
   const ask = cluster.fetchTopicsOffset.bind(cluster);
-  const lost = new Set<string>();
   const begin = async (topics: readonly object[]): Promise<RawTopicOffsets[]> => {
     if (start === "earliest") return ask([...topics]);
     const wanted = (topics as readonly Wanted[]).filter(({ partitions }) => partitions.length > 0);
@@ -60,31 +68,35 @@ export const openStart = (
       .catch((error: Error) => events.warn(`The start position is not committed yet: ${error.message}`));
     return found;
   };
-  cluster.fetchTopicsOffset = async (topics) => {
-    const all = topics as readonly Wanted[];
-    const split = (isLost: boolean): Wanted[] =>
-      all
-        .map((each) => ({
-          ...each,
-          partitions: each.partitions.filter(({ partition }) => lost.has(`${each.topic}/${partition}`) === isLost),
-        }))
-        .filter(({ partitions }) => partitions.length > 0);
-    const resumed = split(true);
-    if (resumed.length === 0) return begin(topics);
-    const found = [
-      ...(await ask(resumed.map((each) => ({ ...each, fromBeginning: true })))),
-      ...(await begin(split(false))),
-    ];
-    lost.clear();
-    return [...new Set(found.map(({ topic }) => topic))].map((topic) => ({
-      topic,
-      partitions: found.filter((each) => each.topic === topic).flatMap(({ partitions }) => partitions),
-    }));
+  cluster.fetchTopicsOffset = begin;
+
+  const earliestOf = async (topic: string, partition: number): Promise<string> => {
+    const [found] = await ask([{ topic, partitions: [{ partition }], fromBeginning: true }]);
+    const offset = found?.partitions[0]?.offset ?? "0";
+    events.warn(outOfRange({ topic, partition }, Number(offset)));
+    return offset;
   };
-  return {
-    outOfRange({ topic, partition }) {
-      lost.add(`${topic}/${partition}`);
-      events.warn(outOfRange({ topic, partition }));
-    },
+  const real = async (request: CommitRequest): Promise<CommitRequest> => ({
+    ...request,
+    topics: await Promise.all(
+      request.topics.map(async ({ topic, partitions }) => ({
+        topic,
+        partitions: await Promise.all(
+          partitions.map(async (each) =>
+            Number(each.offset) < 0 ? { ...each, offset: await earliestOf(topic, each.partition) } : each,
+          ),
+        ),
+      })),
+    ),
+  });
+  const met = new WeakSet<RawBroker>();
+  const find = cluster.findGroupCoordinator.bind(cluster);
+  cluster.findGroupCoordinator = async (group) => {
+    const broker = await find(group);
+    if (met.has(broker)) return broker;
+    met.add(broker);
+    const commit = broker.offsetCommit.bind(broker);
+    broker.offsetCommit = async (request) => commit(await real(request as CommitRequest));
+    return broker;
   };
 };

@@ -135,6 +135,21 @@ export const offsetsAt = async (
   return found;
 };
 
+/** The first offset of each partition of a topic at or after a time, its next offset when no record is that young. */
+export const offsetsOf = async (
+  link: Link,
+  topic: string,
+  time: number,
+): Promise<readonly { partition: number; offset: number }[]> => {
+  const partitions = await partitionsIn(link, await link.metadata([topic]));
+  if (partitions.length === 0) return [];
+  const ends = new Map((await offsetsAt(link, partitions, "latest")).map((one) => [one.partition, one.offset]));
+  return (await offsetsAt(link, partitions, time)).map(({ partition, offset }) => ({
+    partition,
+    offset: offset < 0 ? (ends.get(partition) ?? 0) : offset,
+  }));
+};
+
 export const offsets = async (
   link: Link,
   topic: string,

@@ -58,6 +58,7 @@ export const openPlatformatic = (options: ClusterOptions, folder?: string): Kafk
     createTopic: (topic, creation) => ask((link) => admin.createTopic(link, topic, creation)),
     deleteTopics: (topics) => ask((link) => admin.deleteTopics(link, topics)),
     offsets: (topic) => ask((link) => admin.offsets(link, topic)),
+    offsetsAt: (topic, timestamp) => ask((link) => admin.offsetsOf(link, topic, timestamp)),
     committed: (groupId, topic) => ask((link) => admin.committed(link, groupId, topic)),
     consumer: (settings, events) => makeConsumer(options, entry, settings, events),
     producer: (settings) => makeProducer(platformaticWire(makeLink(options, entry)), settings),

@@ -247,6 +247,9 @@ export const makeConsumer = (
     resume(partition) {
       current?.fetching.resume(partition);
     },
+    seek(partition, offset) {
+      current?.fetching.begin([{ ...partition, offset }]);
+    },
     async close() {
       closing.abort();
       // A coordinator that is away is not waited for.

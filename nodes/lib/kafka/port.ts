@@ -50,7 +50,10 @@ export interface FetchedBatch {
   readonly epoch: number;
   /** The offset that was asked for. */
   readonly offset: number;
-  /** The next records in order, at most `max`; none when all were read. */
+  /**
+   * The next records in order, at most `max`; none when all were read.
+   * @throws DamagedBatch (record-batch.ts) for stored bytes that can't be read; the next call goes on behind them
+   */
   read(max: number): readonly FetchedRecord[];
   /** First offset after this batch, whatever it held: control records and aborted ones are not read. */
   readonly nextOffset: number;
@@ -78,13 +81,18 @@ export interface ConsumerOptions {
   readonly start: Start;
   /** A member that is silent for so long has its partitions moved, in ms. */
   readonly sessionTimeout: number;
-  /** Static membership: a name under which this member may restart without a rebalance, where the driver can. */
+  /**
+   * Static membership: a name of which the group knows one member. Who joins under the name of a killed process gets its
+   * partitions at once; of two alive under one name the older goes on without, and warns. Where the driver can.
+   */
   readonly instanceId?: string | undefined;
   /** Bytes of one partition in one fetch. */
   readonly partitionBytes?: number;
   /** Bytes of one fetch from one broker. */
   readonly fetchBytes?: number;
   readonly readUncommitted?: boolean;
+  /** Without any progress for so long the consumer starts again and says so, in ms; absent: the driver's choice. */
+  readonly stallLimit?: number;
 }
 
 /** What a consumer tells its node. Every callback may be called at any time until `close` resolves. */
@@ -126,6 +134,8 @@ export interface Consumer {
   membership(epoch: number): Membership | undefined;
   /** Leaves and joins again, because of `error`: an assignment of which others seem to have a newer one. */
   rejoin(error: Error): void;
+  /** The next fetch of a partition that is owned begins at `offset`; what was fetched and not taken is dropped. */
+  seek(partition: TopicPartition, offset: number): void;
   /** Stops fetching, leaves the group. Does not commit. */
   close(): Promise<void>;
 }
@@ -258,6 +268,8 @@ export interface Kafka {
   deleteTopics(topics: readonly string[]): Promise<void>;
   /** First and next offset of each partition. */
   offsets(topic: string): Promise<readonly { partition: number; low: number; high: number }[]>;
+  /** Offset of each partition's first record of that time (ms since the epoch) or later; its next offset when none is. */
+  offsetsAt(topic: string, timestamp: number): Promise<readonly { partition: number; offset: number }[]>;
   /** What a group has committed; -1 where nothing. */
   committed(groupId: string, topic: string): Promise<readonly { partition: number; offset: number }[]>;
   /** Never throws: it goes on trying, and tells `events.state` why it must. */

@@ -10,3 +10,13 @@ export const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
     }
     signal.addEventListener("abort", done);
   });
+
+/** Waits until `work` is over, but no longer than `ms`. Rejects as it does. */
+export const within = async <T>(work: Promise<T> | undefined, ms: number): Promise<T | undefined> => {
+  const over = new AbortController();
+  try {
+    return await Promise.race([work, sleep(ms, over.signal).then(() => undefined)]);
+  } finally {
+    over.abort();
+  }
+};

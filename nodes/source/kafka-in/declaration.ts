@@ -73,6 +73,12 @@ export const declaration = declareNode({
       section: "consumer",
       hint: "After a crash the partitions move to other members, or back, in so many seconds.",
     }),
+    instance: text({
+      label: "Member name",
+      section: "consumer",
+      placeholder: "store-1",
+      hint: "Started again under its name after a crash, a member has its partitions at once. Empty: a name made of host, user directory and node.",
+    }),
     spanRecords: number({
       label: "Records in flight",
       default: 5000,

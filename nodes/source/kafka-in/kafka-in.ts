@@ -11,6 +11,7 @@ import { defineNode } from "../../lib/node";
 import { declaration } from "./declaration";
 import { decoder, rawMessageOf } from "./decode";
 import { makeIntake } from "./intake";
+import { instanceOf } from "./instance";
 import { topicsOf } from "./topics";
 
 /** How often the status is looked at, in ms. */
@@ -30,6 +31,7 @@ export = defineNode(declaration, (node) => {
   const { cluster, group, mode, sessionTimeout, drain, deadLetterTopic: deadTopic, ...settings } = node.settings;
   const topics = topicsOf(settings.topics);
   const start = startOf(settings.start, settings.startTime);
+  const instance = instanceOf(settings.instance, node);
   if (deadTopic !== "") checkTopicName(deadTopic);
   const delivery = deliverySettings(node.RED, node.settings);
   const release = cluster.use();
@@ -134,6 +136,7 @@ export = defineNode(declaration, (node) => {
           start,
           sessionTimeout: sessionTimeout * 1000,
           readUncommitted: settings.readUncommitted,
+          instanceId: instance,
         },
         {
           records: (batch) => intake.records(batch),

@@ -1,0 +1,197 @@
+/**
+ * One run of kafkajs's consumer, from its connection to its crash: batches in hand and their heartbeats, assignments and
+ * revocations. What outlives a run is in kafkajs-consumer.ts.
+ */
+import { Retriable } from "../errors";
+import type { Link } from "./kafkajs-cluster";
+import { fetchedOf } from "./kafkajs-fetch";
+import { createConsumer, REJOIN, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
+import { isFenced } from "./kafkajs-static";
+import type { ConsumerEvents, ConsumerOptions, Membership, TopicPartition } from "./port";
+import { within } from "./sleep";
+import { watchProgress } from "./watchdog";
+
+/** Longest wait of a fetch for records, and for the check of a paused partition, in ms. */
+const POLL = 500;
+/** kafkajs's longest wait for an answer, in ms, see cluster-options. */
+const REQUEST_TIMEOUT = 30_000;
+
+export type Member = Omit<Membership, "groupId">;
+
+export interface Session {
+  readonly link: Link;
+  raw: RawConsumer | undefined;
+  member: Member | undefined;
+  epoch: number;
+  /** Ends when the epoch does: open batches return. */
+  ended: AbortController;
+  readonly crash: Promise<Error | undefined>;
+  crashed(error: Error | undefined): void;
+}
+
+/** What sessions of one consumer share. */
+export interface Shared {
+  epochs: number;
+  /** Who this member was when it last got partitions, within this session. */
+  last: Member | undefined;
+  /** Topics that are subscribed to and not there. */
+  missing: Error | undefined;
+}
+
+/**
+ * How long the coordinator waits in a rebalance for members that do not join again, in ms: long enough to drain
+ * (a third of the session time-out), and no minute, which is how long a member that hangs could hold all others up.
+ */
+export const rebalanceTimeout = (sessionTimeout: number): number => Math.max(15_000, sessionTimeout);
+
+/** kafkajs gives each request up after its time-out; what stands still for longer than that is kafkajs itself. */
+export const stallLimit = ({ sessionTimeout, stallLimit: given }: ConsumerOptions): number =>
+  given ?? Math.max(REQUEST_TIMEOUT, rebalanceTimeout(sessionTimeout) + 5000) + 15_000;
+
+export const newSession = (link: Link): Session => {
+  let crashed: Session["crashed"] = () => undefined;
+  const crash = new Promise<Error | undefined>((resolve) => (crashed = resolve));
+  return { link, raw: undefined, member: undefined, epoch: 0, ended: new AbortController(), crash, crashed };
+};
+
+/** Keeps the membership alive while the node takes its time; ends early with the epoch. */
+const whileAlive = async <T>(
+  work: Promise<T>,
+  heartbeat: () => Promise<void>,
+  own: Session,
+  interval: number,
+): Promise<T | undefined> => {
+  const { signal } = own.ended;
+  if (signal.aborted) return undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let end: (() => void) | undefined;
+  const interrupted = new Promise<undefined>((resolve, reject) => {
+    end = () => resolve(undefined);
+    signal.addEventListener("abort", end);
+    timer = setInterval(() => {
+      heartbeat().catch((error: RawError) => {
+        // Other failures are for the next fetch to find: leaving now would fetch again what is being worked on.
+        if (!REJOIN.has(error.type ?? "") && !isFenced(error)) return;
+        own.ended.abort();
+        reject(error);
+      });
+    }, interval);
+  });
+  try {
+    return await Promise.race([work, interrupted]);
+  } finally {
+    clearInterval(timer);
+    if (end) signal.removeEventListener("abort", end);
+  }
+};
+
+/** Ends the epoch: open batches return, and the node may still commit what is finished. */
+export const revoke = async (own: Session, options: ConsumerOptions, events: ConsumerEvents): Promise<void> => {
+  if (own.epoch > 0) {
+    own.ended.abort();
+    // Whoever takes longer than the coordinator waits is out of the group.
+    await within(events.revoking(own.epoch), rebalanceTimeout(options.sessionTimeout) * 0.7);
+  }
+  own.epoch = 0;
+};
+
+const handle = async (
+  own: Session,
+  options: ConsumerOptions,
+  events: ConsumerEvents,
+  batch: RawBatch,
+  resolve: (offset: string) => void,
+  heartbeat: () => Promise<void>,
+) => {
+  const fetched = fetchedOf(batch);
+  if (!fetched || own.ended.signal.aborted) return;
+  const { topic, partition } = batch;
+  const { nextOffset } = fetched;
+  const offset = Number(batch.fetchedOffset);
+  const work = events.records({
+    topic,
+    partition,
+    epoch: own.epoch,
+    offset,
+    read: (max) => fetched.read(max, offset),
+    nextOffset,
+    highWatermark: Number(batch.highWatermark),
+  });
+  const next = await whileAlive(
+    work.then((taken) => taken ?? nextOffset),
+    heartbeat,
+    own,
+    options.sessionTimeout / 6,
+  );
+  if (next !== undefined && !own.ended.signal.aborted) resolve(String(next - 1));
+};
+
+const assigned = (own: Session, events: ConsumerEvents, shared: Shared, payload: unknown): void => {
+  const { memberAssignment } = payload as { memberAssignment: Record<string, number[]> };
+  const partitions: TopicPartition[] = Object.entries(memberAssignment).flatMap(([topic, list]) =>
+    list.map((partition) => ({ topic, partition })),
+  );
+  own.epoch = ++shared.epochs;
+  own.ended = new AbortController();
+  const kept =
+    shared.last !== undefined &&
+    own.member?.memberId === shared.last.memberId &&
+    own.member.generationId === shared.last.generationId + 1;
+  shared.last = own.member;
+  // kafkajs remembers what was paused under the assignment before.
+  own.raw?.resume(partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] })));
+  const from = events.assigned(partitions, own.epoch, kept);
+  for (const { topic, partition, offset } of from) own.raw?.seek({ topic, partition, offset: String(offset) });
+  events.state(shared.missing);
+};
+
+/** Joins and fetches; `own.crash` tells when that ends. Nothing moving for too long is a crash too. */
+export const open = async (
+  own: Session,
+  topics: readonly string[],
+  options: ConsumerOptions,
+  events: ConsumerEvents,
+  shared: Shared,
+): Promise<void> => {
+  const { link } = own;
+  const { sessionTimeout } = options;
+  const raw = createConsumer({
+    cluster: link.cluster,
+    logger: link.logger,
+    retry: { ...link.retry, restartOnFailure: async () => false },
+    groupId: options.groupId,
+    sessionTimeout,
+    heartbeatInterval: Math.min(3000, sessionTimeout / 3),
+    rebalanceTimeout: rebalanceTimeout(sessionTimeout),
+    maxBytesPerPartition: options.partitionBytes ?? 1024 * 1024,
+    maxBytes: options.fetchBytes ?? 2 * 1024 * 1024,
+    minBytes: 1,
+    maxWaitTimeInMs: POLL,
+    isolationLevel: options.readUncommitted ? 0 : 1,
+    metadataMaxAge: 10_000,
+  });
+  own.raw = raw;
+  const watchdog = watchProgress(stallLimit(options), (idle) => {
+    const text = `Nothing has moved for ${Math.round(idle / 1000)} s (${link.outstanding() || "no request is open"}): the consumer starts again`;
+    events.warn(text);
+    own.crashed(new Retriable(text));
+  });
+  void own.crash.then(() => watchdog.stop());
+  raw.on("consumer.group_join", ({ payload }) => {
+    watchdog.progress();
+    assigned(own, events, shared, payload);
+  });
+  raw.on("consumer.heartbeat", () => {
+    watchdog.progress();
+    events.state(shared.missing);
+  });
+  raw.on("consumer.fetch", () => watchdog.progress());
+  raw.on("consumer.crash", ({ payload }) => own.crashed((payload as { error: Error }).error));
+  await raw.subscribe({ topics, fromBeginning: options.start === "earliest" });
+  await raw.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: 64,
+    eachBatch: ({ batch, resolveOffset, heartbeat }) => handle(own, options, events, batch, resolveOffset, heartbeat),
+  });
+};

@@ -1,0 +1,98 @@
+/** How a consumer keeps, loses and regains its place in its group. */
+import assert from "node:assert/strict";
+import type { Consumer, ConsumerOptions } from "../../../nodes/lib/kafka/port";
+import { watchProgress } from "../../../nodes/lib/kafka/watchdog";
+import { until } from "../../harness";
+import { clusterFor, newTopic, record, unique, write, type Cluster } from "./harness";
+
+interface Member {
+  readonly consumer: Consumer;
+  readonly epochs: number[];
+  readonly got: number[];
+  readonly warned: string[];
+  readonly troubles: string[];
+}
+
+describe("a consumer in its group", () => {
+  let cluster: Cluster;
+  const open: (() => Promise<void>)[] = [];
+  const join = (topic: string, groupId: string, more: Partial<ConsumerOptions> = {}): Member => {
+    const member = { epochs: [] as number[], got: [] as number[], warned: [] as string[], troubles: [] as string[] };
+    const consumer = cluster.kafka.consumer(
+      { groupId, topics: [topic], start: "earliest", sessionTimeout: 6000, ...more },
+      {
+        async records(batch) {
+          for (const { value } of batch.read(Infinity)) member.got.push(Number(value?.toString()));
+          await consumer.commit([{ ...batch, offset: batch.nextOffset }]).catch(() => undefined);
+        },
+        assigned(partitions) {
+          member.epochs.push(partitions.length);
+          return [];
+        },
+        revoking: async () => undefined,
+        state: (trouble) => void (trouble && member.troubles.push(trouble.message)),
+        warn: (text) => void member.warned.push(text),
+      },
+    );
+    open.push(() => consumer.close());
+    return { ...member, consumer };
+  };
+
+  before(async function services() {
+    cluster = await clusterFor(this);
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((close) => close()));
+  });
+  after(() => cluster?.close());
+
+  it("starts again by itself when nothing has moved for a time, and says what stood still", async function stall() {
+    this.timeout(120_000);
+    const topic = await newTopic(cluster.kafka);
+    await write(cluster.kafka, [record(topic, 1)]);
+    const member = join(topic, unique("group"), { stallLimit: 2000 });
+    await until("the first is read", () => member.got.includes(1), 30_000);
+    cluster.service.pause();
+    try {
+      await until("it says so", () => member.warned.length > 0, 60_000);
+    } finally {
+      cluster.service.resume();
+    }
+    assert.match(
+      member.warned[0] ?? "",
+      /^Nothing has moved for \d+ s \(.*\w+ since \d+ s.*\): the consumer starts again/,
+    );
+    await write(cluster.kafka, [record(topic, 2)]);
+    await until(
+      `the second is read; got ${member.got.join()}, ${member.troubles.at(-1)}`,
+      () => member.got.includes(2),
+      90_000,
+    );
+  });
+
+  it("does not take a process that was itself stopped for one in which nothing moves", async () => {
+    let stalled = 0;
+    const watchdog = watchProgress(200, () => stalled++);
+    const end = Date.now() + 400;
+    while (Date.now() < end);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    watchdog.stop();
+    assert.equal(stalled, 0);
+  });
+
+  it("goes on without a name when another process has joined under it, and says so", async function fenced() {
+    this.timeout(120_000);
+    const topic = await newTopic(cluster.kafka, 2);
+    const group = unique("group");
+    const first = join(topic, group, { instanceId: "same" });
+    await until("the first has both", () => first.epochs.at(-1) === 2, 30_000);
+    const second = join(topic, group, { instanceId: "same" });
+    await until(
+      "one each",
+      () => first.epochs.at(-1) === 1 && second.epochs.at(-1) === 1 && first.warned.length > 0,
+      60_000,
+    );
+    assert.match(first.warned.join(), /Another process has joined group "group-[^"]+" as "same"/);
+    assert.deepEqual(second.warned, []);
+  });
+});
