@@ -9,6 +9,7 @@ const protocols = {
   SASL: "SASL_PLAINTEXT",
   TLS: "SSL",
   SASLTLS: "SASL_SSL",
+  PROXIED: "PLAINTEXT",
 } as const;
 export type ListenerName = keyof typeof protocols;
 
@@ -29,6 +30,7 @@ export async function nodeOf(place: Place, id: number, options: KafkaOptions): P
     SASL: options.sasl !== undefined,
     TLS: options.tls !== undefined,
     SASLTLS: options.sasl !== undefined && options.tls !== undefined,
+    PROXIED: options.proxy !== undefined,
   };
   const suffix = id === 1 ? "" : String(id);
   const listeners = new Map<ListenerName, number>();
@@ -52,6 +54,8 @@ export function propertiesOf(
   const first = node.id === 1;
   const at = ([name, port]: readonly [string, number]): string => `${name}://127.0.0.1:${port}`;
   const clients = [...node.listeners];
+  const told = ([name, port]: readonly [ListenerName, number]): string =>
+    at([name, name === "PROXIED" ? (options.proxy ?? port) : port]);
   const all: (readonly [string, number])[] = first ? [...clients, ["CONTROLLER", controller]] : clients;
   const map = [...clients.map(([name]) => `${name}:${protocols[name]}`), "CONTROLLER:PLAINTEXT"];
   const copies = String(Math.min(3, brokers));
@@ -61,7 +65,7 @@ export function propertiesOf(
     "controller.quorum.voters": `1@127.0.0.1:${controller}`,
     "controller.listener.names": "CONTROLLER",
     listeners: all.map(at).join(","),
-    "advertised.listeners": clients.map(at).join(","),
+    "advertised.listeners": clients.map(told).join(","),
     "listener.security.protocol.map": map.join(","),
     "inter.broker.listener.name": "PLAINTEXT",
     "log.dirs": node.data,

@@ -15,6 +15,11 @@ export interface KafkaOptions {
   readonly sasl?: { readonly users: Readonly<Record<string, string>> };
   /** Adds a TLS listener, and with `sasl` one for both. */
   readonly tls?: { readonly expired?: boolean; readonly clientCertificate?: boolean };
+  /**
+   * Port of 127.0.0.1 of a proxy: adds a listener for it to lead to, which tells clients to connect to the proxy. For one
+   * broker.
+   */
+  readonly proxy?: number;
   /** Further lines of server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Number of brokers; 1 when absent. The first is the controller too; it is process `kafka`, the others `kafka2`, … */
@@ -32,6 +37,8 @@ export interface KafkaAddress {
   readonly tlsBrokers: string;
   /** `host:port` of the SASL_SSL listener; empty without both. */
   readonly saslTlsBrokers: string;
+  /** `host:port` of the listener behind the proxy; empty without `proxy`. */
+  readonly proxiedBrokers: string;
   /** What a client needs for the TLS listeners. */
   readonly certificates?: Certificates;
 }
@@ -88,6 +95,7 @@ export const kafka: ServiceDefinition<KafkaOptions, KafkaAddress> = {
         saslBrokers: at("SASL"),
         tlsBrokers: at("TLS"),
         saslTlsBrokers: at("SASLTLS"),
+        proxiedBrokers: at("PROXIED"),
         ...(certificates && { certificates }),
       },
       processes,

@@ -1,0 +1,134 @@
+/** A mountain of records behind a slow step: memory must stay flat and the event loop free. */
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { until } from "../../harness/words";
+import { movedBack, tooEarly } from "./commits";
+import { flowOf } from "./flow";
+import type { Reading } from "./gauge";
+import { startMember, type Surroundings } from "./member";
+import { observing, unique, type Observer } from "./observer";
+import { numberAt, produce } from "./producer";
+import { readTopic } from "./topic-place";
+import { brief, type Verdict } from "./verdict";
+
+export interface BacklogTrial {
+  readonly name: string;
+  /** Records that wait. */
+  readonly records: number;
+  /** How long the step works on them, in ms. */
+  readonly lasting: number;
+  readonly perSecond: number;
+  /** Of a record's value. */
+  readonly bytes?: number;
+  readonly partitions?: number;
+  /** kafka-in's own default when absent. */
+  readonly span?: number;
+  /** Highest resident memory in MB. */
+  readonly mostMemory?: number;
+  /** Highest median of each second's 99th percentile of the event loop's delay, in ms. */
+  readonly mostDelay?: number;
+  readonly patience?: number;
+}
+
+/** A Node-RED that starts up and reads ahead is not judged, in ms. */
+const WARM_UP = 10_000;
+
+export const backlogTrial = (around: Surroundings, trial: BacklogTrial): Promise<Verdict> =>
+  observing(around.observed ?? around.brokers, (observer) => judge(observer, around, trial));
+
+const percentile = (numbers: readonly number[], part: number): number =>
+  [...numbers].sort((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(numbers.length * part))] ?? 0;
+
+async function judge(observer: Observer, around: Surroundings, trial: BacklogTrial): Promise<Verdict> {
+  const { records, lasting, perSecond, partitions = 2, span = 5000, patience = 120_000 } = trial;
+  const began = Date.now();
+  const seed = unique(trial.name.replaceAll(/[^a-z0-9]+/giu, "-"));
+  const [topic, output, group] = [`${seed}-in`, `${seed}-out`, `${seed}-group`];
+  const input = { topic, seed, partitions, bytes: trial.bytes ?? 200 };
+  await observer.createTopic(topic, partitions);
+  await observer.createTopic(output, partitions, true);
+  const history = await observer.commitsEnd();
+  await produce(observer, input, 0, records);
+  const gauge = path.join(around.folder, "gauge.ndjson");
+  const flow = flowOf({
+    brokers: around.brokers,
+    cluster: around.cluster,
+    input: topic,
+    output,
+    group,
+    step: { kind: "rate", perSecond },
+    mode: "record",
+    span,
+    sessionTimeout: 10,
+  });
+  const nodeArguments = [...(around.nodeArguments ?? []), "-r", path.join(__dirname, "gauge.js")];
+  const member = await startMember(
+    { ...around, nodeArguments, env: { ...around.env, CITYSTREAM_GAUGE: gauge } },
+    "node-red",
+    flow,
+  );
+  let arrived = 0;
+  try {
+    const sum = async () => [...(await observer.ends(output)).values()].reduce((all, end) => all + end, 0);
+    await until(`the first records of ${seed}`, async () => (await sum()) > 0, patience);
+    await wait(lasting);
+    arrived = await sum();
+  } finally {
+    await member.stop();
+  }
+
+  const kafka = await readTopic(observer, seed, output);
+  const commits = await observer.commits(group, topic, history);
+  const done = [...(await observer.committed(group, topic)).values()].reduce((all, end) => all + end, 0);
+  const faults: string[] = [...brief(movedBack(commits))];
+  faults.push(...brief(tooEarly(commits, (partition, at) => kafka.firstArrival(numberAt(input, partition, at)))));
+  const counts = kafka.tally.counts(records);
+  if (counts.invented + counts.damaged + counts.repeated > 0) faults.push(`kafka: ${JSON.stringify(counts)}`);
+  // A rate step can't be faster, and a machine that others use may be slower.
+  if (arrived < (perSecond * lasting) / 1000 / 4) faults.push(`only ${arrived} came in ${lasting / 1000} s`);
+
+  const all: Reading[] = existsSync(gauge)
+    ? readFileSync(gauge, "utf8")
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line) as Reading)
+    : [];
+  const readings = all.filter(({ at }) => at > WARM_UP);
+  if (readings.length < lasting / 4000) faults.push(`only ${readings.length} readings of memory and event loop`);
+  const memory = readings.map(({ rss }) => rss);
+  const quarter = Math.max(1, Math.floor(readings.length / 4));
+  const figures = {
+    arrived,
+    committed: done,
+    mostMemory: Math.round(Math.max(0, ...memory)),
+    firstQuarter: Math.round(percentile(memory.slice(0, quarter), 0.5)),
+    lastQuarter: Math.round(percentile(memory.slice(-quarter), 0.5)),
+    medianOfP99: percentile(
+      readings.map(({ p99 }) => p99),
+      0.5,
+    ),
+    p99OfP99: percentile(
+      readings.map(({ p99 }) => p99),
+      0.99,
+    ),
+    longest: Math.max(0, ...readings.map(({ longest }) => longest)),
+  };
+  const { mostMemory = 200, mostDelay = 50 } = trial;
+  if (figures.mostMemory > mostMemory) faults.push(`${figures.mostMemory} MB of memory, more than ${mostMemory}`);
+  if (figures.lastQuarter > figures.firstQuarter * 1.15 + 5)
+    faults.push(`memory grew from ${figures.firstQuarter} to ${figures.lastQuarter} MB`);
+  if (figures.medianOfP99 > mostDelay)
+    faults.push(`the event loop was ${figures.medianOfP99} ms late at p99, more than ${mostDelay}`);
+  await observer.remove([topic, output], [group]);
+  return {
+    name: trial.name,
+    disturbances: 0,
+    sent: records,
+    places: { kafka: { ...counts, sent: arrived, missing: 0 } },
+    commits: commits.length,
+    seconds: (Date.now() - began) / 1000,
+    faults,
+    figures,
+  };
+}

@@ -1,0 +1,204 @@
+/**
+ * One Node-RED, disturbed again and again in the middle of its work: killed with -9, or redeployed. Records flow
+ * kafka-in → function → delay → Kafka, core file node, lake and database; the observer reads all of them.
+ */
+import path from "node:path";
+import type { NodeRedChild } from "../../harness/child";
+import { until } from "../../harness/words";
+import { movedBack, tooEarly } from "./commits";
+import { COMMIT_RECORDS, FILE_RECORDS, flowOf, type FlowSpec, type Step } from "./flow";
+import { redeploy, startMember, type Deployment, type Surroundings } from "./member";
+import { some } from "./numbers";
+import { observing, unique, type Ends, type Observer } from "./observer";
+import { filePlace, folderPlace, influxPlace } from "./places";
+import { numberAt, produce, stream } from "./producer";
+import { readTopic, type TopicPlace } from "./topic-place";
+import { brief, type Verdict } from "./verdict";
+
+export interface KillTrial {
+  readonly name: string;
+  readonly records: number;
+  /** How many times it is killed or redeployed. */
+  readonly disturbances: number;
+  readonly how: "kill" | Deployment;
+  readonly step: Step;
+  /** Records a second while it runs; all of them before it when absent. */
+  readonly live?: number | undefined;
+  readonly mode?: "record" | "batch";
+  /** Records a message in batch mode; 50 when absent. */
+  readonly batch?: number;
+  readonly partitions?: number;
+  readonly span?: number;
+  /** In seconds. */
+  readonly sessionTimeout?: number;
+  readonly code?: string;
+  /** ms to wait once the goal of a kill is reached: 0 … 1 times this. */
+  readonly jitter?: number;
+  /** Longest time without anything committed, in ms. */
+  readonly patience?: number;
+  /** Told after each disturbance. */
+  readonly disturbed?: (committed: number) => void;
+}
+
+/** What was committed, and what had arrived in the topic, when the process was gone. */
+interface Snapshot {
+  readonly committed: Ends;
+  readonly arrived: Ends;
+  /** By partition, the first offset that was not in the file. */
+  readonly oldest: Ends;
+}
+
+export const killTrial = (around: Surroundings, trial: KillTrial): Promise<Verdict> =>
+  observing(around.observed ?? around.brokers, (observer) => judge(observer, around, trial));
+
+async function judge(observer: Observer, around: Surroundings, trial: KillTrial): Promise<Verdict> {
+  const { records, disturbances, how, mode = "record", partitions = 2, span = 500, patience = 180_000 } = trial;
+  const began = Date.now();
+  const seed = unique(trial.name.replaceAll(/[^a-z0-9]+/giu, "-"));
+  const [topic, output, group] = [`${seed}-in`, `${seed}-out`, `${seed}-group`];
+  const input = { topic, seed, partitions };
+  await observer.createTopic(topic, partitions);
+  await observer.createTopic(output, partitions, true);
+  const history = await observer.commitsEnd();
+  const file = path.join(around.folder, "records.txt");
+  const lake = path.join(around.folder, "lake");
+  const influx = around.influx && influxPlace(seed, around.influx, seed);
+  const inFile = filePlace(seed, file);
+  const places = [inFile, folderPlace(seed, path.join(lake, "records"))];
+  const spec: FlowSpec = {
+    ...around,
+    ...trial,
+    mode,
+    span,
+    sessionTimeout: trial.sessionTimeout ?? 6,
+    input: topic,
+    output,
+    group,
+    file,
+    lake,
+    influx: around.influx && { ...around.influx, measurement: seed },
+  };
+  const faults: string[] = [];
+  const snapshots: Snapshot[] = [];
+  const committed = (): Promise<number> => observer.committedSum(group, topic);
+  const reach = async (goal: number): Promise<void> => {
+    for (;;) {
+      const from = await committed();
+      if (from >= goal) return;
+      await until(
+        `more than ${from} of ${goal} records of ${seed} committed`,
+        async () => (await committed()) > from,
+        patience,
+      );
+    }
+  };
+  const snapshot = async (): Promise<Snapshot> => {
+    const taken = { committed: await observer.committed(group, topic), arrived: await observer.ends(output) };
+    const oldest = new Map<number, number>();
+    for (const place of places) {
+      await place.look();
+      const early: number[] = [];
+      for (const [partition, offset] of taken.committed)
+        for (let at = 0; at < offset; at++) {
+          const n = numberAt(input, partition, at);
+          if (!place.tally.has(n)) early.push(n);
+        }
+      if (early.length > 0)
+        faults.push(`${early.length} committed records are not in the ${place.name}: ${some(early)}`);
+    }
+    for (let partition = 0; partition < partitions; partition++) {
+      let at = 0;
+      while (inFile.tally.has(numberAt(input, partition, at))) at++;
+      oldest.set(partition, at);
+    }
+    return { ...taken, oldest };
+  };
+
+  let child: NodeRedChild | undefined;
+  const live = trial.live === undefined ? undefined : stream(observer, input, trial.live, records);
+  try {
+    if (!live) await produce(observer, input, 0, records);
+    child = await startMember(around, "node-red", flowOf(spec));
+    for (let done = 1; done <= disturbances; done++) {
+      await reach(Math.floor((records * done) / (disturbances + 1)));
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * (trial.jitter ?? 0)));
+      if (how === "kill") {
+        await child.kill9();
+        snapshots.push(await snapshot());
+        child = await startMember(around, "node-red", flowOf(spec));
+      } else await redeploy(child, flowOf({ ...spec, version: done }), how);
+      trial.disturbed?.(await committed());
+    }
+    await live?.done;
+    await reach(records);
+    await child.stop();
+    child = undefined;
+  } finally {
+    await live?.stop().catch(() => undefined);
+    await child?.kill9();
+  }
+
+  const kafka = await readTopic(observer, seed, output);
+  const commits = await observer.commits(group, topic, history);
+  for (const place of [...places, ...(influx ? [influx] : [])]) await place.look();
+  const all = {
+    kafka: kafka.tally,
+    ...Object.fromEntries([...places, ...(influx ? [influx] : [])].map(({ name, tally }) => [name, tally])),
+  };
+  for (const [name, tally] of Object.entries(all)) faults.push(...tally.faults(name, records));
+  faults.push(...brief(movedBack(commits)));
+  faults.push(...brief(tooEarly(commits, (partition, at) => kafka.firstArrival(numberAt(input, partition, at)))));
+  const { widest, unexplained } = judgeRepeats(snapshots, kafka, partitions);
+  if (how === "kill" && unexplained.length > 0)
+    faults.push(`${unexplained.length} records came again that were committed at the kill: ${some(unexplained)}`);
+  // What the lake holds among them is not counted by the span.
+  const limit = span + 2 * FILE_RECORDS + (trial.batch ?? 50);
+  if (widest > limit) faults.push(`${widest} records were in flight, more than ${limit}`);
+  // What was in flight, what had finished since the last commit, and what the lake held, for each disturbance.
+  const bound = disturbances * partitions * (span + COMMIT_RECORDS + 2 * FILE_RECORDS + (trial.batch ?? 50));
+  for (const name of ["kafka", "file"] as const) {
+    const { repeated } = all[name as keyof typeof all]?.counts(records) ?? { repeated: 0 };
+    if (repeated > bound) faults.push(`${name}: ${repeated} repeated, more than ${bound}`);
+  }
+  await influx?.drop().catch(() => undefined);
+  await observer.remove([topic, output], [group]);
+  return {
+    name: trial.name,
+    disturbances,
+    sent: records,
+    places: Object.fromEntries(Object.entries(all).map(([name, tally]) => [name, tally.counts(records)])),
+    commits: commits.length,
+    seconds: (Date.now() - began) / 1000,
+    faults,
+    figures: { widest, bound },
+  };
+}
+
+/**
+ * At each kill: how wide the span was (from the oldest record that was not in the file to the newest in Kafka), and which
+ * records came again although they were committed when the process that brought them ended.
+ */
+function judgeRepeats(
+  snapshots: readonly Snapshot[],
+  kafka: TopicPlace,
+  partitions: number,
+): { widest: number; unexplained: number[] } {
+  let widest = 0;
+  /** How many times each record may come, by number. */
+  const allowed = new Map<number, number>();
+  for (const { committed, arrived, oldest } of snapshots) {
+    const came = new Set(kafka.before(arrived));
+    const newest = new Map<number, number>();
+    for (const n of came) {
+      const [partition, offset] = [n % partitions, Math.floor(n / partitions)];
+      newest.set(partition, Math.max(newest.get(partition) ?? -1, offset));
+      if (offset >= (committed.get(partition) ?? 0)) allowed.set(n, (allowed.get(n) ?? 1) + 1);
+    }
+    // What the lake holds on purpose is no part of the span, what the file node has not written is.
+    for (const [partition, offset] of newest) widest = Math.max(widest, offset - (oldest.get(partition) ?? 0) + 1);
+  }
+  const unexplained: number[] = [];
+  for (const n of kafka.before(new Map(Array.from({ length: partitions }, (_, partition) => [partition, Infinity]))))
+    if (kafka.tally.timesOf(n) > (allowed.get(n) ?? 1)) unexplained.push(n);
+  return { widest, unexplained: [...new Set(unexplained)] };
+}

@@ -1,0 +1,107 @@
+/** What the soak does: the laboratory's trials in their long form, with figures drawn anew each time. */
+import { randomInt } from "node:crypto";
+import { service } from "../../tools/services";
+import { freePort } from "../../tools/services/ports";
+import { backlogTrial } from "../faults/lab/backlog-trial";
+import { killTrial } from "../faults/lab/kill-trial";
+import type { Surroundings } from "../faults/lab/member";
+import { outageTrial } from "../faults/lab/outage-trial";
+import { Proxy } from "../faults/lab/proxy";
+import { rebalanceTrial } from "../faults/lab/rebalance-trial";
+import type { Verdict } from "../faults/lab/verdict";
+import type { Family } from "./totals";
+
+export interface SoakCase {
+  /** Disturbances after which it is enough; for `backlog`, trials. */
+  readonly goal: number;
+  /** Runs one trial; `disturbed` is told of each disturbance. */
+  run(around: Surroundings, disturbed: () => void): Promise<Verdict>;
+}
+
+const pick = <T>(choices: readonly T[]): T => choices[randomInt(choices.length)] as T;
+
+export const cases: Readonly<Record<Family, SoakCase>> = {
+  kill: {
+    goal: 1000,
+    run(around, disturbed) {
+      // Together about 10,000 records a kill.
+      const mode = pick(["record", "batch", "batch"] as const);
+      const disturbances = 5;
+      const records = mode === "record" ? 3000 * disturbances : 14_000 * disturbances;
+      const partitions = pick([1, 2, 4, 5]);
+      return killTrial(around, {
+        name: `kill ${mode}`,
+        mode,
+        disturbances,
+        records: Math.ceil(records / partitions) * partitions,
+        partitions,
+        how: "kill",
+        step: pick([
+          { kind: "fixed", ms: 50 },
+          { kind: "random", from: 1, to: 100 },
+          { kind: "random", from: 1, to: 2000 },
+          { kind: "rate", perSecond: 20_000 },
+        ] as const),
+        live: pick([undefined, undefined, 2000]),
+        span: mode === "record" ? pick([50, 500, 5000]) : pick([1000, 5000]),
+        batch: pick([50, 500]),
+        jitter: pick([0, 100, 1000]),
+        disturbed,
+      });
+    },
+  },
+  rebalance: {
+    goal: 100,
+    run: (around, disturbed) =>
+      rebalanceTrial(around, {
+        name: "rebalances",
+        changes: 18,
+        members: pick([2, 3, 3]),
+        mode: pick(["record", "batch"]),
+        perSecond: pick([300, 600]),
+        partitions: pick([3, 4, 8]),
+        disturbed,
+      }),
+  },
+  outage: {
+    // Of these 5 in 12 are kills of the broker.
+    goal: 48,
+    async run(around, disturbed) {
+      const port = await freePort();
+      const kafka = await service("kafka", { own: true, proxy: port });
+      const proxy = new Proxy(port, Number(kafka.proxiedBrokers.split(":")[1]));
+      try {
+        return await outageTrial({ ...around, brokers: proxy.address, observed: kafka.brokers }, kafka, proxy, {
+          name: "outages",
+          absent: 45_000,
+          perSecond: 100,
+          outages: [
+            { kind: "kill", ms: 0 },
+            { kind: "wire", fault: { kind: "tear" }, ms: 10_000 },
+            { kind: "kill", ms: randomInt(5000) },
+            { kind: "wire", fault: { kind: "stall" }, ms: pick([2000, 15_000, 45_000]) },
+            { kind: "kill", ms: randomInt(20_000) },
+            { kind: "stop", ms: 60_000 },
+            { kind: "wire", fault: { kind: "halve" }, ms: 10_000 },
+            { kind: "kill", ms: 0 },
+            { kind: "wire", fault: { kind: "delay", ms: pick([100, 1000]) }, ms: 10_000 },
+            { kind: "wire", fault: { kind: "reset" }, ms: 15_000 },
+            { kind: "kill", ms: 2000 },
+          ],
+          disturbed,
+        });
+      } finally {
+        await proxy.close();
+        await kafka.stop();
+      }
+    },
+  },
+  backlog: {
+    goal: 2,
+    run: (around) =>
+      backlogTrial(
+        { ...around, nodeArguments: pick([[], ["--max-old-space-size=512"]]) },
+        { name: "backlog", records: 500_000, perSecond: 100, lasting: 600_000 },
+      ),
+  },
+};
