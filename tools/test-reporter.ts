@@ -1,6 +1,6 @@
 /** Mocha's spec report, told to `npm test` as it goes: a mocha that dies in the middle still has its counts. */
 import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { type MochaOptions, reporters, Runner } from "mocha";
 
 /** What `npm test` is told. */
@@ -14,6 +14,11 @@ export interface Report {
   readonly ended: boolean;
 }
 
+/** Where a handle was first seen: the test or hook that opened it. */
+const openers = new WeakMap<object, string>();
+
+const handles = (): object[] => (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles();
+
 class Reporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
     super(runner, options);
@@ -22,9 +27,18 @@ class Reporter extends reporters.Spec {
       const said: Report = { passed, failed, skipped, ended, ...(running !== undefined && { running }) };
       process.send?.(said);
     };
-    const { EVENT_RUN_END, EVENT_TEST_BEGIN, EVENT_TEST_END } = Runner.constants;
+    const see = (opener: string): void => {
+      for (const handle of handles()) if (!openers.has(handle)) openers.set(handle, opener);
+    };
+    see("the start");
+    const { EVENT_HOOK_END, EVENT_RUN_END, EVENT_SUITE_END, EVENT_TEST_BEGIN, EVENT_TEST_END } = Runner.constants;
     runner.on(EVENT_TEST_BEGIN, (test) => report(false, test.fullTitle()));
-    runner.on(EVENT_TEST_END, () => report(false));
+    runner.on(EVENT_TEST_END, (test) => {
+      see(test.fullTitle());
+      report(false);
+    });
+    runner.on(EVENT_HOOK_END, (hook) => see(`${hook.parent?.fullTitle()} ${hook.title}`));
+    runner.on(EVENT_SUITE_END, (suite) => see(suite.fullTitle()));
     runner.once(EVENT_RUN_END, () => {
       report(true);
       setTimeout(tellOpen, 10_000).unref();
@@ -35,13 +49,20 @@ class Reporter extends reporters.Spec {
   }
 }
 
-/** Names what keeps this process running though all tests are done. */
+/** Names what keeps this process running though all tests are done, and which test opened it. */
 function tellOpen(): void {
-  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): object[] };
-  for (const handle of handles.call(process)) {
-    const { remoteAddress, remotePort, spawnargs } = handle as Partial<Socket & ChildProcess>;
-    const what = spawnargs?.join(" ") ?? (remotePort === undefined ? "" : `${remoteAddress}:${remotePort}`);
-    console.error(`still open: ${handle.constructor.name} ${what}`.trim());
+  for (const handle of handles()) {
+    const { _handle: inner, _type: type } = handle as { _handle?: { hasRef?(): boolean; fd?: number }; _type?: string };
+    if (inner?.hasRef?.() === false) continue;
+    const { remoteAddress, remotePort, spawnargs, address } = handle as Partial<Socket & ChildProcess & Server>;
+    const what =
+      spawnargs?.join(" ") ??
+      (remotePort === undefined
+        ? `${JSON.stringify(address?.call(handle))} ${type ?? ""} fd ${inner?.fd}`
+        : `${remoteAddress}:${remotePort}`);
+    console.error(
+      `still open: ${handle.constructor.name} ${what}, opened in: ${openers.get(handle) ?? "after the tests"}`,
+    );
   }
   console.error(`still open: ${process.getActiveResourcesInfo().join(", ")}`);
 }

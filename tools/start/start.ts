@@ -87,26 +87,30 @@ async function run(
   const userDirectory = path.join(options.data, "node-red");
   const kept = prepareUserDirectory({ ...surroundings, folder: userDirectory, flow: options.flow });
   const line = liveLine();
-  const nodeRed = await startNodeRed({
-    userDirectory,
-    log: path.join(options.data, "node-red.log"),
-    port: options.port,
-    env: {
-      ...surroundings.env,
-      CITYSTREAM_MQTT_PORT: String(options.mqttPort),
-      CITYSTREAM_SPEED: String(options.speed),
-      CITYSTREAM_DATA: options.data,
-      CITYSTREAM_READINGS: path.join(ROOT, "flows/data"),
-    },
-    trouble: line.above,
-  });
-  started.nodeRed = nodeRed;
-  void nodeRed.ended.then(async (words) => {
-    if (ending.signal.aborted) return;
-    line.above(words);
-    await surroundings.stop();
-    process.exit(1);
-  });
+  const launch = async (): Promise<NodeRed> => {
+    const nodeRed = await startNodeRed({
+      userDirectory,
+      log: path.join(options.data, "node-red.log"),
+      port: options.port,
+      env: {
+        ...surroundings.env,
+        CITYSTREAM_MQTT_PORT: String(options.mqttPort),
+        CITYSTREAM_SPEED: String(options.speed),
+        CITYSTREAM_DATA: options.data,
+        CITYSTREAM_READINGS: path.join(ROOT, "flows/data"),
+      },
+      trouble: line.above,
+    });
+    started.nodeRed = nodeRed;
+    void nodeRed.ended.then(async (words) => {
+      if (ending.signal.aborted || started.nodeRed !== nodeRed) return;
+      line.above(words);
+      await surroundings.stop();
+      process.exit(1);
+    });
+    return nodeRed;
+  };
+  const nodeRed = await launch();
   say("");
   for (const about of surroundings.about) say(about);
   if (kept) say(kept);
@@ -122,6 +126,28 @@ async function run(
   };
   const timer = setInterval(() => void look(), line.interval);
   ending.signal.addEventListener("abort", () => clearInterval(timer));
+  serveRestarts(async () => {
+    if (ending.signal.aborted) return;
+    line.above("something changed: Node-RED starts again");
+    const old = started.nodeRed;
+    delete started.nodeRed;
+    await old?.stop();
+    prepareUserDirectory({ ...surroundings, folder: userDirectory, flow: options.flow });
+    await launch();
+  });
+}
+
+/** `npm run dev` asks for a new Node-RED when something has changed, and is told when it is up; the servers go on. */
+function serveRestarts(restart: () => Promise<void>): void {
+  if (!process.send) return;
+  process.on("message", (said) => {
+    if (said !== "restart") return;
+    restart()
+      .catch((error: unknown) => console.error(error instanceof Error ? error.message : error))
+      .finally(() => process.send?.("started"));
+  });
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.send("started");
 }
 
 /** Stops once, Node-RED first; a second Ctrl-C ends at once. */

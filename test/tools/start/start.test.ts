@@ -66,7 +66,12 @@ class Run {
   async says(words: RegExp, limit = 120_000): Promise<void> {
     const said = (): boolean => words.test(this.output);
     const over = (): boolean => this.child.exitCode !== null || this.child.signalCode !== null;
-    await until(`it says ${words}`, () => said() || over(), limit);
+    await until(
+      `it says ${words}`,
+      () => said() || over(),
+      limit,
+      () => this.output.slice(-3000),
+    );
     assert.match(this.output, words);
   }
   async interrupt(): Promise<void> {
@@ -103,7 +108,9 @@ describe("npm start", () => {
       ...args,
     ];
     const clean = { ...process.env, KAFKA_BROKERS: "", WEBHDFS_URL: "", INFLUX_URL: "", CONNECT_URL: "", ...env };
-    const run = new Run(spawn(node, given, { env: clean, stdio: ["ignore", "pipe", "pipe"] }));
+    const run = new Run(
+      spawn(node, given, { env: clean, stdio: ["ignore", "pipe", "pipe", ...(env["IPC"] ? ["ipc" as const] : [])] }),
+    );
     runs.push(run);
     return run;
   };
@@ -157,6 +164,22 @@ describe("npm start", () => {
       assert.equal(run.child.exitCode, 0, run.output);
     });
   }
+
+  it("starts Node-RED again with the flow as it is now when npm run dev asks for it", async function () {
+    this.timeout(180_000);
+    const run = start({ CITYSTREAM_KAFKA: "none", IPC: "1" });
+    let started = 0;
+    run.child.on("message", () => started++);
+    const seen = (): string => run.output.slice(-3000);
+    await until("it has started", () => started === 1, 120_000, seen);
+    writeFileSync(path.join(folder, "flow.json"), JSON.stringify([...flow, { id: "new", type: "comment", z: "tab" }]));
+    run.child.send("restart");
+    await until("it has started again", () => started === 2, 120_000, seen);
+    const response = await fetch(`http://127.0.0.1:${ports[1]}/flows`);
+    assert.match(await response.text(), /"new"/u);
+    await run.interrupt();
+    assert.equal(run.child.exitCode, 0, run.output);
+  });
 
   it("leaves nothing running when it is killed", async function () {
     await serviceFor(this, "kafka");
