@@ -8,7 +8,7 @@ export const declaration = declareNode({
   group: "source",
   label: "kafka in",
   icon: "kafka.svg",
-  inputs: 0,
+  inputs: 1,
   outputs: ["records"],
   labelFrom: "topics",
   fields: {
@@ -134,6 +134,7 @@ export const declaration = declareNode({
     connecting: "connecting",
     reading: "reading, lag",
     paused: "waiting for flow",
+    held: "paused by you",
     idle: "no partitions",
     trouble: "kafka",
   },

@@ -1,8 +1,10 @@
 /** Feeds fetched records to the flow as fast as their span allows, and commits what is finished. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { Retriable } from "../../lib/errors";
 import type { Emission } from "../../lib/delivery/contract";
 import type { Consumer, ConsumerEvents, FetchedBatch, TopicPartition } from "../../lib/kafka/port";
 import type { PlacedEmission } from "./emission";
+import { covers, makePauses, type Scope } from "./pauses";
 import { Partition, type Surroundings } from "./partition";
 
 export interface IntakeSettings {
@@ -23,6 +25,17 @@ export interface Intake extends Omit<ConsumerEvents, "state" | "warn"> {
   commit(): Promise<void>;
   /** Nodes hold `records` more (or fewer) of an emission on purpose. */
   hold(emission: Emission, records: number): void;
+  /** Partitions that are owned, or will be, give nothing to the flow until they are resumed. */
+  pause(scope: Scope): void;
+  resume(scope: Scope): void;
+  /**
+   * Goes on at `offset`, and commits it. What is in the flow of before finishes without effect on the position.
+   * @throws Retriable when it is not this process's partition any more, or could not be committed
+   */
+  seek(position: TopicPartition & { readonly offset: number }): Promise<void>;
+  readonly owned: readonly TopicPartition[];
+  /** How many partitions the user has paused. */
+  readonly paused: number;
   readonly lag: number;
   readonly partitions: number;
   /** Some partition waits for the flow. */
@@ -36,15 +49,21 @@ const MESSAGES_A_TURN = 32;
 /** A partition without room for so long gives its fetched records back and is fetched again later, in ms. */
 const STALLED = 2000;
 
+/** How often a partition that sleeps looks by itself whether it may go on, in ms. */
+const SLEEP_LOOK = 2000;
+
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 export const makeIntake = (
   surroundings: Omit<Surroundings, "moved">,
   settings: IntakeSettings,
-  consumer: () => Pick<Consumer, "commit" | "pause" | "resume"> | undefined,
+  consumer: () => Pick<Consumer, "commit" | "pause" | "resume" | "seek"> | undefined,
 ): Intake => {
   let partitions = new Map<string, Partition>();
+  const pauses = makePauses();
   let stopped = false;
+  /** Partitions are about to move: nothing more is given to the flow. */
+  let revoking = false;
   let finishedSince = 0;
   let timer: NodeJS.Timeout | undefined;
   let committing: Promise<void> | undefined;
@@ -85,30 +104,40 @@ export const makeIntake = (
   };
 
   const stillOwned = (partition: Partition, epoch: number): boolean =>
-    !stopped && partition.epoch === epoch && partitions.get(keyOf(partition)) === partition;
+    !stopped && !revoking && partition.epoch === epoch && partitions.get(keyOf(partition)) === partition;
+
+  const flows = (partition: Partition): boolean =>
+    partition.hasRoom && surroundings.source.running && !pauses.has(partition);
+
+  /** Waits until something about the partition may have changed, at most `ms`. */
+  const change = async (partition: Partition, ms: number): Promise<void> => {
+    let limit: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (limit = setTimeout(resolve, ms)));
+    await Promise.race([partition.room(), late]);
+    clearTimeout(limit);
+  };
 
   /** Waits until the partition has room and flows run. False when it stalls or is lost. */
   const roomFor = async (partition: Partition, epoch: number): Promise<boolean> => {
     const deadline = Date.now() + STALLED;
     let pressed = false;
-    while (!(partition.hasRoom && surroundings.source.running)) {
+    while (!flows(partition)) {
+      if (pauses.has(partition)) return false;
       if (!pressed && surroundings.source.running) surroundings.source.pressure();
       pressed = true;
-      let limit: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => (limit = setTimeout(resolve, Math.max(100, deadline - Date.now()))));
-      await Promise.race([partition.room(), late]);
-      clearTimeout(limit);
+      await change(partition, Math.max(100, deadline - Date.now()));
       if (!stillOwned(partition, epoch)) return false;
       if (Date.now() >= deadline && !partition.hasRoom) return false;
     }
     return stillOwned(partition, epoch);
   };
 
-  /** Fetches a stalled partition again when it has room. */
+  /** Fetches a partition that stalled, or was paused, again when it may go on. */
   const sleep = async (partition: Partition, epoch: number): Promise<void> => {
+    if (partition.asleep) return;
     partition.asleep = true;
     consumer()?.pause(partition);
-    while (stillOwned(partition, epoch) && !(partition.hasRoom && surroundings.source.running)) await partition.room();
+    while (stillOwned(partition, epoch) && !flows(partition)) await change(partition, SLEEP_LOOK);
     partition.asleep = false;
     if (stillOwned(partition, epoch)) consumer()?.resume(partition);
   };
@@ -116,11 +145,12 @@ export const makeIntake = (
   const records = async (batch: FetchedBatch): Promise<number | void> => {
     const partition = partitions.get(keyOf(batch));
     if (!partition || partition.epoch !== batch.epoch) return undefined;
+    if (!partition.expects(batch.offset)) return partition.next;
     partition.highWatermark = batch.highWatermark;
     let turn = performance.now();
     let emitted = 0;
     for (;;) {
-      if (!(partition.hasRoom && surroundings.source.running && stillOwned(partition, batch.epoch))) {
+      if (!(flows(partition) && stillOwned(partition, batch.epoch))) {
         if (!(await roomFor(partition, batch.epoch))) {
           // The driver ends this batch with its assignment.
           if (stopped) return new Promise(() => undefined);
@@ -153,6 +183,7 @@ export const makeIntake = (
     records,
     assigned(owned, epoch, kept) {
       const before = partitions;
+      revoking = false;
       partitions = new Map(
         owned.map((each) => {
           const same = kept ? before.get(keyOf(each)) : undefined;
@@ -161,11 +192,17 @@ export const makeIntake = (
         }),
       );
       for (const partition of before.values()) partition.wake();
+      for (const partition of partitions.values()) {
+        partition.asleep = false;
+        if (pauses.has(partition)) void sleep(partition, epoch);
+      }
       return [...partitions.values()].flatMap(({ topic, partition, next }) =>
         next === undefined ? [] : [{ topic, partition, offset: next }],
       );
     },
     async revoking() {
+      revoking = true;
+      for (const partition of partitions.values()) partition.wake();
       if (!stopped) await drained(settings.revokeDrain);
       await commit();
     },
@@ -183,6 +220,46 @@ export const makeIntake = (
     hold(emission, count) {
       const placed = emission as PlacedEmission;
       placed.owner.hold(placed, count);
+    },
+    pause(scope) {
+      pauses.set(scope, true);
+      for (const partition of partitions.values())
+        if (covers(scope, partition)) {
+          partition.wake();
+          void sleep(partition, partition.epoch);
+        }
+    },
+    resume(scope) {
+      pauses.set(scope, false);
+      for (const partition of partitions.values()) if (covers(scope, partition)) partition.wake();
+    },
+    async seek({ offset, ...target }) {
+      // What was finished before it was asked for is kept, in case that this fails.
+      await commit();
+      const before = partitions.get(keyOf(target));
+      const using = consumer();
+      if (!before || !using || !stillOwned(before, before.epoch))
+        throw new Retriable(`seek: ${target.topic} partition ${target.partition} has just moved to another member`);
+      const { epoch, highWatermark } = before;
+      const partition = new Partition(all, target, epoch, offset);
+      partition.highWatermark = highWatermark;
+      partitions.set(keyOf(target), partition);
+      before.wake();
+      using.resume(target);
+      using.seek(target, offset);
+      if (pauses.has(partition)) void sleep(partition, epoch);
+      const done = await using.commit([{ ...target, epoch, offset }]);
+      if (done.length === 0)
+        throw new Retriable(
+          `seek: the group rebalanced before the position of ${target.topic} partition ${target.partition} was committed`,
+        );
+      partition.committed ??= offset;
+    },
+    get owned() {
+      return [...partitions.values()].map(({ topic, partition }) => ({ topic, partition }));
+    },
+    get paused() {
+      return [...partitions.values()].filter((partition) => pauses.has(partition)).length;
     },
     get lag() {
       let lag = 0;

@@ -8,6 +8,7 @@ import type { Consumer, Start } from "../../lib/kafka/port";
 import { watchTrouble } from "../../lib/kafka/trouble";
 import { checkTopicName } from "../../lib/kafka/topic-name";
 import { defineNode } from "../../lib/node";
+import { controlOf, positionsOf } from "./control";
 import { declaration } from "./declaration";
 import { decoder, rawMessageOf } from "./decode";
 import { makeIntake } from "./intake";
@@ -120,6 +121,7 @@ export = defineNode(declaration, (node) => {
     if (closing) return;
     if (trouble.shown !== undefined) node.status("trouble", "red", trouble.shown);
     else if (consumer === undefined) node.status("connecting", "grey");
+    else if (intake.paused > 0) node.status("held", "yellow", intake.paused);
     else if (intake.waiting) node.status("paused", "yellow", intake.lag);
     else if (intake.partitions === 0) node.status("idle", "grey");
     else node.status("reading", "green", intake.lag);
@@ -153,6 +155,15 @@ export = defineNode(declaration, (node) => {
   const timer = setInterval(show, STATUS_INTERVAL);
   node.status("connecting", "grey");
   return {
+    async receive(message) {
+      const control = controlOf(message);
+      if (control.action === "seek")
+        for (const position of await positionsOf(control, intake.owned, cluster.kafka)) await intake.seek(position);
+      else if (control.action === "pause") intake.pause(control);
+      else intake.resume(control);
+      node.log(`${control.action}: ${JSON.stringify(control)}`);
+      show();
+    },
     async close() {
       closing = true;
       clearInterval(timer);

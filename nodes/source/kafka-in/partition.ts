@@ -34,13 +34,16 @@ export class Partition implements EmissionOwner {
   asleep = false;
   private readonly mark: LowWaterMark;
   private known: Origin;
-  private waiting: (() => void)[] = [];
+  private change: { readonly over: Promise<void>; end(): void } | undefined;
 
   constructor(
     private readonly surroundings: Surroundings,
     { topic, partition }: { topic: string; partition: number },
     public epoch: number,
+    /** Where the user wants it to go on; absent: where the group has committed. */
+    private sought?: number,
   ) {
+    this.next = sought;
     this.topic = topic;
     this.partition = partition;
     this.mark = new LowWaterMark(surroundings.span);
@@ -62,16 +65,28 @@ export class Partition implements EmissionOwner {
     return Math.max(0, this.highWatermark - (this.next ?? this.highWatermark));
   }
 
+  /** False once for what was fetched before a seek and comes after it. */
+  expects(offset: number): boolean {
+    const isStale = this.sought !== undefined && this.sought !== offset;
+    this.sought = undefined;
+    return !isStale;
+  }
+
   /** Resolves when there may be room again. */
   room(): Promise<void> {
-    return new Promise((resolve) => this.waiting.push(resolve));
+    if (this.change === undefined) {
+      let end: () => void = () => undefined;
+      const over = new Promise<void>((resolve) => (end = resolve));
+      this.change = { over, end };
+    }
+    return this.change.over;
   }
 
   /** Lets those who wait for room look again. */
   wake(): void {
-    const { waiting } = this;
-    this.waiting = [];
-    for (const resolve of waiting) resolve();
+    const { change } = this;
+    this.change = undefined;
+    change?.end();
   }
 
   /** Hands records to the flow, in one message. */
@@ -123,7 +138,7 @@ export class Partition implements EmissionOwner {
   private finished(entry: Positions): void {
     const { records } = entry;
     if (this.mark.finished(entry)) this.surroundings.moved(records);
-    if (this.waiting.length > 0 && !this.mark.paused) this.wake();
+    if (this.change !== undefined && !this.mark.paused) this.wake();
   }
 
   /** Offsets without records (transaction markers, compacted ones) up to `next` need no work. */
