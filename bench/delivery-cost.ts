@@ -10,9 +10,14 @@ import { startRuntime, type FlowNode, type Runtime } from "../test/harness/runti
 import type { DeliverySource, Message } from "../nodes/lib/delivery/contract";
 import { deliveryOf } from "../nodes/lib/delivery";
 
-const MESSAGES = Number(process.argv[2] ?? 30_000);
-const ROUNDS = Number(process.argv[3] ?? 5);
+const MESSAGES = Number(process.argv[2] ?? 10_000);
+const ROUNDS = Number(process.argv[3] ?? 30);
+const ONLY = process.argv[4] ?? "";
+/** One way alone, for a profile: `node --cpu-prof …`. */
+const WAY = process.argv[5];
 const IN_FLIGHT = 500;
+/** Rounds before the first that counts. */
+const WARM = 2;
 
 interface BenchNode {
   send(message: unknown): void;
@@ -108,6 +113,8 @@ const RECORDS = Array.from({ length: 500 }, (_, offset) => ({ payload: offset, s
 const measure = async (send: () => void, count: number): Promise<{ cpu: number; wall: number }> => {
   let sent = 0;
   let came = 0;
+  // What the turn before left is not this one's.
+  globalThis.gc?.();
   const begun = process.cpuUsage();
   const start = performance.now();
   await new Promise<void>((resolve) => {
@@ -128,65 +135,99 @@ const measure = async (send: () => void, count: number): Promise<{ cpu: number; 
   return { cpu: (used.user + used.system) / count, wall: ((performance.now() - start) * 1_000) / count };
 };
 
-const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+const quantile = (values: readonly number[], part: number): number =>
+  [...values].sort((a, b) => a - b)[Math.round((values.length - 1) * part)] ?? NaN;
+
+interface Way {
+  readonly flow: FlowNode[];
+  send(): void;
+  readonly cpu: number[];
+  readonly wall: number[];
+}
+
+const AGAIN = "the same again (A/A)";
+
+const waysOf = ({ nodes, payload }: (typeof FLOWS)[string]): { base: Way; others: Map<string, Way> } => {
+  const chain: FlowNode[] = [...nodes, { id: "k", type: "bench-sink" }];
+  const plainly: FlowNode = { id: "p", type: "bench-plain", wires: [["a"]] };
+  const source = (to: string): FlowNode => ({ id: "t", type: "bench-tracked", wires: [[to]] });
+  const plain = (): void => stage.plain?.send({ topic: "t", payload: payload() });
+  const tracked = (): void =>
+    stage.tracked?.deliver(
+      { records: 1, bytes: 100, message: () => ({ topic: "t", payload: payload() }) },
+      () => undefined,
+    );
+  const way = (flow: FlowNode[], send: () => void): Way => ({ flow, send, cpu: [], wall: [] });
+  return {
+    base: way([plainly, ...chain], plain),
+    others: new Map([
+      [AGAIN, way([plainly, ...chain], plain)],
+      ["tracked", way([source("a"), ...chain], tracked)],
+      ["untracked beside tracked", way([plainly, source("x"), { id: "x", type: "junction" }, ...chain], plain)],
+    ]),
+  };
+};
+
+/**
+ * Two ratios: the median of the rounds' ratios with the middle half of them, and that of the quietest turns of each way:
+ * beside other work CPU time only ever gets longer, so the tenth part of the turns says more than their median.
+ */
+const report = (name: string, base: Way, others: Map<string, Way>): void => {
+  console.log(`\n${name} (${MESSAGES} messages a turn, ${ROUNDS} rounds)`);
+  console.log(`  ${"".padEnd(26)} µs CPU  quiet turns   rounds (middle half)       messages/s`);
+  const again = others.get(AGAIN)?.cpu ?? [];
+  const quiet = (values: readonly number[]): number => quantile(values, 0.1);
+  const print = (title: string, { cpu, wall }: Way, ratios: readonly number[], least: number): void => {
+    const rate = Math.round(1e6 / quiet(wall)).toLocaleString("en");
+    const [low, middle, high] = [0.25, 0.5, 0.75].map((part) => quantile(ratios, part).toFixed(3));
+    console.log(
+      `  ${title.padEnd(26)} ${quiet(cpu).toFixed(2).padStart(6)}  ×${(quiet(cpu) / least).toFixed(3)}       ×${middle} (${low} … ${high})  ${rate.padStart(11)}`,
+    );
+  };
+  const ones = base.cpu.map(() => 1);
+  print("no tracked source", base, ones, quiet(base.cpu));
+  for (const [title, way] of others) {
+    const self = title === AGAIN;
+    const ratios = way.cpu.map((used, round) => {
+      const [one, two] = [base.cpu[round] ?? NaN, again[round] ?? NaN];
+      return used / (self ? one : (one + two) / 2);
+    });
+    print(title, way, ratios, quiet(self ? base.cpu : [...base.cpu, ...again]));
+  }
+};
 
 const run = async (): Promise<void> => {
   const runtime = await startRuntime();
   register(runtime);
-  for (const [name, { nodes, payload }] of Object.entries(FLOWS)) {
-    const sink: FlowNode = { id: "k", type: "bench-sink" };
-    const plain = (): void => stage.plain?.send({ topic: "t", payload: payload() });
-    const tracked = (): void =>
-      stage.tracked?.deliver(
-        { records: 1, bytes: 100, message: () => ({ topic: "t", payload: payload() }) },
-        () => undefined,
-      );
-    const ways: Record<string, { flow: FlowNode[]; send(): void }> = {
-      "no tracked source": { flow: [{ id: "p", type: "bench-plain", wires: [["a"]] }, ...nodes, sink], send: plain },
-      tracked: { flow: [{ id: "t", type: "bench-tracked", wires: [["a"]] }, ...nodes, sink], send: tracked },
-      "untracked beside tracked": {
-        flow: [
-          { id: "p", type: "bench-plain", wires: [["a"]] },
-          { id: "t", type: "bench-tracked", wires: [["x"]] },
-          { id: "x", type: "junction" },
-          ...nodes,
-          sink,
-        ],
-        send: plain,
-      },
-    };
-    const results = new Map<string, { cpu: number[]; wall: number[] }>();
-    for (let round = 0; round <= ROUNDS; round += 1)
-      for (const [way, { flow, send }] of Object.entries(ways)) {
-        await runtime.deploy(flowOf(...flow));
-        await measure(send, 2_000);
-        const { cpu, wall } = await measure(send, MESSAGES);
-        if (round === 0) continue;
-        const one = results.get(way) ?? { cpu: [], wall: [] };
-        results.set(way, one);
-        one.cpu.push(cpu);
-        one.wall.push(wall);
+  for (const [name, flow] of Object.entries(FLOWS)) {
+    if (!name.includes(ONLY)) continue;
+    const { base, others } = waysOf(flow);
+    const turns = WAY === undefined ? [base, ...others.values()] : [others.get(WAY) ?? base];
+    for (let round = -WARM; round < ROUNDS; round += 1)
+      for (let turn = 0; turn < turns.length; turn += 1) {
+        const way = turns[(turn + WARM + round) % turns.length] as Way;
+        await runtime.deploy(flowOf(...way.flow));
+        // New nodes: their code is compiled anew.
+        await measure(way.send, 3_000);
+        const { cpu, wall } = await measure(way.send, MESSAGES);
+        if (round < 0) continue;
+        way.cpu.push(cpu);
+        way.wall.push(wall);
       }
-    console.log(`\n${name} (${MESSAGES} messages, median of ${ROUNDS} rounds)`);
-    const base = median(results.get("no tracked source")?.cpu ?? []);
-    for (const [way, { cpu, wall }] of results) {
-      const used = median(cpu);
-      const rate = Math.round(1e6 / median(wall)).toLocaleString("en");
-      console.log(
-        `  ${way.padEnd(26)} ${used.toFixed(2).padStart(7)} µs CPU  ×${(used / base).toFixed(2)}  ${rate.padStart(9)} messages/s`,
-      );
-    }
+    report(name, base, others);
   }
   await runtime.deploy([]);
   await runtime.stop();
 };
 
 // On a busy machine V8's parallel collectors spin against each other, and CPU time tells more of the machine than of us.
-const STEADY = "--single-threaded-gc";
-if (process.execArgv.includes(STEADY))
+const STEADY = ["--single-threaded-gc", "--expose-gc"];
+if (STEADY.every((flag) => process.execArgv.includes(flag)))
   run().catch((error: unknown) => {
     console.error(error);
     process.exitCode = 1;
   });
 else
-  process.exitCode = spawnSync(process.execPath, [STEADY, ...process.argv.slice(1)], { stdio: "inherit" }).status ?? 1;
+  process.exitCode =
+    spawnSync(process.execPath, [...process.execArgv, ...STEADY, ...process.argv.slice(1)], { stdio: "inherit" })
+      .status ?? 1;

@@ -12,14 +12,13 @@ import {
 } from "./contract";
 import { messageOf } from "../errors";
 import { Deploy } from "./deploy";
+import { LABEL, watchMessages } from "./entrances";
 import { Ledger } from "./ledger";
 import { emissionsOf, ENDED, type Delivered, type Token, type Whereabouts } from "./token";
 import type { Red } from "./red";
 import { Source } from "./source";
 import { endStranded, Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
 import { Tracking } from "./tracking";
-
-const LABEL = "citystreamDelivery";
 
 export class Hooks implements Delivery {
   private readonly ledger = new Ledger();
@@ -33,6 +32,7 @@ export class Hooks implements Delivery {
   private running = false;
   private watching = false;
   private installed = false;
+  private unwatch: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private ticked = 0;
 
@@ -119,10 +119,8 @@ export class Hooks implements Delivery {
   private install(): void {
     if (this.installed) return;
     this.installed = true;
-    const { hooks, settings, log } = this.red;
-    hooks.add(`preDeliver.${LABEL}`, this.tracking.preDeliver);
-    hooks.add(`onReceive.${LABEL}`, this.tracking.onReceive);
-    hooks.add(`onComplete.${LABEL}`, this.tracking.onComplete);
+    const { settings, log } = this.red;
+    this.unwatch = watchMessages(this.red.hooks, this.tracking);
     if (!this.running) this.watch();
     this.ticked = performance.now();
     this.timer = setInterval(() => this.tick(), SWEEP_INTERVAL);
@@ -138,7 +136,8 @@ export class Hooks implements Delivery {
     if (!this.installed) return;
     this.installed = false;
     clearInterval(this.timer);
-    this.red.hooks.remove(`*.${LABEL}`);
+    this.unwatch?.();
+    if (this.watching) this.red.hooks.remove(`onSend.${LABEL}`);
     this.watching = false;
     this.graces.clear();
     this.tracking.forgetPlaces();

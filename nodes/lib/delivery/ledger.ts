@@ -3,7 +3,7 @@
  * It knows neither Node-RED nor retries: hooks feed it, sources own its tokens.
  */
 import type { Hold } from "./contract";
-import { soon } from "./soon";
+import { nextTurn } from "./soon";
 import { Delivered, isUndoable, markedId, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
 
 /** `a` and `b` happened to one token: both name elements of the same payload, or everything failed. */
@@ -82,7 +82,7 @@ export class Ledger {
 
   /**
    * A token that settles all of `children` when it is settled: its failure is theirs. It has no reference of its own, so
-   * it must be sent before the next microtask.
+   * it must be sent in the same turn.
    */
   composite(children: Iterable<Token>): Token {
     const set = new Set(children);
@@ -201,7 +201,10 @@ export class Ledger {
     delivered.previous = delivered.next = undefined;
   }
 
-  /** Complete nodes, Catch nodes and returning link calls deliver after a completion: so wait for a microtask. */
+  /**
+   * Complete nodes, Catch nodes and returning link calls deliver after a completion, so settling waits: for a turn of
+   * the event loop, which all that end meanwhile share; a microtask each would cost more.
+   */
   private ask(token: Token): void {
     if (token.queued || token.settled) return;
     token.queued = true;
@@ -218,22 +221,29 @@ export class Ledger {
   private wake(): void {
     if (this.flushing) return;
     this.flushing = true;
-    soon(this.flush);
+    nextTurn(this.flush);
   }
 
   private readonly flush = (): void => {
-    this.flushing = false;
-    const { ended, changed } = this;
+    const { ended } = this;
     this.ended = this.spare;
-    for (const token of ended) {
-      token.queued = false;
-      if (token.count <= 0) this.settle(token);
+    try {
+      for (const token of ended) {
+        token.queued = false;
+        if (token.count <= 0) this.settle(token);
+      }
+      // Who rests in a composite rests only when that does: one after the other, in this turn.
+      while (this.changed.length > 0) {
+        const { changed } = this;
+        this.changed = [];
+        for (const token of changed) this.rest(token);
+      }
+    } finally {
+      ended.length = 0;
+      this.spare = ended;
+      this.flushing = false;
+      if (this.ended.length > 0) this.wake();
     }
-    ended.length = 0;
-    this.spare = ended;
-    if (changed.length === 0) return;
-    this.changed = [];
-    for (const token of changed) this.rest(token);
   };
 
   private cutShort(token: Token): void {
@@ -242,26 +252,34 @@ export class Ledger {
   }
 
   private settle(settling: Token): void {
+    if (settling.children === undefined) return this.finish(settling);
     const stack = [settling];
     for (let token = stack.pop(); token !== undefined; token = stack.pop()) {
       if (token.settled) continue;
-      token.settled = true;
-      this.tokens.delete(token.id);
-      this.failed.delete(token);
-      const failure = token.failure;
-      if (failure?.interrupted) this.cutShort(token);
-      if (token.children !== undefined) {
-        for (const child of token.children) {
-          if (child.settled) continue;
-          if (failure !== undefined) this.fail(child, { ...failure, elements: undefined, payload: undefined });
-          child.count -= 1;
-          if (token.rests) child.holds -= 1;
-          if (child.count <= 0) stack.push(child);
-          else if (child.holds > 0 || child.rests) this.askRest(child);
-        }
+      const { failure, children, rests } = token;
+      this.finish(token);
+      if (children === undefined) continue;
+      for (const child of children) {
+        if (child.settled) continue;
+        if (failure !== undefined) this.fail(child, { ...failure, elements: undefined, payload: undefined });
+        child.count -= 1;
+        if (rests) child.holds -= 1;
+        if (child.count <= 0) stack.push(child);
+        else if (child.holds > 0 || child.rests) this.askRest(child);
       }
-      token.owner?.settled(token, failure);
     }
+  }
+
+  private finish(token: Token): void {
+    if (token.settled) return;
+    token.settled = true;
+    this.tokens.delete(token.id);
+    const { failure } = token;
+    if (failure !== undefined) {
+      this.failed.delete(token);
+      if (failure.interrupted) this.cutShort(token);
+    }
+    token.owner?.settled(token, failure);
   }
 
   private rest(token: Token): void {

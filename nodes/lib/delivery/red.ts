@@ -48,9 +48,17 @@ export interface CompleteEvent {
   readonly node: { readonly id: string; readonly node: RedNode };
 }
 
+/** Runs what was added to a hook: an event passes its points one after the other, each once. */
+export type Trigger = (hook: string, event: unknown, done?: unknown) => unknown;
+
 /** The part of Node-RED's `RED` object that the ledger uses. */
 export interface Red {
-  readonly hooks: { add(name: string, callback: (event: never) => void): void; remove(name: string): void };
+  readonly hooks: {
+    add(name: string, callback: (event: never) => void): void;
+    remove(name: string): void;
+    /** Private: called by the runtime, for each message at each point, through this very object. */
+    trigger?: Trigger;
+  };
   readonly events: {
     on(event: string, listener: () => void): unknown;
     removeListener(event: string, listener: () => void): unknown;

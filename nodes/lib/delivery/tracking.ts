@@ -41,39 +41,46 @@ export class Tracking {
     readonly outlets: TrackingOutlets,
   ) {}
 
-  readonly preDeliver = (event: SendEvent): void => {
+  delivering(event: SendEvent): void {
     const message = event.msg;
     const id = message[TOKEN];
     const sender = (event.source.node as Placed)[PLACE];
-    let token: Token | undefined;
-    if (id === undefined) {
-      const ended = sender?.endedOf(message);
-      if (ended !== undefined) message[TOKEN] = ended;
-      if (ended !== undefined || sender === undefined || sender.held.size === 0) return;
-      token = this.adopt(sender, message);
-      if (token === undefined) return;
-    } else {
-      token = this.ledger.find(id);
-      if (token === undefined) {
-        // What the sender puts into it will not be stored.
-        if (sender !== undefined && sender.held.size > 0 && this.ledger.isEnded(id)) this.outdated.add(sender);
-        return this.late(id, event.source.node);
-      }
-    }
+    const holds = sender !== undefined && sender.held.size > 0;
+    // The usual case first: a node passes on the very object that it received.
+    const passed = holds && id !== undefined ? sender.held.get(message) : undefined;
+    const token = passed !== undefined && passed.token.id === id ? passed.token : this.tokenOf(event, sender);
+    if (token === undefined) return;
     const { node } = event.destination;
     if (typeof node?.receive !== "function") return this.miss(event.source.node, message);
-    const place = this.placeOf(node);
-    const holds = sender !== undefined && sender.held.size > 0;
+    const place = (node as Placed)[PLACE] ?? this.placeOf(node);
     const delivered = this.ledger.enter(token, place, message, holds ? sender : undefined);
     place.expect(delivered);
-    if (holds) {
-      this.sent[this.sents] = delivered;
-      this.sents += 1;
-      this.forwards(sender, token, message);
-    }
-  };
+    if (!holds) return;
+    this.sent[this.sents] = delivered;
+    this.sents += 1;
+    if (passed?.token === token) passed.forwarded = true;
+    else this.forwards(sender, token);
+  }
 
-  readonly onReceive = (event: ReceiveEvent): void => {
+  /** The token of what is delivered, found by its id or by what the sender holds. */
+  private tokenOf({ msg, source }: SendEvent, sender: Place | undefined): Token | undefined {
+    const id = msg[TOKEN];
+    if (id === undefined) {
+      const ended = sender?.endedOf(msg);
+      if (ended !== undefined) msg[TOKEN] = ended;
+      return ended !== undefined || sender === undefined || sender.held.size === 0
+        ? undefined
+        : this.adopt(sender, msg);
+    }
+    const token = this.ledger.find(id);
+    if (token !== undefined) return token;
+    // What the sender puts into it will not be stored.
+    if (sender !== undefined && sender.held.size > 0 && this.ledger.isEnded(id)) this.outdated.add(sender);
+    this.late(id, source.node);
+    return undefined;
+  }
+
+  receiving(event: ReceiveEvent): void {
     const message = event.msg;
     const node = event.destination.node as Placed;
     let place = node[PLACE];
@@ -103,12 +110,12 @@ export class Tracking {
     place.receive(delivered);
     if (place.closed || place.deaf) this.lose(place, delivered);
     else if (place.completion !== "done") this.onReturn(place, delivered);
-  };
+  }
 
-  readonly onComplete = (event: CompleteEvent): void => {
+  completing(event: CompleteEvent): void {
     const place = (event.node.node as Placed)[PLACE];
-    const delivered = place?.held.get(event.msg);
     if (place === undefined) return;
+    const delivered = place.held.get(event.msg);
     if (delivered === undefined) {
       if (place.outlives.size > 0 && place.outlives.delete(event.msg)) this.spoil(place);
       return;
@@ -123,7 +130,7 @@ export class Tracking {
       place.forget(delivered);
       this.deferred.push({ delivered, place });
     }
-  };
+  }
 
   /** The sender's message has nowhere to go: while flows are deployed, Node-RED drops it without an event. */
   miss(sender: RedNode, message: RedMessage): void {
@@ -232,12 +239,7 @@ export class Tracking {
   }
 
   /** Marks the delivery that a node passes on. */
-  private forwards(sender: Place, token: Token, message: RedMessage): void {
-    const same = sender.held.get(message);
-    if (same?.token === token) {
-      same.forwarded = true;
-      return;
-    }
+  private forwards(sender: Place, token: Token): void {
     for (let one = token.first; one !== undefined; one = one.next)
       if (one.place === sender && one.phase === RECEIVED) {
         one.forwarded = true;

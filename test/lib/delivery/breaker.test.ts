@@ -50,8 +50,7 @@ describe("a source's circuit breaker", () => {
     });
     for (let sent = 0; sent < 50; sent += 1) {
       one.deliver(record(sent));
-      await Promise.resolve();
-      await Promise.resolve();
+      await new Promise(setImmediate);
     }
     await one.ended();
     assert.deepEqual(one.outages, []);

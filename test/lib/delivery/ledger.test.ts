@@ -24,7 +24,7 @@ const owner = (timeout = 1_000): Owned => {
 const failure = (text: string): TokenFailure => ({ error: new Error(text) });
 
 describe("the ledger", () => {
-  it("settles a token in a microtask after its last reference, so that a Catch or Complete node can still take it", async () => {
+  it("settles a token in the turn after its last reference, so that a Catch or Complete node can still take it", async () => {
     const ledger = new Ledger();
     const own = owner();
     const token = ledger.open(own);
@@ -32,11 +32,11 @@ describe("the ledger", () => {
     ledger.release(token);
     ledger.leave(first);
     const second = ledger.enter(token, place, {}, undefined);
-    await Promise.resolve();
+    await new Promise(setImmediate);
     assert.equal(own.ends.length, 0);
     ledger.leave(second);
     ledger.leave(second);
-    await Promise.resolve();
+    await new Promise(setImmediate);
     assert.deepEqual(own.ends, [undefined]);
   });
 
@@ -48,11 +48,11 @@ describe("the ledger", () => {
     const merged = ledger.enter(both, place, {}, undefined);
     ledger.release(first);
     ledger.release(second);
-    await Promise.resolve();
+    await new Promise(setImmediate);
     assert.deepEqual([a.ends, b.ends], [[], []]);
     ledger.fail(both, failure("sink"));
     ledger.leave(merged);
-    await Promise.resolve();
+    await new Promise(setImmediate);
     assert.equal(a.ends[0]?.error.message, "sink");
     assert.equal(b.ends[0]?.error.message, "sink");
     assert.equal(ledger.tokens.size, 0);
@@ -63,7 +63,7 @@ describe("the ledger", () => {
     const done = ledger.open(owner());
     const cut = ledger.open(owner());
     ledger.release(done);
-    await Promise.resolve();
+    await new Promise(setImmediate);
     ledger.end(cut, failure("timeout"));
     for (const id of [done.id, cut.id, "other.1", 7, undefined, {}]) assert.equal(ledger.find(id), undefined);
     assert.equal(ledger.isLate(done.id), true);
