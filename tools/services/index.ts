@@ -9,15 +9,20 @@ import { kafka } from "./kafka";
 import { mariadb } from "./mariadb";
 import { mosquitto } from "./mosquitto";
 import { node24 } from "./node24";
+import { platformatic } from "./platformatic";
 import { startService } from "./start";
 
-export { chromium, node24 };
+export { chromium, node24, platformatic };
 
 export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb };
 
 /** What tests and `npm start` need beside services. */
 export const programs = {
   node24: { about: "Node.js 24 beside the one that runs this, by npm", install: async () => void (await node24()) },
+  platformatic: {
+    about: "@platformatic/kafka, the optional Kafka client, by npm",
+    install: async () => void (await platformatic()),
+  },
   chromium: {
     about: "Chromium with Korean fonts, for tests of the editor",
     install: async () => void (await chromium()),

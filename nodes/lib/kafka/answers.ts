@@ -45,3 +45,7 @@ export const nothingCommitted = (groupId: string, missing: readonly string[]): C
 /** What the user should know when the offset that is next to read does not exist. */
 export const outOfRange = ({ topic, partition }: TopicPartition, earliest?: number): string =>
   `The next record of ${topic} partition ${partition} is not there: Kafka deleted it before it was read (retention), or the topic was made anew. Going on at the earliest that is left${earliest === undefined ? "" : `, offset ${earliest}`}`;
+
+/** What the user should know when two processes join a group under one name. */
+export const fencedInstance = (groupId: string, instanceId: string): string =>
+  `Another process has joined group "${groupId}" as "${instanceId}": this one goes on without a name of its own. Give each its own`;

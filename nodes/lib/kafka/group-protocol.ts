@@ -7,6 +7,12 @@ import type { TopicPartition } from "./port";
 
 export const PROTOCOL = "RoundRobinAssigner";
 
+/**
+ * How long the coordinator waits in a rebalance for members that do not join again, in ms: long enough to drain
+ * (a third of the session time-out), and no minute, which is how long a member that hangs could hold all others up.
+ */
+export const rebalanceTimeout = (sessionTimeout: number): number => Math.max(15_000, sessionTimeout);
+
 export interface Subscription {
   readonly topics: readonly string[];
   /** What the member read until now; empty when it says nothing of it. */

@@ -3,6 +3,7 @@
  * a new start with endless back-off whenever kafkajs gives up.
  */
 import { Retriable } from "../errors";
+import { fencedInstance } from "./answers";
 import { explain } from "./errors";
 import { contextOf } from "./cluster-options";
 import { makeLink, type Link } from "./kafkajs-cluster";
@@ -124,9 +125,7 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       }
       if (closing.signal.aborted) return;
       if (isFenced(error) && instanceId !== undefined) {
-        events.warn(
-          `Another process has joined group "${groupId}" as "${instanceId}": this one goes on without a name of its own. Give each its own`,
-        );
+        events.warn(fencedInstance(groupId, instanceId));
         instanceId = undefined;
         continue;
       }

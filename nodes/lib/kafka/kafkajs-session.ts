@@ -3,6 +3,7 @@
  * revocations. What outlives a run is in kafkajs-consumer.ts.
  */
 import { Retriable } from "../errors";
+import { rebalanceTimeout } from "./group-protocol";
 import type { Link } from "./kafkajs-cluster";
 import { fetchedOf } from "./kafkajs-fetch";
 import { createConsumer, REJOIN, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
@@ -37,12 +38,6 @@ export interface Shared {
   /** Topics that are subscribed to and not there. */
   missing: Error | undefined;
 }
-
-/**
- * How long the coordinator waits in a rebalance for members that do not join again, in ms: long enough to drain
- * (a third of the session time-out), and no minute, which is how long a member that hangs could hold all others up.
- */
-export const rebalanceTimeout = (sessionTimeout: number): number => Math.max(15_000, sessionTimeout);
 
 /** kafkajs gives each request up after its time-out; what stands still for longer than that is kafkajs itself. */
 export const stallLimit = ({ sessionTimeout, stallLimit: given }: ConsumerOptions): number =>

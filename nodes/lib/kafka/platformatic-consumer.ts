@@ -1,14 +1,16 @@
 /** The consumer on @platformatic/kafka: membership, fetching, commits of the present assignment, and new starts for ever. */
 import { asError, ConfigError, Retriable } from "../errors";
-import { outOfRange } from "./answers";
+import { fencedInstance, outOfRange } from "./answers";
 import { explain } from "./errors";
 import { offsetsAt, topics as allTopics } from "./platformatic-admin";
 import { makeFetching, type Fetching } from "./platformatic-fetch";
-import { makeGroup, REJOIN, type Group, type Member } from "./platformatic-group";
-import { makeLink, rebalanceTimeout, type Link } from "./platformatic-link";
+import { isFenced, makeGroup, type Group, type Member } from "./platformatic-group";
+import { makeLink, type Link } from "./platformatic-link";
+import { commitPositions } from "./platformatic-commit";
 import { beginAt } from "./platformatic-start";
 import { watchTopics } from "./platformatic-topics";
-import { sleep } from "./sleep";
+import { sleep, within } from "./sleep";
+import { watchProgress, type Watchdog } from "./watchdog";
 import type { ClusterOptions, Consumer, ConsumerEvents, ConsumerOptions, Position, TopicPartition } from "./port";
 
 const FIRST_BACK_OFF = 200;
@@ -16,12 +18,18 @@ const LONGEST_BACK_OFF = 5000;
 /** Longest wait for a clean end, in ms. */
 const CLOSE_LIMIT = 5000;
 
+/** Longest wait for records that are being taken when partitions are given back, in ms. */
+const TAKE_LIMIT = 300;
+/** Every request is given up before; what stands still for longer is the client itself. In ms. */
+const STALL_LIMIT = 60_000;
+
 /** One assignment. */
 interface Assignment {
   readonly epoch: number;
   readonly member: Member;
   readonly fetching: Fetching;
   readonly link: Link;
+  readonly owned: ReadonlySet<string>;
   ended: boolean;
 }
 
@@ -38,7 +46,9 @@ export const makeConsumer = (
   const closing = new AbortController();
   let current: Assignment | undefined;
   let epochs = 0;
+  let { instanceId } = options;
   /** Ends the present membership, for a new one. */
+  let watchdog: Watchdog | undefined;
   let crash: (error: Error) => void = () => undefined;
   /** Trouble that stays while the membership is fine. */
   let missing: Error | undefined;
@@ -97,18 +107,21 @@ export const makeConsumer = (
       {
         records: (batch) => events.records(batch),
         async outOfRange(partition) {
-          events.warn(outOfRange(partition));
           const [earliest] = await offsetsAt(link, [partition], "earliest");
-          return earliest?.offset ?? 0;
+          const offset = earliest?.offset ?? 0;
+          events.warn(outOfRange(partition, offset));
+          commit([{ ...partition, offset, epoch }]).catch(() => undefined);
+          return offset;
         },
         blocked(error) {
           blocked = error;
           show();
         },
+        answered: () => watchdog?.progress(),
         failed,
       },
     );
-    const own: Assignment = { epoch, member, fetching, link, ended: false };
+    const own: Assignment = { epoch, member, fetching, link, owned: new Set(partitions.map(keyOf)), ended: false };
     current = own;
     const from = events.assigned(partitions, epoch, kept);
     fetching.begin(from);
@@ -124,7 +137,8 @@ export const makeConsumer = (
     const own = current;
     if (!own) return;
     own.ended = true;
-    own.fetching.end();
+    const taken = own.fetching.end();
+    await within(taken, TAKE_LIMIT);
     // Its commits are still taken until the group is joined again.
     await events.revoking(own.epoch);
     if (current === own) current = undefined;
@@ -145,20 +159,27 @@ export const makeConsumer = (
       link,
       {
         groupId,
-        instanceId: options.instanceId ?? null,
+        instanceId: instanceId ?? null,
         sessionTimeout,
-        rebalanceTimeout: rebalanceTimeout(sessionTimeout),
         topics: () => topicsNow(link),
       },
       {
         assigned: (partitions, member, kept) => assign(link, partitions, member, kept, failed),
         revoking: revoke,
-        alive: show,
+        alive() {
+          watchdog?.progress();
+          show();
+        },
         trouble: events.state,
       },
       signal,
     );
-    const watching = watchTopics(
+    watchdog = watchProgress(options.stallLimit ?? STALL_LIMIT, (idle) => {
+      const text = `Nothing has moved for ${Math.round(idle / 1000)} s (${link.outstanding() || "no request is open"}): the consumer starts again`;
+      events.warn(text);
+      failed(new Retriable(text));
+    });
+    void watchTopics(
       link,
       () => topicsNow(link),
       group,
@@ -173,7 +194,7 @@ export const makeConsumer = (
       await group.run();
     } finally {
       ending.abort();
-      await watching;
+      watchdog.stop();
       await revoke();
       await link.close();
     }
@@ -186,6 +207,11 @@ export const makeConsumer = (
       try {
         await once();
       } catch (error) {
+        if (isFenced(error) && instanceId !== undefined) {
+          events.warn(fencedInstance(groupId, instanceId));
+          instanceId = undefined;
+          continue;
+        }
         if (!closing.signal.aborted) events.state(explain(error, { brokers: cluster.brokers, tls: !!cluster.tls }));
       }
       if (Date.now() - started > 30_000) failures = 0;
@@ -198,37 +224,7 @@ export const makeConsumer = (
     const own = current;
     const due = positions.filter(({ epoch }) => epoch === own?.epoch);
     if (!own || due.length === 0) return [];
-    const { link, member } = own;
-    const topics = new Map<string, { partitionIndex: number; committedOffset: bigint }[]>();
-    for (const { topic, partition, offset } of due) {
-      const list = topics.get(topic) ?? [];
-      list.push({ partitionIndex: partition, committedOffset: BigInt(offset) });
-      topics.set(topic, list);
-    }
-    try {
-      const { offsetCommitV7 } = await link.lib();
-      const line = await link.coordinator(groupId, "group");
-      const answer = await link.ask(
-        offsetCommitV7,
-        line,
-        groupId,
-        member.generation,
-        member.memberId,
-        member.instanceId,
-        [...topics].map(([name, list]) => ({
-          name,
-          partitions: list.map((each) => ({ ...each, committedLeaderEpoch: -1, committedMetadata: null })),
-        })),
-      );
-      const codes = answer.topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode));
-      const refused = codes.find((code) => code !== 0);
-      if (refused === undefined) return due;
-      link.forgetCoordinator();
-      if (REJOIN.has(refused)) return [];
-      throw link.protocolError(refused);
-    } catch (error) {
-      throw explain(error, link.context);
-    }
+    return (await commitPositions(own.link, groupId, own.member, due)) ? due : [];
   };
 
   const running = supervise();
@@ -248,12 +244,12 @@ export const makeConsumer = (
       current?.fetching.resume(partition);
     },
     seek(partition, offset) {
-      current?.fetching.begin([{ ...partition, offset }]);
+      if (current?.owned.has(keyOf(partition))) current.fetching.seek(partition, offset);
     },
     async close() {
       closing.abort();
       // A coordinator that is away is not waited for.
-      await Promise.race([running, sleep(CLOSE_LIMIT, new AbortController().signal)]);
+      await within(running, CLOSE_LIMIT);
     },
   };
 };

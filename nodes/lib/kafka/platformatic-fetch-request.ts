@@ -44,7 +44,7 @@ export const sendFetch = async (
     })),
   }));
   const isolation = options.readUncommitted ? 0 : 1;
-  return new Promise((resolve, reject) => {
+  const answer = new Promise<FetchResponse>((resolve, reject) => {
     line.connection.send<FetchResponse>(
       FETCH,
       VERSION,
@@ -52,11 +52,12 @@ export const sendFetch = async (
       (_id, _key, _version, reader) => readFetchResponse(reader.buffer.slice(0)),
       false,
       false,
-      (error, answer) => {
-        if (!error && answer) return resolve(answer);
+      (error, found) => {
+        if (!error && found) return resolve(found);
         link.drop(line);
         reject(named(error ?? new Error("Connection closed"), line.broker));
       },
     );
   });
+  return link.track("Fetch", answer);
 };

@@ -23,17 +23,21 @@ export interface FetchEvents {
   outOfRange(partition: TopicPartition): Promise<number>;
   /** What is wrong with partitions while others go on; undefined when nothing is. */
   blocked(trouble: Error | undefined): void;
+  /** A request was answered. */
+  answered(): void;
   /** Taking records failed. */
   failed(error: Error): void;
 }
 
 export interface Fetching {
-  /** Reads these partitions from these offsets. */
+  /** Reads these partitions from these offsets, those that were sought already from there. */
   begin(positions: readonly (TopicPartition & { readonly offset: number })[]): void;
+  /** The next batch begins at `offset`; what was fetched and not taken is dropped. */
+  seek(partition: TopicPartition, offset: number): void;
   pause(partition: TopicPartition): void;
   resume(partition: TopicPartition): void;
-  /** Nothing is given out any more. */
-  end(): void;
+  /** Nothing is given out any more. Resolves when what was given out is taken. */
+  end(): Promise<void>;
 }
 
 /** Longest wait of a request for records, in ms. */
@@ -56,6 +60,8 @@ const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${part
 export const makeFetching = (link: Link, options: FetchOptions, events: FetchEvents): Fetching => {
   const parts = new Map<string, Part>();
   const asked = new Set<number>();
+  /** What is being taken. */
+  const taking = new Set<Promise<unknown>>();
   const polls = new Map<number, number>();
   const blocked = new Map<string, Error>();
   const ending = new AbortController();
@@ -91,7 +97,9 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
       part.busy = true;
       kick();
       try {
-        const next = await events.records(batch);
+        const work = events.records(batch);
+        taking.add(work);
+        const next = await work.finally(() => taking.delete(work));
         part.busy = false;
         if (isEnded() || part.turn !== turn) continue;
         part.position = next ?? batch.nextOffset;
@@ -157,6 +165,7 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
     requests++;
     try {
       const answer = await sendFetch(link, options, leader, due, wait);
+      events.answered();
       await link.check(answer.errorCode);
       let turn = performance.now();
       let brought = false;
@@ -245,7 +254,14 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
   return {
     begin(positions) {
       for (const { topic, partition, offset } of positions)
-        parts.set(keyOf({ topic, partition }), partAt({ topic, partition }, offset));
+        if (!parts.has(keyOf({ topic, partition })))
+          parts.set(keyOf({ topic, partition }), partAt({ topic, partition }, offset));
+      kick();
+    },
+    seek(partition, offset) {
+      const part = parts.get(keyOf(partition));
+      if (part) rewind(part, offset);
+      else this.begin([{ ...partition, offset }]);
       kick();
     },
     pause(partition) {
@@ -260,10 +276,11 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
       part.paused = false;
       void deliver(part);
     },
-    end() {
+    async end() {
       ending.abort();
       clearTimeout(timer);
       parts.clear();
+      await Promise.allSettled(taking);
     },
   };
 };

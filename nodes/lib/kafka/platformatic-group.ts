@@ -11,11 +11,12 @@ import {
   encodeAssignment,
   encodeSubscription,
   PROTOCOL,
+  rebalanceTimeout,
 } from "./group-protocol";
 import { countsOf } from "./platformatic-admin";
 import type { Link } from "./platformatic-link";
 import type { RawMember } from "./platformatic-package";
-import { sleep } from "./sleep";
+import { sleep, within } from "./sleep";
 import type { TopicPartition } from "./port";
 
 /** Numbers of the protocol. */
@@ -24,13 +25,21 @@ const ILLEGAL_GENERATION = 22;
 const UNKNOWN_MEMBER_ID = 25;
 const REBALANCE_IN_PROGRESS = 27;
 const MEMBER_ID_REQUIRED = 79;
+const FENCED_INSTANCE_ID = 82;
 /** Errors that say that this member must join again. */
 export const REJOIN: ReadonlySet<number> = new Set([
   ILLEGAL_GENERATION,
   UNKNOWN_MEMBER_ID,
   REBALANCE_IN_PROGRESS,
+  FENCED_INSTANCE_ID,
   ...COORDINATOR_AWAY,
 ]);
+
+/** Longest wait for the coordinator when this member leaves, in ms. */
+const LEAVE_LIMIT = 2000;
+
+/** True when another process has joined under this member's name. */
+export const isFenced = (error: unknown): boolean => (error as { type?: string }).type === "FENCED_INSTANCE_ID";
 
 export interface Member {
   readonly memberId: string;
@@ -43,7 +52,6 @@ export interface GroupOptions {
   readonly groupId: string;
   readonly instanceId: string | null;
   readonly sessionTimeout: number;
-  readonly rebalanceTimeout: number;
   /** What to subscribe to now. */
   topics(): Promise<readonly string[]>;
 }
@@ -59,7 +67,7 @@ export interface GroupEvents {
 }
 
 export interface Group {
-  /** Until the signal aborts. @throws what trying again does not mend */
+  /** Until the signal aborts. @throws when another process has joined under this member's name */
   run(): Promise<void>;
   /** Joins again: subscribes anew, and shares out anew when it leads. */
   rejoin(): void;
@@ -70,7 +78,7 @@ export interface Group {
 }
 
 export const makeGroup = (link: Link, options: GroupOptions, events: GroupEvents, signal: AbortSignal): Group => {
-  const { groupId, instanceId, sessionTimeout, rebalanceTimeout } = options;
+  const { groupId, instanceId, sessionTimeout } = options;
   const interval = Math.min(3000, sessionTimeout / 3);
   let memberId = "";
   let last: Member | undefined;
@@ -109,7 +117,7 @@ export const makeGroup = (link: Link, options: GroupOptions, events: GroupEvents
       line,
       groupId,
       sessionTimeout,
-      rebalanceTimeout,
+      rebalanceTimeout(sessionTimeout),
       memberId,
       instanceId,
       "consumer",
@@ -173,9 +181,9 @@ export const makeGroup = (link: Link, options: GroupOptions, events: GroupEvents
           if (!COORDINATOR_AWAY.has(code)) return true;
         }
       } catch (error) {
+        if (isFenced(error)) throw error;
         link.forgetCoordinator();
-        const explained = explain(error, link.context);
-        events.trouble(explained);
+        events.trouble(explain(error, link.context));
       }
       if (Date.now() - seen > sessionTimeout) return true;
     }
@@ -187,15 +195,15 @@ export const makeGroup = (link: Link, options: GroupOptions, events: GroupEvents
       if (!lost) beat(member).catch(() => undefined);
     }, interval);
     try {
-      await events.revoking();
+      // Whoever takes longer than the coordinator waits is out of the group.
+      await within(events.revoking(), rebalanceTimeout(sessionTimeout) * 0.7);
     } finally {
       clearInterval(beating);
     }
   };
 
   const leave = async (): Promise<void> => {
-    // A static member that leaves would cause the rebalance that it is there to avoid.
-    if (memberId === "" || instanceId !== null) return;
+    if (memberId === "") return;
     const { leaveGroupV3 } = await link.lib();
     const line = await link.coordinator(groupId, "group");
     await link.ask(leaveGroupV3, line, groupId, [{ memberId, groupInstanceId: instanceId }]);
@@ -207,9 +215,9 @@ export const makeGroup = (link: Link, options: GroupOptions, events: GroupEvents
         const joined = await tryToJoin();
         if (joined) return joined;
       } catch (error) {
+        if (isFenced(error)) throw error;
         link.forgetCoordinator();
-        const explained = explain(error, link.context);
-        events.trouble(explained);
+        events.trouble(explain(error, link.context));
       }
       await sleep(Math.min(5000, 20 * 2 ** failures) * (0.5 + Math.random() / 2), signal);
     }
@@ -242,11 +250,11 @@ export const makeGroup = (link: Link, options: GroupOptions, events: GroupEvents
           last = member;
           owned = partitions;
           events.assigned(partitions, member, kept);
-          const lost = await stay(member);
+          const lost = (await Promise.race([stay(member), aborted])) ?? false;
           await giveBack(member, lost);
         }
       } finally {
-        await leave().catch(() => undefined);
+        await within(leave(), LEAVE_LIMIT).catch(() => undefined);
       }
     },
   };

@@ -1,6 +1,7 @@
 /** Connections of @platformatic/kafka by broker and purpose, and what the cluster says of itself. */
 import * as net from "node:net";
 import type { ErrorContext } from "./errors";
+import { rebalanceTimeout } from "./group-protocol";
 import { contextOf } from "./cluster-options";
 import { answerOf, named, protocolError } from "./platformatic-errors";
 import {
@@ -41,6 +42,10 @@ export interface Link {
   forgetCoordinator(): void;
   /** One request. An answer that says what failed is an answer. @throws an error that `explain` knows */
   ask<A extends readonly unknown[], R>(request: RawApi<A, R>, line: Line, ...args: A): Promise<R>;
+  /** Counts a request among those that are not answered until `work` is over. */
+  track<T>(name: string, work: Promise<T>): Promise<T>;
+  /** The requests that are not answered, for people: "JoinGroup since 12 s". */
+  outstanding(): string;
   /** What the cluster says of topics; null for all. */
   metadata(topics: readonly string[] | null): Promise<RawMetadata>;
   /** Throws what the broker answered unless the code is 0. */
@@ -75,14 +80,14 @@ const optionsOf = (options: ClusterOptions, { host }: Address, requestTimeout: n
   };
 };
 
-/** Longest wait for the others of a group to join, in ms; the request waits a little longer. */
-export const rebalanceTimeout = (sessionTimeout: number): number => Math.max(60_000, sessionTimeout);
-const JOIN_TIMEOUT = 30_000;
+/** A JoinGroup request is answered when all have joined; so much longer it is waited for, in ms. */
+const JOIN_TIMEOUT = 15_000;
 
 /** @param entry what `findPackage` found; nothing is loaded or connected before the first request */
 export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout = 0): Link => {
   const context = contextOf(options);
   const lines = new Map<string, Promise<Line>>();
+  const waiting = new Set<{ readonly name: string; readonly since: number }>();
   const open = new Set<RawConnection>();
   let known = new Map<number, Address>();
   let coordinator: Promise<Address> | undefined;
@@ -149,9 +154,19 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
     throw failure;
   };
 
+  const track = async <T>(name: string, work: Promise<T>): Promise<T> => {
+    const one = { name, since: Date.now() };
+    waiting.add(one);
+    try {
+      return await work;
+    } finally {
+      waiting.delete(one);
+    }
+  };
+
   const ask: Link["ask"] = async ({ api }, { connection, broker }, ...args) => {
     try {
-      return await api.async(connection, ...args);
+      return await track(codes?.protocolAPIsById[api.key] ?? "a request", api.async(connection, ...args));
     } catch (error) {
       const answer = answerOf(error);
       if (answer !== undefined) return answer as Awaited<ReturnType<typeof api.async>>;
@@ -198,6 +213,9 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
       coordinator = undefined;
     },
     ask,
+    track,
+    outstanding: () =>
+      [...waiting].map(({ name, since }) => `${name} since ${Math.round((Date.now() - since) / 1000)} s`).join(", "),
     metadata,
     async check(code) {
       await lib();

@@ -56,7 +56,7 @@ export interface RawConnectionOptions {
 
 /** A request of the protocol, in one version. */
 export interface RawApi<A extends readonly unknown[], R> {
-  readonly api: { async(connection: RawConnection, ...request: A): Promise<R> };
+  readonly api: { readonly key: number; async(connection: RawConnection, ...request: A): Promise<R> };
 }
 
 export interface RawMetadata {
@@ -90,6 +90,7 @@ export interface RawMember {
 export interface Platformatic {
   readonly Connection: new (clientId: string, options: RawConnectionOptions) => RawConnection;
   readonly Writer: { create(): RawWriter };
+  readonly protocolAPIsById: Readonly<Record<number, string>>;
   readonly protocolErrorsCodesById: Readonly<Record<number, string>>;
   readonly protocolErrors: Readonly<Record<string, { readonly canRetry: boolean; readonly message: string }>>;
   readonly apiVersionsV1: RawApi<
