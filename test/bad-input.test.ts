@@ -21,6 +21,9 @@ const BAD: Readonly<Record<string, () => Message>> = {
   "an empty array": () => ({ payload: [] }),
   "an array of nulls": () => ({ payload: [null, null] }),
   "a batch of junk": () => ({ payload: [{ payload: null }, { payload: 1 }, { payload: "x" }] }),
+  "a batch that holds what is no record": () => ({
+    payload: [null, 5, { key: "no payload" }, { payload: { unknown: true } }, [], "x"],
+  }),
   "an object without the fields": () => ({ payload: { unknown: true } }),
   "fields of wrong types": () => ({
     payload: { device_id: {}, time: [], temp: "warm", site: null, index: -1, type: 7 },

@@ -1,5 +1,5 @@
 /** A record against a sensor metric. */
-import { isObject } from "./batch";
+import { isObject } from "./record";
 import { STATUS, timeOf } from "./metric";
 import type { Metric, MetricField } from "./metric";
 import { compileNames, describe } from "./path";

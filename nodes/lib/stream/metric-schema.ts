@@ -3,7 +3,7 @@
  * more than a metric can is refused, never ignored.
  */
 import { ConfigError } from "../errors";
-import { isObject } from "./batch";
+import { isObject } from "./record";
 import type { FieldType, Metric, MetricField } from "./metric";
 import { describe } from "./path";
 

@@ -1,4 +1,4 @@
-import { batchOf } from "../../lib/batch";
+import { batchOf, recordAt } from "../../lib/batch";
 import { TOKEN, type Message } from "../../lib/delivery/contract";
 import { type FailedElement } from "../../lib/delivery/contract";
 import { BatchFailure, Retriable, asError, notStored } from "../../lib/errors";
@@ -74,7 +74,7 @@ export = defineNode(declaration, (node) => {
     const records: LakeRecord[] = [];
     for (const [index, element] of elements.entries()) {
       try {
-        records.push(recordOf(element, message, index));
+        records.push(recordOf(element === message ? message : recordAt(index, element), message, index));
       } catch (error) {
         failed.push({ index, error: asError(error) });
       }

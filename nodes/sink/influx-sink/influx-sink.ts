@@ -1,4 +1,4 @@
-import { batchOf } from "../../lib/batch";
+import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { BatchFailure, Retriable, asError, notStored } from "../../lib/errors";
 import { pointMapping } from "../../lib/influx/points";
@@ -48,7 +48,7 @@ export = defineNode(declaration, (node) => {
     const lines: IndexedLine[] = [];
     for (const [index, element] of elements.entries()) {
       try {
-        const record = element === message ? element : { topic: message.topic, ...element };
+        const record = element === message ? element : { topic: message.topic, ...recordAt(index, element) };
         lines.push({ ...mapped(record, now), index });
       } catch (error) {
         failed.push({ index, error: asError(error) });

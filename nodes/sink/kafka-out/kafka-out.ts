@@ -1,4 +1,4 @@
-import { batchOf } from "../../lib/batch";
+import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure } from "../../lib/errors";
 import type { Outcome, OutgoingRecord, TopicCreation } from "../../lib/kafka/port";
@@ -85,7 +85,7 @@ export = defineNode(declaration, (node) => {
     const outgoing: OutgoingRecord[] = [];
     for (const [index, element] of elements.entries())
       try {
-        outgoing.push(make(element, message));
+        outgoing.push(make(recordAt(index, element), message));
         positions.push(index);
       } catch (error) {
         failed.push({ index, error: asError(error) });

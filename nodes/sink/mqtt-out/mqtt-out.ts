@@ -1,4 +1,4 @@
-import { batchOf } from "../../lib/batch";
+import { batchOf, recordAt } from "../../lib/batch";
 import type { Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure } from "../../lib/errors";
 import { publicationOf, type PublishForm } from "../../lib/mqtt/publication";
@@ -55,7 +55,9 @@ export = defineNode(declaration, (node) => {
       const batch = batchOf(message);
       if (!batch) await publish(message, message);
       else {
-        const results = await Promise.allSettled(batch.map((record) => publish(record, message)));
+        const results = await Promise.allSettled(
+          batch.map(async (record, index) => publish(recordAt(index, record), message)),
+        );
         const failed = results.flatMap((result, index) =>
           result.status === "rejected" ? [{ index, error: asError(result.reason) }] : [],
         );

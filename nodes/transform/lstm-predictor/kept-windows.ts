@@ -2,7 +2,7 @@ import { ConfigError, messageOf } from "../../lib/errors";
 import type { History } from "../../lib/forecast/history";
 import type { NodeContext } from "../../lib/node-context";
 import { paced } from "../../lib/paced";
-import { isObject } from "../../lib/stream/batch";
+import { isObject } from "../../lib/stream/record";
 
 /** Keeps a history in the node's context, so that its windows outlive a deploy and, by the store, a restart. */
 export interface KeptWindows {

@@ -1,5 +1,5 @@
 import { isAbsolute, join, resolve } from "node:path";
-import { batchOf } from "../../lib/batch";
+import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure, ConfigError, Rejected } from "../../lib/errors";
 import { forecaster, type Forecast, type Prepared } from "../../lib/forecast/forecast";
@@ -62,10 +62,14 @@ export = defineNode(declaration, (node) => {
   }
 
   /** Forecasts for all records together; a record that is wrong has its error instead. */
-  async function forecasts(records: readonly Message[], arrived: number): Promise<(Forecast | Error)[]> {
-    const prepared = records.map((record): Prepared | Error => {
+  async function forecasts(
+    records: readonly Message[],
+    batch: boolean,
+    arrived: number,
+  ): Promise<(Forecast | Error)[]> {
+    const prepared = records.map((record, index): Prepared | Error => {
       try {
-        return prepareRecord(record, arrived);
+        return prepareRecord(batch ? recordAt(index, record) : record, arrived);
       } catch (error) {
         return asError(error);
       }
@@ -92,7 +96,7 @@ export = defineNode(declaration, (node) => {
     }
     const batch = isWindow(message) ? undefined : batchOf(message);
     const records = batch ?? [message];
-    const results = await forecasts(records, arrived);
+    const results = await forecasts(records, batch !== undefined, arrived);
     const failed: FailedElement[] = [];
     const ready: Message[] = [];
     const waiting: Message[] = [];

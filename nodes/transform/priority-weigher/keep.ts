@@ -2,7 +2,7 @@
 import { ConfigError, messageOf } from "../../lib/errors";
 import type { NodeContext } from "../../lib/node-context";
 import { paced } from "../../lib/paced";
-import { isObject } from "../../lib/stream/batch";
+import { isObject } from "../../lib/stream/record";
 import type { BlockSnapshot } from "../../lib/stream/recent";
 import type { WeighedField, Weigher } from "../../lib/stream/weigher";
 

@@ -2,8 +2,8 @@ import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
-import { batchOf, isObject } from "../../lib/stream/batch";
-import type { StreamRecord } from "../../lib/stream/batch";
+import { batchOf, recordAt } from "../../lib/batch";
+import type { StreamRecord } from "../../lib/stream/record";
 import { laneOf } from "../../lib/stream/lanes";
 import { timeOf } from "../../lib/stream/metric";
 import { compileKey } from "../../lib/stream/path";
@@ -55,9 +55,8 @@ export = defineNode(declaration, (node) => {
     // Elements are this message's own, as Node-RED clones for further wires; frozen ones are shared.
     const shared = Object.isFrozen(records[0]);
     for (let index = 0; index < records.length; index++) {
-      const record = records[index] as StreamRecord;
       try {
-        if (!isObject(record)) throw new TypeError(`element ${index} of the batch is no record but ${String(record)}`);
+        const record: StreamRecord = recordAt(index, records[index]);
         const priority = priorityOf(record);
         let out = record;
         if (shared) out = { ...record, priority };

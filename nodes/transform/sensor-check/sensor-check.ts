@@ -1,5 +1,5 @@
-import { batchOf, isObject } from "../../lib/stream/batch";
-import type { StreamRecord } from "../../lib/stream/batch";
+import { batchOf } from "../../lib/batch";
+import { isObject, type StreamRecord } from "../../lib/stream/record";
 import { checker, sentence } from "../../lib/stream/check";
 import type { Checked } from "../../lib/stream/check";
 import type { Message } from "../../lib/delivery/contract";

@@ -1,7 +1,7 @@
 /** A record's event time. */
 import { Rejected } from "../../lib/errors";
 import { timeOf } from "../../lib/stream/metric";
-import type { StreamRecord } from "../../lib/stream/batch";
+import type { StreamRecord } from "../../lib/stream/record";
 import { compilePath, describe } from "../../lib/stream/path";
 import { notNegative } from "./options";
 import type { WindowSettings } from "./options";

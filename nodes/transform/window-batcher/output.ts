@@ -1,7 +1,7 @@
 /** The message that a window becomes. */
 import type { Message } from "../../lib/delivery/contract";
 import { TOKEN } from "../../lib/delivery/contract";
-import type { StreamRecord } from "../../lib/stream/batch";
+import type { StreamRecord } from "../../lib/stream/record";
 import { aggregatesOf } from "../../lib/stream/window/aggregates";
 import type { Fired } from "../../lib/stream/window/entry";
 import { sourceOf } from "../../lib/stream/window/provenance";

@@ -2,8 +2,8 @@ import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure, Rejected } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
-import { batchOf, isObject } from "../../lib/stream/batch";
-import type { StreamRecord } from "../../lib/stream/batch";
+import { batchOf, recordAt } from "../../lib/batch";
+import type { StreamRecord } from "../../lib/stream/record";
 import { compileKey } from "../../lib/stream/path";
 import { sizeOf } from "../../lib/stream/size";
 import type { Fired } from "../../lib/stream/window/entry";
@@ -147,7 +147,7 @@ export = defineNode(declaration, (node) => {
     const late: StreamRecord[] = [];
     (records ?? [message]).forEach((record, index) => {
       try {
-        if (!isObject(record)) throw new Rejected(`element ${index} of the batch is no record but ${String(record)}`);
+        if (records) recordAt(index, record);
         if (!add(record, input, now)) return;
         counts.late++;
         if (lateIsWired) late.push({ ...record, window: lateWindow(record, now) });

@@ -1,5 +1,5 @@
 /** A record in windows, and a window that has fired. */
-import type { StreamRecord } from "../batch";
+import type { StreamRecord } from "../record";
 import { compareSources, sameSource } from "./source-order";
 
 /** A record waiting in windows. `Origin` is whatever brought it (an input message). */

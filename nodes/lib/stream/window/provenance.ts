@@ -1,5 +1,5 @@
 /** Where a window's records came from. */
-import { isObject } from "../batch";
+import { isObject } from "../record";
 import type { Entry } from "./entry";
 import { compareSources } from "./source-order";
 

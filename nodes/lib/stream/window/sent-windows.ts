@@ -3,7 +3,7 @@
  * comes again is late by then. It is recognised here, and the very window is sent again when all its records are back.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { StreamRecord } from "../batch";
+import type { StreamRecord } from "../record";
 import type { Entry, Fired } from "./entry";
 import { sameSource } from "./source-order";
 

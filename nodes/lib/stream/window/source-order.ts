@@ -1,5 +1,5 @@
 /** Order and identity of records by their `source` coordinates. */
-import { isObject } from "../batch";
+import { isObject } from "../record";
 
 /** Places where a source says which record of its log, file or stream it is; what changes on a replay is not here. */
 const PLACES = ["kind", "topic", "path", "file", "partition", "offset", "line", "id"] as const;

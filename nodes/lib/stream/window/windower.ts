@@ -2,7 +2,7 @@
  * Windows over a stream: watermark, windows and bounds together. Knows no clock and does no input or output: the caller
  * tells the time, takes what has fired, and says when it has been sent.
  */
-import type { StreamRecord } from "../batch";
+import type { StreamRecord } from "../record";
 import { CountWindows } from "./count-windows";
 import type { Entry, Fired } from "./entry";
 import { SessionWindows } from "./session-windows";
