@@ -3,6 +3,7 @@
  * pause for the event loop between partitions. kafkajs sees one stand-in message a partition, whose offset is the last.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { Retriable } from "../errors";
 import { readFetchResponse } from "./fetch-response";
 import { decodeMessageSet, type RawBatch } from "./kafkajs-internals";
 import type { FetchedRecord } from "./port";
@@ -66,8 +67,9 @@ export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
         }
         const fetched = isOldFormat(set) ? await oldFormat(set) : await openRecordSet(set, aborted);
         const offset = String(fetched.nextOffset - 1);
-        if (fetched.nextOffset > 0)
-          messages = [{ offset, isControlRecord: false, key: null, batchContext: { inTransaction: false }, fetched }];
+        if (fetched.nextOffset === 0)
+          throw new Retriable(`Kafka sent less than one whole batch of ${topic} partition ${partition}`);
+        messages = [{ offset, isControlRecord: false, key: null, batchContext: { inTransaction: false }, fetched }];
       }
       partitions.push({
         partition,

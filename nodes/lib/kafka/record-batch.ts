@@ -3,9 +3,11 @@
  * baseOffset 0, length 8, leaderEpoch 12, magic 16, crc 17, attributes 21, lastOffsetDelta 23, baseTimestamp 27,
  * maxTimestamp 35, producerId 43, producerEpoch 51, baseSequence 53, count 57, records 61.
  */
+import { asError } from "../errors";
 import { codecById, type Codec } from "./codecs";
 import { crc32c } from "./crc32c";
-import type { FetchedRecord, Headers, OutgoingRecord } from "./port";
+import type { FetchedRecord, OutgoingRecord } from "./port";
+import { Cursor, readOne, type Segment } from "./record-reader";
 
 const HEADER = 61;
 const LOG_APPEND_TIME = 8;
@@ -14,66 +16,25 @@ const CONTROL = 32;
 
 const int64 = (bytes: Buffer, at: number): number => bytes.readInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4);
 
-/** Reads variable-length numbers one after the other. */
-class Cursor {
-  constructor(
-    readonly bytes: Buffer,
-    public at: number,
-  ) {}
-
-  /** A zigzag varint, up to 53 bits. */
-  varint(): number {
-    const { bytes } = this;
-    let byte = bytes[this.at++]!;
-    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
-    let result = byte & 0x7f;
-    let scale = 128;
-    do {
-      byte = bytes[this.at++]!;
-      result += (byte & 0x7f) * scale;
-      scale *= 128;
-    } while (byte >= 0x80);
-    return result % 2 === 0 ? result / 2 : -(result + 1) / 2;
-  }
-
-  /** Bytes with their length in front; null for length −1. Not copied. */
-  sized(): Buffer | null {
-    const length = this.varint();
-    if (length < 0) return null;
-    const start = this.at;
-    this.at += length;
-    return this.bytes.subarray(start, this.at);
-  }
-}
-
-const readHeaders = (cursor: Cursor, count: number): Headers => {
-  const headers: Headers = {};
-  for (let i = 0; i < count; i++) {
-    const name = cursor.sized()?.toString() ?? "";
-    const value = cursor.sized();
-    const before = Object.hasOwn(headers, name) ? headers[name] : undefined;
-    if (before === undefined)
-      Object.defineProperty(headers, name, { value, enumerable: true, writable: true, configurable: true });
-    else if (value !== null)
-      headers[name] = before === null ? value : Array.isArray(before) ? [...before, value] : [before, value];
-  }
-  return headers;
-};
-
 /** A transaction that was aborted: its records at and after `firstOffset`, up to its end marker, are not shown. */
 export interface AbortedTransaction {
   readonly producerId: number;
   readonly firstOffset: number;
 }
 
-/** Records of one batch that are still to be read. */
-interface Segment {
-  readonly cursor: Cursor;
-  left: number;
-  readonly baseOffset: number;
-  readonly baseTimestamp: number;
-  /** Given by the broker to the whole batch, in place of the records' own. */
-  readonly appendTime: number | undefined;
+/** A stored batch that can't be read, from `offset` on; what was read of it before is good. */
+export class DamagedBatch extends Error {
+  override readonly name = "DamagedBatch";
+  constructor(
+    readonly offset: number,
+    /** The offset after the batch. */
+    readonly nextOffset: number,
+    /** The batch as it is stored. */
+    readonly bytes: Buffer,
+    override readonly cause: Error,
+  ) {
+    super(`the batch of offsets ${offset} to ${nextOffset - 1} can't be read: ${cause.message}`);
+  }
 }
 
 /** What one fetch brought of one partition, read bit by bit: records that wait cost neither time nor memory. */
@@ -89,39 +50,29 @@ export class RecordSet {
 
   /**
    * The next records, at most `max`, none when all were read. Those before offset `from` are left out.
-   * @throws RangeError for damaged bytes
+   * @throws DamagedBatch once for a batch that can't be read; the next call goes on behind it
    */
   read(max: number, from = 0): FetchedRecord[] {
     const records: FetchedRecord[] = [];
     while (records.length < max) {
       const segment = this.segments[this.current];
       if (segment === undefined) break;
-      if (segment.left === 0) this.current++;
-      else readOne(segment, from, records);
+      if (segment.damage !== undefined) {
+        if (records.length > 0) break;
+        this.current++;
+        const { next, lastOffset, stored, damage } = segment;
+        if (lastOffset >= from) throw new DamagedBatch(Math.max(next, from), lastOffset + 1, stored, damage);
+      } else if (segment.left === 0) this.current++;
+      else
+        try {
+          readOne(segment, from, records);
+        } catch (error) {
+          segment.damage = asError(error);
+        }
     }
     return records;
   }
 }
-
-const readOne = (segment: Segment, from: number, into: FetchedRecord[]): void => {
-  const { cursor, appendTime } = segment;
-  segment.left--;
-  const length = cursor.varint();
-  const end = cursor.at + length;
-  if (!(length >= 0 && end <= cursor.bytes.length))
-    throw new RangeError(`a record of the batch at offset ${segment.baseOffset} reaches over the end of its batch`);
-  cursor.at += 1;
-  const timestamp = segment.baseTimestamp + cursor.varint();
-  const offset = segment.baseOffset + cursor.varint();
-  if (offset >= from) {
-    const key = cursor.sized();
-    const value = cursor.sized();
-    const headerCount = cursor.varint();
-    const headers = headerCount > 0 ? readHeaders(cursor, headerCount) : undefined;
-    into.push({ offset, timestamp: appendTime ?? timestamp, key, value, headers, size: length });
-  }
-  cursor.at = end;
-};
 
 /** True when the set holds the old message format (magic 0 or 1), which this file does not read. */
 export const isOldFormat = (bytes: Buffer): boolean => bytes.length > 16 && bytes[16]! < 2;
@@ -129,7 +80,6 @@ export const isOldFormat = (bytes: Buffer): boolean => bytes.length > 16 && byte
 /**
  * Opens a fetched record set: whole batches, the last one possibly cut off (ignored). Control records and those of
  * `aborted` transactions are left out.
- * @throws ConfigError for a codec that is not there, zlib's error for damaged compressed bytes
  */
 export const openRecordSet = async (bytes: Buffer, aborted: readonly AbortedTransaction[] = []): Promise<RecordSet> => {
   const set = new RecordSet();
@@ -140,17 +90,31 @@ export const openRecordSet = async (bytes: Buffer, aborted: readonly AbortedTran
     const end = at + 12 + bytes.readInt32BE(at + 8);
     if (end > bytes.length || end < at + HEADER) break;
     const baseOffset = int64(bytes, at);
+    const stored = bytes.subarray(at, end);
+    const isWhole = stored.readUInt32BE(17) === crc32c(stored, 21);
     const attributes = bytes.readInt16BE(at + 21);
-    const lastOffset = baseOffset + bytes.readInt32BE(at + 23);
+    let lastOffset = baseOffset + bytes.readInt32BE(at + 23);
+    if (!isWhole) lastOffset = plausibleLast(baseOffset, lastOffset, bytes, end);
     const producerId = int64(bytes, at + 43);
     while (waiting[0] && waiting[0].firstOffset <= lastOffset) ignored.add(waiting.shift()!.producerId);
-    if (attributes & CONTROL) {
+    if (isWhole && attributes & CONTROL) {
       ignored.delete(producerId);
-    } else if (!(attributes & TRANSACTIONAL && ignored.has(producerId))) {
-      const codec = codecById(attributes & 7);
-      const body = codec ? await codec.decompress(bytes.subarray(at + HEADER, end)) : bytes.subarray(at, end);
+    } else if (!(isWhole && attributes & TRANSACTIONAL && ignored.has(producerId))) {
+      let body: Buffer | undefined;
+      let damage: Error | undefined = isWhole ? undefined : new RangeError("its checksum is wrong");
+      const isPacked = (attributes & 7) !== 0;
+      if (isWhole)
+        try {
+          body = isPacked ? await codecById(attributes & 7)?.decompress(stored.subarray(HEADER)) : stored;
+        } catch (error) {
+          damage = asError(error);
+        }
       set.add({
-        cursor: new Cursor(body, codec ? 0 : HEADER),
+        stored,
+        lastOffset,
+        damage,
+        next: baseOffset,
+        cursor: new Cursor(body ?? stored, isPacked ? 0 : HEADER),
         left: bytes.readInt32BE(at + 57),
         baseOffset,
         baseTimestamp: int64(bytes, at + 27),
@@ -161,6 +125,12 @@ export const openRecordSet = async (bytes: Buffer, aborted: readonly AbortedTran
     at = end;
   }
   return set;
+};
+
+/** The last offset of a batch whose checksum is wrong: what it says, unless that can't be. */
+const plausibleLast = (first: number, last: number, bytes: Buffer, end: number): number => {
+  const following = end + HEADER <= bytes.length ? int64(bytes, end) : Infinity;
+  return last >= first && last < following ? last : Math.max(first, following === Infinity ? first : following - 1);
 };
 
 const varintSize = (value: number): number => {

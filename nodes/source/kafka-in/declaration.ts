@@ -110,6 +110,13 @@ export const declaration = declareNode({
       section: "consumer",
       hint: "On close and when partitions move, how long to wait for what is in the flow before it is left to come again.",
     }),
+    damaged: choice({
+      label: "A damaged batch",
+      default: "stop",
+      options: { stop: "stops its partition", bury: "goes to dead letters" },
+      section: "consumer",
+      hint: "What is stored in Kafka and can't be read any more. Stopped: the log names the message that goes on behind it.",
+    }),
     readUncommitted: flag({
       label: "Read open transactions",
       default: false,
@@ -134,6 +141,7 @@ export const declaration = declareNode({
     connecting: "connecting",
     reading: "reading, lag",
     paused: "waiting for flow",
+    stuck: "damaged batch",
     held: "paused by you",
     idle: "no partitions",
     trouble: "kafka",

@@ -1,9 +1,11 @@
 /** Feeds fetched records to the flow as fast as their span allows, and commits what is finished. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Retriable } from "../../lib/errors";
+import { ConfigError, Retriable } from "../../lib/errors";
 import type { Emission } from "../../lib/delivery/contract";
-import type { Consumer, ConsumerEvents, FetchedBatch, TopicPartition } from "../../lib/kafka/port";
+import type { Consumer, ConsumerEvents, FetchedBatch, FetchedRecord, TopicPartition } from "../../lib/kafka/port";
+import { DamagedBatch } from "../../lib/kafka/record-batch";
 import type { PlacedEmission } from "./emission";
+import { makeCommits } from "./commits";
 import { covers, makePauses, type Scope } from "./pauses";
 import { Partition, type Surroundings } from "./partition";
 
@@ -13,6 +15,10 @@ export interface IntakeSettings {
   /** In ms. */
   readonly commitInterval: number;
   readonly commitRecords: number;
+  /** What becomes of a stored batch that can't be read: its partition stops, or it is buried with its bytes. */
+  readonly damaged: "stop" | "bury";
+  /** Told what stands still and what to do. */
+  stuck(text: string): void;
   /** Longest wait for what is in the flow when partitions move, in ms. */
   readonly revokeDrain: number;
 }
@@ -34,6 +40,8 @@ export interface Intake extends Omit<ConsumerEvents, "state" | "warn"> {
    */
   seek(position: TopicPartition & { readonly offset: number }): Promise<void>;
   readonly owned: readonly TopicPartition[];
+  /** A partition that stands still until the user acts. */
+  readonly stuck: string | undefined;
   /** How many partitions the user has paused. */
   readonly paused: number;
   readonly lag: number;
@@ -64,50 +72,18 @@ export const makeIntake = (
   let stopped = false;
   /** Partitions are about to move: nothing more is given to the flow. */
   let revoking = false;
-  let finishedSince = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let committing: Promise<void> | undefined;
 
-  const commitOnce = async (): Promise<void> => {
-    clearTimeout(timer);
-    timer = undefined;
-    finishedSince = 0;
-    const due = [...partitions.values()].flatMap((partition) => {
-      const offset = partition.committable;
-      return offset === undefined ? [] : [{ partition, position: { ...partition.origin(), offset } }];
-    });
-    if (due.length === 0) return;
-    const done = await consumer()?.commit(due.map(({ position }) => position));
-    for (const { partition, position } of due) if (done?.includes(position)) partition.committed = position.offset;
-  };
-
-  const commit = async (): Promise<void> => {
-    await committing;
-    committing = commitOnce()
-      // Tried again with the next one; the consumer tells its node why it fails.
-      .catch(() => schedule())
-      .finally(() => (committing = undefined));
-    await committing;
-  };
-
-  const schedule = (): void => {
-    timer ??= setTimeout(() => void commit(), settings.commitInterval);
-  };
-
+  const commits = makeCommits(() => partitions.values(), settings, consumer);
   const all: Surroundings = {
     ...surroundings,
-    moved(records) {
-      finishedSince += records;
-      if (finishedSince >= settings.commitRecords && committing === undefined) void commit();
-      else schedule();
-    },
+    moved: (records) => commits.finished(records),
   };
 
   const stillOwned = (partition: Partition, epoch: number): boolean =>
     !stopped && !revoking && partition.epoch === epoch && partitions.get(keyOf(partition)) === partition;
 
   const flows = (partition: Partition): boolean =>
-    partition.hasRoom && surroundings.source.running && !pauses.has(partition);
+    partition.hasRoom && surroundings.source.running && !pauses.has(partition) && partition.stuck === undefined;
 
   /** Waits until something about the partition may have changed, at most `ms`. */
   const change = async (partition: Partition, ms: number): Promise<void> => {
@@ -122,7 +98,7 @@ export const makeIntake = (
     const deadline = Date.now() + STALLED;
     let pressed = false;
     while (!flows(partition)) {
-      if (pauses.has(partition)) return false;
+      if (pauses.has(partition) || partition.stuck) return false;
       if (!pressed && surroundings.source.running) surroundings.source.pressure();
       pressed = true;
       await change(partition, Math.max(100, deadline - Date.now()));
@@ -140,6 +116,14 @@ export const makeIntake = (
     while (stillOwned(partition, epoch) && !flows(partition)) await change(partition, SLEEP_LOOK);
     partition.asleep = false;
     if (stillOwned(partition, epoch)) consumer()?.resume(partition);
+  };
+
+  const stop = (partition: Partition, error: DamagedBatch): void => {
+    partition.stuck = error;
+    const place = `{"action":"seek","topic":"${partition.topic}","partition":${partition.partition},"offset":${error.nextOffset}}`;
+    settings.stuck(
+      `${partition.topic} partition ${partition.partition} stands still: ${error.message}. Send this node ${place} to go on behind it, {"action":"resume"} to try again, or set "A damaged batch" to dead letters`,
+    );
   };
 
   const records = async (batch: FetchedBatch): Promise<number | void> => {
@@ -160,7 +144,19 @@ export const makeIntake = (
         turn = performance.now();
         emitted = 0;
       }
-      const run = batch.read(settings.batchRecords);
+      let run: readonly FetchedRecord[];
+      try {
+        run = batch.read(settings.batchRecords);
+      } catch (error) {
+        if (!(error instanceof DamagedBatch)) throw error;
+        if (settings.damaged === "bury" && !(error.cause instanceof ConfigError)) {
+          partition.pass(error);
+          continue;
+        }
+        stop(partition, error);
+        void sleep(partition, batch.epoch);
+        return error.offset;
+      }
       if (run.length === 0) break;
       partition.emit(run);
       if (++emitted >= MESSAGES_A_TURN || performance.now() - turn > TURN) {
@@ -204,7 +200,7 @@ export const makeIntake = (
       revoking = true;
       for (const partition of partitions.values()) partition.wake();
       if (!stopped) await drained(settings.revokeDrain);
-      await commit();
+      await commits.now();
     },
     wake() {
       for (const partition of partitions.values()) partition.wake();
@@ -213,10 +209,7 @@ export const makeIntake = (
       stopped = true;
       for (const partition of partitions.values()) partition.wake();
     },
-    async commit() {
-      await commit();
-      clearTimeout(timer);
-    },
+    commit: () => commits.last(),
     hold(emission, count) {
       const placed = emission as PlacedEmission;
       placed.owner.hold(placed, count);
@@ -231,11 +224,15 @@ export const makeIntake = (
     },
     resume(scope) {
       pauses.set(scope, false);
-      for (const partition of partitions.values()) if (covers(scope, partition)) partition.wake();
+      for (const partition of partitions.values())
+        if (covers(scope, partition)) {
+          partition.stuck = undefined;
+          partition.wake();
+        }
     },
     async seek({ offset, ...target }) {
       // What was finished before it was asked for is kept, in case that this fails.
-      await commit();
+      await commits.now();
       const before = partitions.get(keyOf(target));
       const using = consumer();
       if (!before || !using || !stillOwned(before, before.epoch))
@@ -257,6 +254,10 @@ export const makeIntake = (
     },
     get owned() {
       return [...partitions.values()].map(({ topic, partition }) => ({ topic, partition }));
+    },
+    get stuck() {
+      const found = [...partitions.values()].find((partition) => partition.stuck !== undefined);
+      return found && `${found.topic} ${found.partition}`;
     },
     get paused() {
       return [...partitions.values()].filter((partition) => pauses.has(partition)).length;

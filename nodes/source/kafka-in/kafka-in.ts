@@ -108,6 +108,8 @@ export = defineNode(declaration, (node) => {
       batchRecords: mode === "batch" ? settings.batchRecords : 1,
       commitInterval: settings.commitInterval,
       commitRecords: settings.commitRecords,
+      damaged: settings.damaged,
+      stuck: (text) => node.error(text),
       revokeDrain: Math.min(drain, sessionTimeout / 3) * 1000,
     },
     () => consumer,
@@ -121,6 +123,7 @@ export = defineNode(declaration, (node) => {
     if (closing) return;
     if (trouble.shown !== undefined) node.status("trouble", "red", trouble.shown);
     else if (consumer === undefined) node.status("connecting", "grey");
+    else if (intake.stuck !== undefined) node.status("stuck", "red", intake.stuck);
     else if (intake.paused > 0) node.status("held", "yellow", intake.paused);
     else if (intake.waiting) node.status("paused", "yellow", intake.lag);
     else if (intake.partitions === 0) node.status("idle", "grey");

@@ -3,6 +3,7 @@ import type { DeliverySource, Message } from "../../lib/delivery/contract";
 import { LowWaterMark, type Positions, type SpanLimit } from "../../lib/delivery/low-water-mark";
 import { asError } from "../../lib/errors";
 import type { FetchedRecord } from "../../lib/kafka/port";
+import type { DamagedBatch } from "../../lib/kafka/record-batch";
 import { messageOf, type Origin } from "./decode";
 import {
   BatchEmission,
@@ -70,6 +71,18 @@ export class Partition implements EmissionOwner {
     const isStale = this.sought !== undefined && this.sought !== offset;
     this.sought = undefined;
     return !isStale;
+  }
+
+  /** Why it stands still until the user acts. */
+  stuck: DamagedBatch | undefined;
+
+  /** Buries a damaged batch with its bytes and goes on behind it. */
+  pass(damaged: DamagedBatch): void {
+    const { offset, nextOffset } = damaged;
+    const value = Buffer.from(damaged.bytes);
+    const record = { offset, timestamp: Date.now(), key: null, value, headers: undefined, size: value.length };
+    const entry = this.delivered(offset, nextOffset, nextOffset - offset, value.length);
+    void this.surroundings.bury([{ record, error: damaged }], this.origin()).then(() => this.finished(entry));
   }
 
   /** Resolves when there may be room again. */

@@ -1,0 +1,87 @@
+/** Reads the records of one batch bit by bit: those that wait cost neither time nor memory. */
+import type { FetchedRecord, Headers } from "./port";
+
+/** Reads variable-length numbers one after the other. */
+export class Cursor {
+  constructor(
+    readonly bytes: Buffer,
+    public at: number,
+  ) {}
+
+  /** A zigzag varint, up to 53 bits. */
+  varint(): number {
+    const { bytes } = this;
+    let byte = bytes[this.at++]!;
+    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
+    let result = byte & 0x7f;
+    let scale = 128;
+    do {
+      byte = bytes[this.at++]!;
+      result += (byte & 0x7f) * scale;
+      scale *= 128;
+    } while (byte >= 0x80);
+    return result % 2 === 0 ? result / 2 : -(result + 1) / 2;
+  }
+
+  /** Bytes with their length in front; null for length −1. Not copied. */
+  sized(): Buffer | null {
+    const length = this.varint();
+    if (length < 0) return null;
+    const start = this.at;
+    this.at += length;
+    return this.bytes.subarray(start, this.at);
+  }
+}
+
+const readHeaders = (cursor: Cursor, count: number): Headers => {
+  const headers: Headers = {};
+  for (let i = 0; i < count; i++) {
+    const name = cursor.sized()?.toString() ?? "";
+    const value = cursor.sized();
+    const before = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    if (before === undefined)
+      Object.defineProperty(headers, name, { value, enumerable: true, writable: true, configurable: true });
+    else if (value !== null)
+      headers[name] = before === null ? value : Array.isArray(before) ? [...before, value] : [before, value];
+  }
+  return headers;
+};
+
+/** Records of one batch that are still to be read. */
+export interface Segment {
+  /** The batch as it is stored. */
+  readonly stored: Buffer;
+  readonly lastOffset: number;
+  /** Why no more of it can be read. */
+  damage: Error | undefined;
+  /** After the last record that was read. */
+  next: number;
+  readonly cursor: Cursor;
+  left: number;
+  readonly baseOffset: number;
+  readonly baseTimestamp: number;
+  /** Given by the broker to the whole batch, in place of the records' own. */
+  readonly appendTime: number | undefined;
+}
+
+/** Reads one record; those before offset `from` are left out. @throws RangeError for damaged bytes */
+export const readOne = (segment: Segment, from: number, into: FetchedRecord[]): void => {
+  const { cursor, appendTime } = segment;
+  segment.left--;
+  const length = cursor.varint();
+  const end = cursor.at + length;
+  if (!(length >= 0 && end <= cursor.bytes.length))
+    throw new RangeError(`a record of the batch at offset ${segment.baseOffset} reaches over the end of its batch`);
+  cursor.at += 1;
+  const timestamp = segment.baseTimestamp + cursor.varint();
+  const offset = segment.baseOffset + cursor.varint();
+  segment.next = offset + 1;
+  if (offset >= from) {
+    const key = cursor.sized();
+    const value = cursor.sized();
+    const headerCount = cursor.varint();
+    const headers = headerCount > 0 ? readHeaders(cursor, headerCount) : undefined;
+    into.push({ offset, timestamp: appendTime ?? timestamp, key, value, headers, size: length });
+  }
+  cursor.at = end;
+};
