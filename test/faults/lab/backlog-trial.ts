@@ -6,7 +6,7 @@ import { until } from "../../harness/words";
 import { movedBack, tooEarly } from "./commits";
 import { flowOf } from "./flow";
 import type { Reading } from "./gauge";
-import { startMember, type Surroundings } from "./member";
+import { startMember, stopMember, type Surroundings } from "./member";
 import { observing, unique, type Observer } from "./observer";
 import { numberAt, produce } from "./producer";
 import { readTopic } from "./topic-place";
@@ -75,7 +75,7 @@ async function judge(observer: Observer, around: Surroundings, trial: BacklogTri
     await wait(lasting);
     arrived = await sum();
   } finally {
-    await member.stop();
+    await stopMember(member);
   }
 
   const kafka = await readTopic(observer, seed, output);

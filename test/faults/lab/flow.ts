@@ -16,12 +16,14 @@ export interface FlowSpec {
   readonly mode: "record" | "batch";
   /** Records a message in batch mode. */
   readonly batch?: number | undefined;
+  /** Further settings of kafka-in, such as its guarantee. */
+  readonly source?: Readonly<Record<string, unknown>> | undefined;
   readonly span: number;
   /** In seconds. */
   readonly sessionTimeout: number;
-  readonly output?: string;
-  readonly file?: string;
-  readonly lake?: string;
+  readonly output?: string | undefined;
+  readonly file?: string | undefined;
+  readonly lake?: string | undefined;
   readonly influx?: { readonly url: string; readonly database: string; readonly measurement: string } | undefined;
   /** Code of the function; `return msg;` when absent. */
   readonly code?: string;
@@ -160,6 +162,7 @@ export function flowOf(spec: FlowSpec, more: readonly FlowNode[] = []): FlowNode
       sessionTimeout: spec.sessionTimeout,
       initialDelay: 10,
       maxDelay: 500,
+      ...spec.source,
       wires: [["function"]],
     },
     { id: "function", type: "function", func: spec.code ?? "return msg;", outputs: 1, wires: [["delay"]] },

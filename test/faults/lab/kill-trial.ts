@@ -7,7 +7,7 @@ import type { NodeRedChild } from "../../harness/child";
 import { until } from "../../harness/words";
 import { movedBack, tooEarly } from "./commits";
 import { COMMIT_RECORDS, FILE_RECORDS, flowOf, type FlowSpec, type Step } from "./flow";
-import { redeploy, startMember, type Deployment, type Surroundings } from "./member";
+import { redeploy, startMember, stopMember, type Deployment, type Surroundings } from "./member";
 import { some } from "./numbers";
 import { observing, unique, type Ends, type Observer } from "./observer";
 import { filePlace, folderPlace, influxPlace } from "./places";
@@ -31,6 +31,10 @@ export interface KillTrial {
   readonly span?: number;
   /** In seconds. */
   readonly sessionTimeout?: number;
+  /** Further settings of kafka-in, such as its guarantee. */
+  readonly source?: Readonly<Record<string, unknown>>;
+  /** Into Kafka alone, and nothing may be repeated for a reader of committed transactions. */
+  readonly exactlyOnce?: boolean;
   readonly code?: string;
   /** ms to wait once the goal of a kill is reached: 0 … 1 times this. */
   readonly jitter?: number;
@@ -60,11 +64,15 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   await observer.createTopic(topic, partitions);
   await observer.createTopic(output, partitions, true);
   const history = await observer.commitsEnd();
-  const file = path.join(around.folder, "records.txt");
-  const lake = path.join(around.folder, "lake");
-  const influx = around.influx && influxPlace(seed, around.influx, seed);
-  const inFile = filePlace(seed, file);
-  const places = [inFile, folderPlace(seed, path.join(lake, "records"))];
+  const { exactlyOnce = false } = trial;
+  const file = exactlyOnce ? undefined : path.join(around.folder, "records.txt");
+  const lake = exactlyOnce ? undefined : path.join(around.folder, "lake");
+  const influx = around.influx && !exactlyOnce ? influxPlace(seed, around.influx, seed) : undefined;
+  const inFile = file === undefined ? undefined : filePlace(seed, file);
+  const places = [
+    ...(inFile ? [inFile] : []),
+    ...(lake === undefined ? [] : [folderPlace(seed, path.join(lake, "records"))]),
+  ];
   const spec: FlowSpec = {
     ...around,
     ...trial,
@@ -76,7 +84,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     group,
     file,
     lake,
-    influx: around.influx && { ...around.influx, measurement: seed },
+    influx: around.influx && influx && { ...around.influx, measurement: seed },
   };
   const faults: string[] = [];
   const snapshots: Snapshot[] = [];
@@ -108,7 +116,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     }
     for (let partition = 0; partition < partitions; partition++) {
       let at = 0;
-      while (inFile.tally.has(numberAt(input, partition, at))) at++;
+      while (inFile?.tally.has(numberAt(input, partition, at))) at++;
       oldest.set(partition, at);
     }
     return { ...taken, oldest };
@@ -131,14 +139,14 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     }
     await live?.done;
     await reach(records);
-    await child.stop();
+    await stopMember(child);
     child = undefined;
   } finally {
     await live?.stop().catch(() => undefined);
     await child?.kill9();
   }
 
-  const kafka = await readTopic(observer, seed, output);
+  const kafka = await readTopic(observer, seed, output, exactlyOnce);
   const commits = await observer.commits(group, topic, history);
   for (const place of [...places, ...(influx ? [influx] : [])]) await place.look();
   const all = {
@@ -148,14 +156,16 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   for (const [name, tally] of Object.entries(all)) faults.push(...tally.faults(name, records));
   faults.push(...brief(movedBack(commits)));
   faults.push(...brief(tooEarly(commits, (partition, at) => kafka.firstArrival(numberAt(input, partition, at)))));
-  const { widest, unexplained } = judgeRepeats(snapshots, kafka, partitions);
-  if (how === "kill" && unexplained.length > 0)
-    faults.push(`${unexplained.length} records came again that were committed at the kill: ${some(unexplained)}`);
   // What the lake holds among them is not counted by the span.
   const limit = span + 2 * FILE_RECORDS + (trial.batch ?? 50);
-  if (widest > limit) faults.push(`${widest} records were in flight, more than ${limit}`);
+  const { widest, unexplained } = judgeRepeats(snapshots, kafka, partitions, limit);
+  if (how === "kill" && unexplained.length > 0)
+    faults.push(`${unexplained.length} records came again that were committed at the kill: ${some(unexplained)}`);
+  if (inFile && widest > limit) faults.push(`${widest} records were in flight, more than ${limit}`);
   // What was in flight, what had finished since the last commit, and what the lake held, for each disturbance.
-  const bound = disturbances * partitions * (span + COMMIT_RECORDS + 2 * FILE_RECORDS + (trial.batch ?? 50));
+  const bound = exactlyOnce
+    ? 0
+    : disturbances * partitions * (span + COMMIT_RECORDS + 2 * FILE_RECORDS + (trial.batch ?? 50));
   for (const name of ["kafka", "file"] as const) {
     const { repeated } = all[name as keyof typeof all]?.counts(records) ?? { repeated: 0 };
     if (repeated > bound) faults.push(`${name}: ${repeated} repeated, more than ${bound}`);
@@ -182,20 +192,27 @@ function judgeRepeats(
   snapshots: readonly Snapshot[],
   kafka: TopicPlace,
   partitions: number,
+  limit: number,
 ): { widest: number; unexplained: number[] } {
   let widest = 0;
   /** How many times each record may come, by number. */
   const allowed = new Map<number, number>();
   for (const { committed, arrived, oldest } of snapshots) {
-    const came = new Set(kafka.before(arrived));
     const newest = new Map<number, number>();
-    for (const n of came) {
-      const [partition, offset] = [n % partitions, Math.floor(n / partitions)];
-      newest.set(partition, Math.max(newest.get(partition) ?? -1, offset));
-      if (offset >= (committed.get(partition) ?? 0)) allowed.set(n, (allowed.get(n) ?? 1) + 1);
+    for (const n of kafka.before(arrived)) {
+      const partition = n % partitions;
+      newest.set(partition, Math.max(newest.get(partition) ?? -1, Math.floor(n / partitions)));
     }
-    // What the lake holds on purpose is no part of the span, what the file node has not written is.
-    for (const [partition, offset] of newest) widest = Math.max(widest, offset - (oldest.get(partition) ?? 0) + 1);
+    for (let partition = 0; partition < partitions; partition++) {
+      const last = newest.get(partition) ?? -1;
+      // What the lake holds on purpose is no part of the span, what the file node has not written is.
+      widest = Math.max(widest, last - (oldest.get(partition) ?? 0) + 1);
+      // A broker stores what it had received, a moment after the kill.
+      for (let offset = committed.get(partition) ?? 0; offset <= last + limit; offset++) {
+        const n = offset * partitions + partition;
+        allowed.set(n, (allowed.get(n) ?? 1) + 1);
+      }
+    }
   }
   const unexplained: number[] = [];
   for (const n of kafka.before(new Map(Array.from({ length: partitions }, (_, partition) => [partition, Infinity]))))

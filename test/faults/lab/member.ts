@@ -52,3 +52,18 @@ export async function redeploy(member: NodeRedChild, flow: readonly FlowNode[], 
   });
   if (!answer.ok) throw new Error(`the deploy was answered with ${answer.status}: ${await answer.text()}`);
 }
+
+/** Ends a Node-RED as an operator would. @throws when it has not ended after a minute */
+export async function stopMember(member: NodeRedChild): Promise<void> {
+  const LIMIT = 60_000;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Node-RED had not ended ${LIMIT / 1000} s after SIGTERM`)), LIMIT);
+  });
+  try {
+    await Promise.race([member.stop(), late]);
+  } finally {
+    clearTimeout(timer);
+    await member.kill9();
+  }
+}

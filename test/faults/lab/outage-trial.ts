@@ -10,7 +10,7 @@ import { until } from "../../harness/words";
 import { movedBack } from "./commits";
 import { feed, feedNodes, type Feed } from "./feed";
 import { COMMIT_RECORDS, flowOf, outOf } from "./flow";
-import { startMember, type Surroundings } from "./member";
+import { startMember, stopMember, type Surroundings } from "./member";
 import { observing, unique, type Observer } from "./observer";
 import { filePlace } from "./places";
 import type { Fault, Proxy } from "./proxy";
@@ -114,7 +114,7 @@ async function judge(
     await reach(() => last);
     await records.stop();
     await reach(() => records?.sent ?? 0);
-    await child.stop();
+    await stopMember(child);
     child = undefined;
   } finally {
     await records?.stop().catch(() => undefined);

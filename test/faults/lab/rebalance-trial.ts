@@ -7,7 +7,7 @@ import type { NodeRedChild } from "../../harness/child";
 import { until } from "../../harness/words";
 import { movedBack, tooEarly, type Commit } from "./commits";
 import { COMMIT_RECORDS, flowOf } from "./flow";
-import { startMember, type Surroundings } from "./member";
+import { startMember, stopMember, type Surroundings } from "./member";
 import { some } from "./numbers";
 import { observing, unique, type Observer } from "./observer";
 import { filePlace, type Place } from "./places";
@@ -89,7 +89,7 @@ async function judge(observer: Observer, around: Surroundings, trial: RebalanceT
           await member?.kill9();
           kinds.died++;
         } else {
-          await member?.stop();
+          if (member) await stopMember(member);
           kinds.left++;
         }
       }
@@ -102,7 +102,7 @@ async function judge(observer: Observer, around: Surroundings, trial: RebalanceT
       const saw = (): string => `${members.length} members`;
       await until(`more than ${from} of ${load.sent} committed`, async () => (await committed()) > from, patience, saw);
     }
-    await Promise.all(members.splice(0).map((member) => member.stop()));
+    await Promise.all(members.map(stopMember));
   } finally {
     await load.stop().catch(() => undefined);
     await Promise.all(members.map((member) => member.kill9()));
