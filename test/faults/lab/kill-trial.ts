@@ -44,12 +44,13 @@ export interface KillTrial {
   readonly disturbed?: (committed: number) => void;
 }
 
-/** What was committed, and what had arrived in the topic, when the process was gone. */
+/** What was there when a process was gone. */
 interface Snapshot {
   readonly committed: Ends;
+  /** Where the topic ended. */
   readonly arrived: Ends;
-  /** By partition, the first offset that was not in the file. */
-  readonly oldest: Ends;
+  /** Where it ended when the next process was up: a broker stores what it had received, a while after a kill. */
+  later: Ends;
 }
 
 export const killTrial = (around: Surroundings, trial: KillTrial): Promise<Verdict> =>
@@ -64,7 +65,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   await observer.createTopic(topic, partitions);
   await observer.createTopic(output, partitions, true);
   const history = await observer.commitsEnd();
-  const { exactlyOnce = false } = trial;
+  const { exactlyOnce = false, batch = 50 } = trial;
   const file = exactlyOnce ? undefined : path.join(around.folder, "records.txt");
   const lake = exactlyOnce ? undefined : path.join(around.folder, "lake");
   const influx = around.influx && !exactlyOnce ? influxPlace(seed, around.influx, seed) : undefined;
@@ -88,6 +89,8 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   };
   const faults: string[] = [];
   const snapshots: Snapshot[] = [];
+  /** By number, the kill at which a record was first found in the file. */
+  const written: number[] = [];
   const committed = (): Promise<number> => observer.committedSum(group, topic);
   const reach = async (goal: number): Promise<void> => {
     for (;;) {
@@ -102,7 +105,6 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   };
   const snapshot = async (): Promise<Snapshot> => {
     const taken = { committed: await observer.committed(group, topic), arrived: await observer.ends(output) };
-    const oldest = new Map<number, number>();
     for (const place of places) {
       await place.look();
       const early: number[] = [];
@@ -114,12 +116,9 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
       if (early.length > 0)
         faults.push(`${early.length} committed records are not in the ${place.name}: ${some(early)}`);
     }
-    for (let partition = 0; partition < partitions; partition++) {
-      let at = 0;
-      while (inFile?.tally.has(numberAt(input, partition, at))) at++;
-      oldest.set(partition, at);
-    }
-    return { ...taken, oldest };
+    for (let n = 0; n < records; n++)
+      if (written[n] === undefined && inFile?.tally.has(n)) written[n] = snapshots.length;
+    return { ...taken, later: taken.arrived };
   };
 
   let child: NodeRedChild | undefined;
@@ -132,8 +131,10 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
       await new Promise((resolve) => setTimeout(resolve, Math.random() * (trial.jitter ?? 0)));
       if (how === "kill") {
         await child.kill9();
-        snapshots.push(await snapshot());
+        const seen = await snapshot();
+        snapshots.push(seen);
         child = await startMember(around, "node-red", flowOf(spec));
+        seen.later = await observer.ends(output);
       } else await redeploy(child, flowOf({ ...spec, version: done }), how);
       trial.disturbed?.(await committed());
     }
@@ -156,20 +157,22 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   for (const [name, tally] of Object.entries(all)) faults.push(...tally.faults(name, records));
   faults.push(...brief(movedBack(commits)));
   faults.push(...brief(tooEarly(commits, (partition, at) => kafka.firstArrival(numberAt(input, partition, at)))));
-  // What the lake holds among them is not counted by the span.
-  const limit = span + 2 * FILE_RECORDS + (trial.batch ?? 50);
-  const { widest, unexplained } = judgeRepeats(snapshots, kafka, partitions, limit);
-  if (how === "kill" && unexplained.length > 0)
+  const { unfinished, unexplained } = judgeKills(
+    snapshots,
+    kafka,
+    partitions,
+    span,
+    (n, kill) => (written[n] ?? Infinity) <= kill,
+  );
+  if (unexplained.length > 0)
     faults.push(`${unexplained.length} records came again that were committed at the kill: ${some(unexplained)}`);
-  if (inFile && widest > limit) faults.push(`${widest} records were in flight, more than ${limit}`);
-  // What was in flight, what had finished since the last commit, and what the lake held, for each disturbance.
-  const bound = exactlyOnce
-    ? 0
-    : disturbances * partitions * (span + COMMIT_RECORDS + 2 * FILE_RECORDS + (trial.batch ?? 50));
-  for (const name of ["kafka", "file"] as const) {
-    const { repeated } = all[name as keyof typeof all]?.counts(records) ?? { repeated: 0 };
-    if (repeated > bound) faults.push(`${name}: ${repeated} repeated, more than ${bound}`);
-  }
+  if (inFile && unfinished > span + batch)
+    faults.push(`${unfinished} records of a partition were under way, more than ${span}`);
+  const { repeated } = kafka.tally.counts(records);
+  if (exactlyOnce && repeated > 0) faults.push(`kafka: ${repeated} repeated`);
+  // A deploy brings again what was under way, and what had not been committed.
+  const bound = disturbances * partitions * (span + COMMIT_RECORDS + 2 * FILE_RECORDS + batch);
+  if (how !== "kill" && repeated > bound) faults.push(`kafka: ${repeated} repeated, more than ${bound}`);
   await influx?.drop().catch(() => undefined);
   await observer.remove([topic, output], [group]);
   return {
@@ -180,35 +183,33 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     commits: commits.length,
     seconds: (Date.now() - began) / 1000,
     faults,
-    figures: { widest, bound },
+    figures: { unfinished },
   };
 }
 
 /**
- * At each kill: how wide the span was (from the oldest record that was not in the file to the newest in Kafka), and which
- * records came again although they were committed when the process that brought them ended.
+ * At each kill: how many records of a partition were under way (not yet in the file, and before the newest in Kafka), and
+ * which records came again although they were committed when the process that brought them ended.
  */
-function judgeRepeats(
+function judgeKills(
   snapshots: readonly Snapshot[],
   kafka: TopicPlace,
   partitions: number,
-  limit: number,
-): { widest: number; unexplained: number[] } {
-  let widest = 0;
+  span: number,
+  inFile: (n: number, kill: number) => boolean,
+): { unfinished: number; unexplained: number[] } {
+  let unfinished = 0;
   /** How many times each record may come, by number. */
   const allowed = new Map<number, number>();
-  for (const { committed, arrived, oldest } of snapshots) {
-    const newest = new Map<number, number>();
-    for (const n of kafka.before(arrived)) {
-      const partition = n % partitions;
-      newest.set(partition, Math.max(newest.get(partition) ?? -1, Math.floor(n / partitions)));
-    }
+  for (const [kill, { committed, arrived, later }] of snapshots.entries()) {
+    const [newest, last] = [arrived, later].map((ends) => newestOffsets(kafka.before(ends), partitions));
     for (let partition = 0; partition < partitions; partition++) {
-      const last = newest.get(partition) ?? -1;
-      // What the lake holds on purpose is no part of the span, what the file node has not written is.
-      widest = Math.max(widest, last - (oldest.get(partition) ?? 0) + 1);
-      // A broker stores what it had received, a moment after the kill.
-      for (let offset = committed.get(partition) ?? 0; offset <= last + limit; offset++) {
+      let missing = 0;
+      for (let offset = newest?.get(partition) ?? -1; offset >= 0; offset--)
+        if (!inFile(offset * partitions + partition, kill)) missing++;
+      unfinished = Math.max(unfinished, missing);
+      const from = committed.get(partition) ?? 0;
+      for (let offset = from; offset <= (last?.get(partition) ?? -1) + span; offset++) {
         const n = offset * partitions + partition;
         allowed.set(n, (allowed.get(n) ?? 1) + 1);
       }
@@ -217,5 +218,14 @@ function judgeRepeats(
   const unexplained: number[] = [];
   for (const n of kafka.before(new Map(Array.from({ length: partitions }, (_, partition) => [partition, Infinity]))))
     if (kafka.tally.timesOf(n) > (allowed.get(n) ?? 1)) unexplained.push(n);
-  return { widest, unexplained: [...new Set(unexplained)] };
+  return { unfinished, unexplained: [...new Set(unexplained)] };
+}
+
+function newestOffsets(numbers: Iterable<number>, partitions: number): Map<number, number> {
+  const newest = new Map<number, number>();
+  for (const n of numbers) {
+    const partition = n % partitions;
+    newest.set(partition, Math.max(newest.get(partition) ?? -1, Math.floor(n / partitions)));
+  }
+  return newest;
 }
