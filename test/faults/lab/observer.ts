@@ -182,8 +182,8 @@ export class Observer {
       for (const [partition, offset] of next) consumer.seek({ topic, partition, offset: String(offset) });
       const deadline = Date.now() + (options.limit ?? 120_000);
       while (next.size > 0 && !state.failed) {
-        // Markers of transactions at the end never reach eachBatch.
-        if (options.gaps && state.fetchesSince > 20) break;
+        // Markers of transactions at the end never reach eachBatch; what a transaction holds back does, once it has ended.
+        if (options.gaps && state.fetchesSince > 50) break;
         if (Date.now() > deadline)
           throw new Error(
             `the observer did not reach the end of ${topic}: ${JSON.stringify([...next])} of ${JSON.stringify([...ends])}`,
