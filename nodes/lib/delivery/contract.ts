@@ -52,6 +52,8 @@ export interface Emission {
   readonly records: number;
   /** Size of those records at the source, in bytes. */
   readonly bytes: number;
+  /** Never sent again: whatever fails it, time-out and deploy included, makes it a dead letter. */
+  readonly once?: boolean;
   /** Tries that have failed before this emission was made of the same records. */
   readonly tries?: number;
   /**

@@ -155,7 +155,7 @@ export class Flight implements TokenOwner, Passenger {
     if (!interrupted) this.tellBreaker(failure, errors[fates.indexOf("later")]);
     const over = (error: Error): boolean => {
       const fate = fateOf(error);
-      return fate === "never" || (fate === "again" && this.tries >= retry.attempts);
+      return fate === "never" || this.emission.once === true || (fate === "again" && this.tries >= retry.attempts);
     };
     const cause = causeOf(failure);
     if (failed === undefined) {

@@ -66,6 +66,15 @@ export const declaration = declareNode({
       placeholder: "2026-01-31T00:00:00Z",
       showIf: { field: "start", is: ["timestamp"] },
     }),
+    delivery: choice({
+      label: "Delivery",
+      default: "atLeastOnce",
+      options: {
+        atLeastOnce: "at least once",
+        atMostOnce: "at most once",
+      },
+      hint: "At least once: committed when the flow has finished, so after a crash records may come again. At most once: committed before they enter the flow, so after a crash some may be missing.",
+    }),
     sessionTimeout: number({
       label: "Session time-out (s)",
       default: 10,

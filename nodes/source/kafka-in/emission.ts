@@ -25,6 +25,8 @@ export interface PlacedEmission extends Emission {
 }
 
 export interface EmissionOwner {
+  /** Its emissions are never sent again. */
+  readonly once?: boolean;
   /** Nodes hold `records` more (or fewer) of an emission on purpose. */
   hold(emission: PlacedEmission, records: number): void;
 }
@@ -43,6 +45,9 @@ export class RecordEmission implements PlacedEmission {
     private first: Message | undefined,
   ) {
     this.bytes = record.size;
+  }
+  get once(): boolean {
+    return this.owner.once ?? false;
   }
   message(): Message {
     const message = this.first ?? messageOf(this.record, this.origin, this.decoders);
@@ -78,6 +83,9 @@ export class BatchEmission implements PlacedEmission {
     private first: Message[] | undefined,
   ) {
     this.records = all.length;
+  }
+  get once(): boolean {
+    return this.owner.once ?? false;
   }
   message(elements?: readonly number[]): Message {
     const { all, first } = this;

@@ -5,7 +5,7 @@ import type { Emission } from "../../lib/delivery/contract";
 import type { Consumer, ConsumerEvents, FetchedBatch, FetchedRecord, TopicPartition } from "../../lib/kafka/port";
 import { DamagedBatch } from "../../lib/kafka/record-batch";
 import type { PlacedEmission } from "./emission";
-import { makeCommits } from "./commits";
+import { committedFirst, makeCommits } from "./commits";
 import { covers, makePauses, type Scope } from "./pauses";
 import { Partition, type Surroundings } from "./partition";
 
@@ -131,10 +131,15 @@ export const makeIntake = (
     if (!partition || partition.epoch !== batch.epoch) return undefined;
     if (!partition.expects(batch.offset)) return partition.next;
     partition.highWatermark = batch.highWatermark;
+    const isOwned = (): boolean => stillOwned(partition, batch.epoch);
+    const chunk = Math.min(settings.commitRecords, surroundings.span.records);
+    const first = surroundings.once
+      ? committedFirst(batch, chunk, settings.batchRecords, (offset) => commits.before(partition, offset, isOwned))
+      : undefined;
     let turn = performance.now();
     let emitted = 0;
     for (;;) {
-      if (!(flows(partition) && stillOwned(partition, batch.epoch))) {
+      if (!(flows(partition) && isOwned())) {
         if (!(await roomFor(partition, batch.epoch))) {
           // The driver ends this batch with its assignment.
           if (stopped) return new Promise(() => undefined);
@@ -146,7 +151,9 @@ export const makeIntake = (
       }
       let run: readonly FetchedRecord[];
       try {
-        run = batch.read(settings.batchRecords);
+        const next = first ? await first() : batch.read(settings.batchRecords);
+        if (next === undefined || (first && !isOwned())) return partition.next;
+        run = next;
       } catch (error) {
         if (!(error instanceof DamagedBatch)) throw error;
         if (settings.damaged === "bury" && !(error.cause instanceof ConfigError)) {

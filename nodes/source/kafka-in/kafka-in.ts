@@ -86,6 +86,7 @@ export = defineNode(declaration, (node) => {
       group,
       source,
       decoders: { value: decoder(settings.valueFormat, "value"), key: decoder(settings.keyFormat, "key") },
+      once: settings.delivery === "atMostOnce",
       span: { records: settings.spanRecords, bytes: settings.spanSize * 1024 * 1024 },
       async bury(records, origin) {
         const time = Date.now();

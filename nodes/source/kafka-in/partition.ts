@@ -17,6 +17,8 @@ import {
 export interface Surroundings extends EmissionSettings {
   readonly source: Pick<DeliverySource, "deliver" | "running" | "pressure">;
   readonly span: SpanLimit;
+  /** Offsets are committed before their records are given to the flow, and no record is sent again. */
+  readonly once?: boolean;
   /** Writes dead letters of records that can't be decoded; goes on trying until they are durable. */
   bury(records: readonly { readonly record: FetchedRecord; readonly error: Error }[], origin: Origin): Promise<void>;
   /** The mark moved: there is something to commit. */
@@ -51,6 +53,9 @@ export class Partition implements EmissionOwner {
     this.known = { topic, partition, epoch, group: surroundings.group };
   }
 
+  get once(): boolean {
+    return this.surroundings.once ?? false;
+  }
   get hasRoom(): boolean {
     return !this.mark.paused;
   }
