@@ -247,35 +247,6 @@ describe("kafka in", () => {
     );
   });
 
-  it("goes on at the earliest record, and says so, when the next one is not there any more", async () => {
-    const topic = await newTopic(cluster.kafka);
-    const group = unique("group");
-    await write(cluster.kafka, [record(topic, 1), record(topic, 2)]);
-    let epoch = 0;
-    const consumer = cluster.kafka.consumer(
-      { groupId: group, topics: [topic], start: "earliest", sessionTimeout: 6000 },
-      {
-        records: async () => undefined,
-        assigned(_partitions, now) {
-          epoch = now;
-          return [];
-        },
-        revoking: async () => undefined,
-        state: () => undefined,
-        warn: () => undefined,
-      },
-    );
-    await red.until("assigned", () => epoch > 0);
-    await consumer.commit([{ topic, partition: 0, epoch, offset: 1000 }]);
-    await consumer.close();
-    await deploy(topic, group, { start: "latest" });
-    assert.deepEqual(
-      (await red.arrived("got", 2)).map(({ payload }) => payload),
-      [1, 2],
-    );
-    assert.ok(red.logs.some(({ msg }) => /is not there: Kafka deleted it before it was read/.test(String(msg))));
-  });
-
   it("refuses to start without a committed offset when told to", async () => {
     const topic = await newTopic(cluster.kafka);
     await deploy(topic, unique("group"), { start: "committed" });

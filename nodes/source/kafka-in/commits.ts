@@ -54,7 +54,8 @@ export const makeCommits = (
 ): Commits => {
   let finishedSince = 0;
   let timer: NodeJS.Timeout | undefined;
-  let committing: Promise<void> | undefined;
+  let queue = Promise.resolve();
+  let underWay = 0;
 
   const once = async (): Promise<void> => {
     clearTimeout(timer);
@@ -74,19 +75,20 @@ export const makeCommits = (
     timer ??= setTimeout(() => void now(), commitInterval);
   };
 
-  const now = async (): Promise<void> => {
-    while (committing !== undefined) await committing;
-    committing = once()
+  const now = (): Promise<void> => {
+    underWay++;
+    queue = queue
+      .then(once)
       // Tried again with the next one; the consumer tells its node why it fails.
       .catch(() => schedule())
-      .finally(() => (committing = undefined));
-    await committing;
+      .finally(() => underWay--);
+    return queue;
   };
 
   return {
     finished(records) {
       finishedSince += records;
-      if (finishedSince >= commitRecords && committing === undefined) void now();
+      if (finishedSince >= commitRecords && underWay === 0) void now();
       else schedule();
     },
     now,

@@ -16,14 +16,14 @@ interface Member {
 describe("a consumer in its group", () => {
   let cluster: Cluster;
   const open: (() => Promise<void>)[] = [];
-  const join = (topic: string, groupId: string, more: Partial<ConsumerOptions> = {}): Member => {
+  const join = (topic: string, groupId: string, more: Partial<ConsumerOptions> = {}, commits = true): Member => {
     const member = { epochs: [] as number[], got: [] as number[], warned: [] as string[], troubles: [] as string[] };
     const consumer = cluster.kafka.consumer(
       { groupId, topics: [topic], start: "earliest", sessionTimeout: 6000, ...more },
       {
         async records(batch) {
           for (const { value } of batch.read(Infinity)) member.got.push(Number(value?.toString()));
-          await consumer.commit([{ ...batch, offset: batch.nextOffset }]).catch(() => undefined);
+          if (commits) await consumer.commit([{ ...batch, offset: batch.nextOffset }]).catch(() => undefined);
         },
         assigned(partitions) {
           member.epochs.push(partitions.length);
@@ -94,5 +94,23 @@ describe("a consumer in its group", () => {
     );
     assert.match(first.warned.join(), /Another process has joined group "group-[^"]+" as "same"/);
     assert.deepEqual(second.warned, []);
+  });
+
+  it("goes on at the earliest record when the next one is gone, commits where, and says so", async () => {
+    const topic = await newTopic(cluster.kafka);
+    const group = unique("group");
+    await write(cluster.kafka, [record(topic, 1), record(topic, 2)]);
+    const first = join(topic, group);
+    await until("both are read", () => first.got.length === 2, 30_000);
+    await first.consumer.commit([{ topic, partition: 0, epoch: first.epochs.length, offset: 1000 }]);
+    await first.consumer.close();
+    const second = join(topic, group, { start: "latest" }, false);
+    await until(`both again: ${second.got.join()}`, () => second.got.length === 2, 60_000);
+    assert.match(
+      second.warned.join(),
+      /is not there: Kafka deleted it .* Going on at the earliest that is left, offset 0/,
+    );
+    // "Earliest" written as −2 would be nothing to the next member, which would begin at the end.
+    assert.equal((await cluster.kafka.committed(group, topic))[0]?.offset, 0);
   });
 });
