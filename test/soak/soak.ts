@@ -92,12 +92,12 @@ async function main(): Promise<void> {
     return (open.find(({ family }) => family !== "backlog") ?? open[0])?.family;
   };
 
-  const one = async (family: Family): Promise<void> => {
+  const one = async (family: Family, index: number): Promise<void> => {
     const folder = temporaryFolder(`soak-${family}`);
     const around: Surroundings = { brokers, influx, folder, cluster, node };
     const ended: { verdict?: Finished["verdict"]; error?: string } = {};
     try {
-      const verdict = await cases[family].run(around, () => void now.disturbances++);
+      const verdict = await cases[family].run(around, () => void now.disturbances++, index);
       ended.verdict = verdict;
     } catch (error) {
       ended.error = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -151,8 +151,9 @@ async function main(): Promise<void> {
   const lane = async (): Promise<void> => {
     for (let family = next(); family; family = next()) {
       if (family === "backlog" && [...running.values()].some((count) => count > 0)) return;
+      const index = finished.filter((trial) => trial.family === family).length + (running.get(family) ?? 0);
       running.set(family, (running.get(family) ?? 0) + 1);
-      await one(family);
+      await one(family, index);
       running.set(family, (running.get(family) ?? 0) - 1);
     }
   };
