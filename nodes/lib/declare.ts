@@ -29,6 +29,8 @@ export interface Declaration<F extends Fields = Fields> {
   readonly notice?: string;
   /** Config nodes: the form has a "Test connection" button. */
   readonly testable?: boolean;
+  /** The form, and the node on the workspace, have a button that opens the node's own view: its folder's `view.js`. */
+  readonly view?: { readonly button: string };
 }
 
 /** Statuses that every node has. */

@@ -1,4 +1,5 @@
 /** Errors say who must act: the user, time, or nobody because the record itself is wrong. */
+import { isNativeError } from "node:util/types";
 import type { FailedElement } from "./delivery/contract";
 
 /** A setting is wrong: nothing works until the user changes it. The message names the setting and what to enter. */
@@ -45,8 +46,11 @@ export function notStored(failed: readonly FailedElement[], all: number): BatchF
   );
 }
 
+/** Function nodes run in a realm of their own, whose errors are no instances of this one's. */
+const isError = (thrown: unknown): thrown is Error => thrown instanceof Error || isNativeError(thrown);
+
 /** What a thrown value says, whatever was thrown. */
-export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+export const messageOf = (thrown: unknown): string => (isError(thrown) ? thrown.message : String(thrown));
 
 /** The thrown value as an Error. */
-export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+export const asError = (thrown: unknown): Error => (isError(thrown) ? thrown : new Error(String(thrown)));

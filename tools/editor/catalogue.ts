@@ -27,7 +27,8 @@ const formWords = {
 
 /** The English catalogue, as generated. */
 export function english({ declaration }: PackNode): Words {
-  const words: Words = { label: declaration.label, form: formWords };
+  const view = declaration.view ? { view: declaration.view.button } : {};
+  const words: Words = { label: declaration.label, form: { ...formWords, ...view } };
   const put = (kind: string, name: string, value: string | Words | undefined): void => {
     if (value === undefined) return;
     (words[kind] ??= {}) as Words;

@@ -54,11 +54,17 @@ ${rowsIn(section)}    </details>
     </div>
 `
     : "";
+  const view = declaration.view
+    ? `    <div class="form-row">
+        <button type="button" class="red-ui-button" id="${prefix}-citystream-view"><i class="fa fa-envelope-open-o"></i> <span data-i18n="${set}.form.view"></span></button>
+    </div>
+`
+    : "";
   return `${STYLE}
 
 <script type="text/html" data-template-name="${declaration.type}">
 <div class="citystream-form">
-${notice}    <div class="form-row">
+${notice}${view}    <div class="form-row">
         <label for="${prefix}-name"><i class="fa fa-tag"></i> <span data-i18n="${set}.form.name"></span></label>
         <input type="text" id="${prefix}-name" data-i18n="[placeholder]${set}.form.name">
     </div>

@@ -1,4 +1,6 @@
 /** The inline script that registers a node in the editor. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import type { Declaration } from "../../nodes/lib/declare";
 import type { Field, RowsField } from "../../nodes/lib/fields";
 import { prefixOf } from "./form";
@@ -13,7 +15,7 @@ const COLOURS: Readonly<Record<string, string>> = {
 };
 
 /** `<script>…RED.nodes.registerType(…)…</script>` with literal values only. */
-export function scriptOf({ set, declaration }: PackNode): string {
+export function scriptOf({ set, declaration, source }: PackNode): string {
   const fields = Object.entries<Field>(declaration.fields);
   const config = declaration.group === "config";
   const lines = [
@@ -22,6 +24,7 @@ export function scriptOf({ set, declaration }: PackNode): string {
     `defaults: {\n${defaultsOf(set, declaration, fields)}        },`,
     ...credentialsOf(fields),
     ...(config ? [] : portsOf(set, declaration)),
+    ...(declaration.view ? [`button: { onclick: function() { citystreamView(this, "${set}"); } },`] : []),
     `paletteLabel: function() { return this._("${set}.label"); },`,
     `label: function() { return this.name${declaration.labelFrom ? ` || this.${declaration.labelFrom}` : ""} || this._("${set}.label"); },`,
     `labelStyle: function() { return this.name ? "node_label_italic" : ""; },`,
@@ -32,10 +35,12 @@ export function scriptOf({ set, declaration }: PackNode): string {
     });`;
   return `<script type="text/javascript">
 (function() {
-${snippetsFor(registration)}${registration}
+${snippetsFor(registration)}${declaration.view ? indented(readFileSync(path.join(source, "view.js"), "utf8")) : ""}${registration}
 })();
 </script>`;
 }
+
+const indented = (code: string): string => `${code.trim().replaceAll(/^(?=.)/gmu, "    ")}\n`;
 
 const literal = (value: unknown): string => JSON.stringify(value).replaceAll("</", "<\\/");
 
@@ -175,6 +180,8 @@ function handlersOf(set: string, declaration: Declaration, fields: [string, Fiel
     const secrets = fields.filter(([, field]) => field.kind === "secret").map(([name]) => name);
     prepare.push(`citystreamTest(node, "${set}", ${literal(plain)}, ${literal(secrets)});`);
   }
+  if (declaration.view)
+    prepare.push(`$("#${prefix}-citystream-view").on("click", function() { citystreamView(node, "${set}"); });`);
   const handler = (name: string, body: string[]): string[] =>
     body.length === 0
       ? []

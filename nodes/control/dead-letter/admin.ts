@@ -1,0 +1,104 @@
+/** What the editor's view of dead letters asks for. Reading and changing are permissions of their own. */
+import type { NodeAPI } from "node-red";
+import { encode } from "../../lib/delivery/dead-letter-format";
+import { messageOf, Rejected } from "../../lib/errors";
+import type { Desk } from "../../lib/letters/desk";
+import { readFilter } from "../../lib/letters/filter";
+
+interface Served {
+  readonly desk: Desk;
+  /** Folder or topic. */
+  readonly place: string;
+}
+interface Request {
+  readonly params: { readonly node: string; readonly letter?: string };
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+}
+interface Response {
+  status(code: number): Response;
+  json(body: unknown): void;
+}
+
+/** One for the process: Node-RED cannot remove a route, so nodes are looked up when called. */
+const DESKS = Symbol.for("citystream.deadLetterDesks");
+interface Registry {
+  readonly desks: Map<string, Served>;
+  readonly served: WeakSet<object>;
+}
+
+/** Most letters in one answer. */
+const MOST = 500;
+
+const objectOf = (value: unknown): Record<string, unknown> =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+
+/** Serves a node's letters to the editor; call the result when it closes. */
+export function serveDesk(RED: NodeAPI, id: string, served: Served): () => void {
+  const holder = globalThis as unknown as Record<symbol, Registry | undefined>;
+  const registry = (holder[DESKS] ??= { desks: new Map(), served: new WeakSet() });
+  registry.desks.set(id, served);
+  if (!registry.served.has(RED.httpAdmin)) {
+    registry.served.add(RED.httpAdmin);
+    routes(RED, registry);
+  }
+  return () => {
+    if (registry.desks.get(id) === served) registry.desks.delete(id);
+  };
+}
+
+function routes({ httpAdmin, auth }: NodeAPI, { desks }: Registry): void {
+  const reads = auth.needsPermission("citystream.read");
+  const writes = auth.needsPermission("citystream.write");
+  const at = "/citystream/dead-letters/:node";
+  const handler =
+    (work: (served: Served, request: Request) => Promise<unknown>) =>
+    (request: unknown, response: unknown): void => {
+      const { params } = request as Request;
+      const answer = response as Response;
+      const served = desks.get(params.node);
+      if (!served) {
+        answer.status(404).json({ error: "notDeployed" });
+        return;
+      }
+      work(served, request as Request).then(
+        (body) => answer.json(body),
+        (error: unknown) => answer.status(error instanceof Rejected ? 400 : 503).json({ error: messageOf(error) }),
+      );
+    };
+  httpAdmin.get(
+    at,
+    reads,
+    handler(async ({ desk, place }, { query }) => {
+      const most = Math.min(MOST, Number(query["limit"] ?? 100) || 100);
+      return { place, ...(await desk.list(readFilter(query), Number(query["first"] ?? 0) || 0, most, true)) };
+    }),
+  );
+  httpAdmin.get(
+    `${at}/:letter`,
+    reads,
+    handler(async ({ desk }, { params }) => {
+      const letter = await desk.read(params.letter ?? "");
+      if (letter === undefined) throw new Rejected("this letter was replayed or discarded meanwhile");
+      return { ...letter, message: encode(letter.message) };
+    }),
+  );
+  httpAdmin.put(
+    `${at}/:letter`,
+    writes,
+    handler(async ({ desk }, { params, body }) => {
+      await desk.edit(params.letter ?? "", objectOf(body)["message"]);
+      return {};
+    }),
+  );
+  httpAdmin.post(
+    `${at}/replay`,
+    writes,
+    handler(async ({ desk }, { body }) => ({ count: await desk.replay(readFilter(objectOf(body))) })),
+  );
+  httpAdmin.post(
+    `${at}/discard`,
+    writes,
+    handler(async ({ desk }, { body }) => ({ count: await desk.discard(readFilter(objectOf(body))) })),
+  );
+}

@@ -1,0 +1,98 @@
+import { declareNode } from "../../lib/declare";
+import { DEAD_LETTER_FOLDER, deliveryFields, deliverySection } from "../../lib/field-groups";
+import { choice, number, optionalConfigNode, text } from "../../lib/fields";
+import type { KafkaCluster } from "../../lib/kafka/cluster";
+
+const { deadLetterFolder: _folder, deadLetterSize: _size, ...replayFields } = deliveryFields();
+
+export const declaration = declareNode({
+  type: "citystream-dead-letter",
+  group: "control",
+  label: "dead letters",
+  icon: "font-awesome/fa-envelope-open-o",
+  inputs: 1,
+  outputs: ["replayed", "answers"],
+  fields: {
+    store: choice({
+      label: "They lie in",
+      default: "files",
+      options: { files: "files", topic: "a Kafka topic" },
+    }),
+    folder: text({
+      label: "Folder",
+      placeholder: DEAD_LETTER_FOLDER,
+      showIf: { field: "store", is: ["files"] },
+      hint: "As the sources name it. Empty: citystream/dead-letters in the user directory.",
+    }),
+    cluster: optionalConfigNode<KafkaCluster>("citystream-kafka-cluster", {
+      label: "Cluster",
+      showIf: { field: "store", is: ["topic"] },
+    }),
+    topic: text({
+      label: "Topic",
+      required: true,
+      placeholder: "readings-dead",
+      showIf: { field: "store", is: ["topic"] },
+      hint: "A dead-letter topic of this pack or of Kafka Connect.",
+    }),
+    group: text({
+      label: "Consumer group",
+      showIf: { field: "store", is: ["topic"] },
+      hint: "Remembers what is done: its lag is the number of letters left. Empty: a name made of this node's id.",
+    }),
+    inFlight: number({
+      label: "Replayed at a time",
+      default: 100,
+      min: 1,
+      max: 10_000,
+      integer: true,
+      hint: "Letters that the flow below may work on at once; the others wait.",
+    }),
+    ...replayFields,
+  },
+  sections: deliverySection,
+  statuses: {
+    none: "none",
+    waiting: "letters",
+    replaying: "replaying",
+    trouble: "store",
+  },
+  view: { button: "Show dead letters" },
+  words: {
+    title: "Dead letters in __place__",
+    search: "Search cause, node, topic, payload",
+    count: "__shown__ of __total__ letters; __replaying__ are being replayed",
+    more: "There are more; they show once some of these are done.",
+    empty: "No dead letters here.",
+    notDeployed: "Deploy this node first: what is deployed is shown.",
+    refused: "You may look at dead letters, not change them.",
+    time: "Time",
+    source: "From",
+    node: "Failed in",
+    cause: "Cause",
+    attempts: "Tries",
+    payload: "Payload",
+    replay: "Replay",
+    replayAll: "Replay all found",
+    discard: "Discard",
+    discardAll: "Discard all found",
+    selected: "selected: __count__",
+    close: "Close",
+    save: "Save message",
+    saved: "Saved. Replay it when you like.",
+    message: "Message",
+    error: "Error",
+    stack: "Stack",
+    all: "Select all shown",
+    previous: "Newer",
+    next: "Older",
+    replayed: "__count__ letters are being replayed.",
+    discarded: "__count__ letters were discarded.",
+    sure: "Discard __count__ dead letters for good? Their records can't be brought back.",
+    yes: "Discard them",
+    no: "Keep them",
+    unsaved: "The message was changed and not saved.",
+    beingReplayed: "is being replayed",
+    bytesAsText: "Bytes as text",
+  },
+});

@@ -1,0 +1,237 @@
+/**
+ * Dead letters in a Kafka topic. A topic can't give up single records: what is done is kept as a consumer group's
+ * committed offset (so that every Kafka tool shows how many letters are left) and, beyond it, in a file.
+ */
+import { randomUUID } from "node:crypto";
+import type { DeadLetter, NodeRef } from "../delivery/contract";
+import { LowWaterMark, type Positions } from "../delivery/low-water-mark";
+import { Retriable } from "../errors";
+import { deadLetterRecords, letterOfRecord } from "../kafka/dead-letter-record";
+import type { FetchedBatch, FetchedRecord, Kafka, Producer } from "../kafka/port";
+import { openDoneOffsets, type DoneOffsets } from "./done-offsets";
+import { summaryOf, type LetterStore, type LetterSummary } from "./store";
+
+export interface LetterTopicOptions {
+  readonly topic: string;
+  readonly group: string;
+  /** File for what is done beyond the committed offset. */
+  readonly doneFile: string;
+  /** Written as the source of letters that come back. */
+  readonly from: NodeRef;
+  /** Letters kept in mind at a time. */
+  readonly most?: number;
+  state(trouble: Error | undefined): void;
+  warn(text: string): void;
+  /** Letters have come. */
+  changed(): void;
+}
+
+const MOST = 20_000;
+const MOST_BYTES = 128 * 1024 * 1024;
+const COMMIT_INTERVAL = 500;
+
+interface Entry {
+  readonly summary: LetterSummary;
+  readonly record: FetchedRecord;
+  readonly part: Part;
+  readonly position: Positions;
+}
+
+interface Part {
+  readonly partition: number;
+  epoch: number;
+  readonly mark: LowWaterMark;
+  committed: number | undefined;
+  next: number | undefined;
+}
+
+export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterStore {
+  const { topic, most = MOST } = options;
+  const entries = new Map<string, Entry>();
+  let parts = new Map<number, Part>();
+  let bytes = 0;
+  let full = false;
+  let closed = false;
+  let waiting: (() => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let producer: Producer | undefined;
+  const opened: Promise<DoneOffsets> = openDoneOffsets(options.doneFile);
+  opened.catch((error: Error) => options.state(error));
+
+  const commit = async (): Promise<void> => {
+    timer = undefined;
+    const done = await opened;
+    const due = [...parts.values()].flatMap((part) => {
+      const { mark } = part.mark;
+      return mark === undefined || mark === part.committed ? [] : [{ part, mark }];
+    });
+    if (due.length === 0) return;
+    const positions = due.map(({ part, mark }) => ({
+      topic,
+      partition: part.partition,
+      epoch: part.epoch,
+      offset: mark,
+    }));
+    const committed = await consumer.commit(positions);
+    for (const [n, { part, mark }] of due.entries()) {
+      const position = positions[n];
+      if (position === undefined || !committed.includes(position)) continue;
+      part.committed = mark;
+      done.below(part.partition, mark);
+    }
+  };
+  const commitSoon = (): void => {
+    timer ??= setTimeout(() => void commit().catch(() => !closed && commitSoon()), COMMIT_INTERVAL);
+  };
+
+  const finish = (part: Part, position: Positions): void => {
+    if (part.mark.finished(position)) commitSoon();
+  };
+
+  const hasRoom = (): boolean => entries.size < most && bytes < MOST_BYTES;
+
+  const wake = (): void => {
+    const woken = waiting;
+    waiting = [];
+    for (const resolve of woken) resolve();
+  };
+
+  const remove = (id: string): void => {
+    const entry = entries.get(id);
+    if (entry === undefined) return;
+    entries.delete(id);
+    bytes -= entry.record.size;
+    finish(entry.part, entry.position);
+    if (hasRoom()) wake();
+  };
+
+  const take = (part: Part, record: FetchedRecord, done: DoneOffsets): void => {
+    const { offset, size } = record;
+    if (part.next !== undefined && offset < part.next) return;
+    const position = part.mark.delivered(offset, offset + 1, 1, size);
+    part.next = offset + 1;
+    if (done.has(part.partition, offset)) return finish(part, position);
+    // The fetch's memory is not kept for one record of it.
+    const copy = {
+      ...record,
+      key: record.key && Buffer.from(record.key),
+      value: record.value && Buffer.from(record.value),
+    };
+    const letter = letterOfRecord(topic, part.partition, copy);
+    const known = entries.get(letter.id);
+    if (known !== undefined && known.record.timestamp > record.timestamp) return finish(part, position);
+    if (known !== undefined) remove(letter.id);
+    bytes += size;
+    entries.set(letter.id, { summary: summaryOf(letter, size), record: copy, part, position });
+  };
+
+  const records = async (batch: FetchedBatch): Promise<void> => {
+    const part = parts.get(batch.partition);
+    const done = await opened;
+    if (part === undefined || part.epoch !== batch.epoch) return;
+    for (;;) {
+      const some = batch.read(100);
+      if (some.length === 0) break;
+      for (const record of some) take(part, record, done);
+      options.changed();
+      while (!hasRoom()) {
+        full = true;
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        if (closed || parts.get(batch.partition) !== part) return;
+      }
+      full = false;
+    }
+    if (part.next === undefined || part.next < batch.nextOffset) {
+      const from = part.next ?? batch.nextOffset - 1;
+      part.next = batch.nextOffset;
+      finish(part, part.mark.delivered(from, batch.nextOffset, 0, 0));
+    }
+  };
+
+  const consumer = kafka.consumer(
+    { groupId: options.group, topics: [topic], start: "earliest", sessionTimeout: 10_000 },
+    {
+      records,
+      assigned(owned, epoch) {
+        // What was in mind is read again from what is committed, without what is done.
+        parts = new Map(
+          owned.map(({ partition }) => [
+            partition,
+            {
+              partition,
+              epoch,
+              mark: new LowWaterMark({ records: Infinity, bytes: Infinity }),
+              committed: undefined,
+              next: undefined,
+            },
+          ]),
+        );
+        entries.clear();
+        bytes = 0;
+        full = false;
+        wake();
+        options.changed();
+        return [];
+      },
+      revoking: () => commit().catch(() => undefined),
+      state: options.state,
+      warn: options.warn,
+    },
+  );
+
+  const done = async (ids: readonly string[]): Promise<void> => {
+    const known = ids.flatMap((id) => entries.get(id) ?? []);
+    if (known.length === 0) return;
+    await (await opened).add(known.map(({ part, record }) => ({ partition: part.partition, offset: record.offset })));
+    for (const id of ids) remove(id);
+  };
+
+  return {
+    place: topic,
+    refresh: () => Promise.resolve(),
+    *letters() {
+      for (const { summary } of entries.values()) yield summary;
+    },
+    get size() {
+      return entries.size;
+    },
+    get more() {
+      return full;
+    },
+    read(id) {
+      const entry = entries.get(id);
+      return Promise.resolve(entry && (() => letterOfRecord(topic, entry.part.partition, entry.record)));
+    },
+    done,
+    async write(letters: readonly DeadLetter[]) {
+      producer ??= kafka.producer({
+        acks: "all",
+        compression: "none",
+        linger: 5,
+        batchBytes: 256 * 1024,
+        bufferBytes: 16 * 1024 * 1024,
+        state: options.state,
+      });
+      const named = letters.map((letter) => ({ ...letter, id: letter.id ?? randomUUID() }));
+      const before = named.flatMap(({ id }) => entries.get(id) ?? []);
+      const outcomes = await producer.send(
+        named.flatMap((letter) => deadLetterRecords(topic, letter, letter.id, options.from)),
+      );
+      const failed = outcomes.find((outcome) => outcome instanceof Error);
+      if (failed) throw new Retriable(`dead letters can't be written to topic "${topic}": ${failed.message}`);
+      // The new ones take the place of these, which may be read by now.
+      await (
+        await opened
+      ).add(before.map(({ part, record }) => ({ partition: part.partition, offset: record.offset })));
+      for (const { summary, record } of before) if (entries.get(summary.id)?.record === record) remove(summary.id);
+    },
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      wake();
+      await commit().catch(() => undefined);
+      await consumer.close();
+      await producer?.close(1000);
+    },
+  };
+}
