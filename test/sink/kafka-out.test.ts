@@ -70,6 +70,22 @@ describe("kafka out", () => {
     assert.equal((await cluster.kafka.topicConfig(topic))?.get("retention.ms"), "-1");
   });
 
+  it("uses a topic that was there before with other partitions, and says so once", async () => {
+    const topic = await newTopic(cluster.kafka, 3);
+    await deploy(topic, { create: true, partitions: 5 });
+    for (let n = 0; n < 5; n++) red.receive("out", { payload: n });
+    await red.arrived("stored", 5);
+    assert.equal((await cluster.kafka.offsets(topic)).length, 3);
+    const told = red.logs.filter(({ msg }) => /was there before, with 3 partitions instead of 5/.test(String(msg)));
+    assert.equal(told.length, 1);
+  });
+
+  it("fails records whose topic cannot have the replication asked for, naming it", async () => {
+    await deploy(unique("copies"), { create: true, replication: 3 });
+    red.receive("out", { payload: 1 });
+    assert.match(await errorOf(), /cannot be created with replication 3: the cluster has fewer brokers/);
+  });
+
   it("writes text and bytes as they are, null as a tombstone, and a batch as its records in order", async () => {
     const topic = await newTopic(cluster.kafka);
     await deploy(topic);

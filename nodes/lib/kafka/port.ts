@@ -168,6 +168,8 @@ export interface ProducerOptions {
   readonly bufferBytes: number;
   /** How to make topics that are missing; absent: they are an error. */
   readonly create?: TopicCreation | undefined;
+  /** Something the user may like to know once, such as that a topic has other partitions than `create` asks for. */
+  note?(text: string): void;
   /** It works (undefined) or why not; it goes on trying either way. */
   state(trouble: Error | undefined): void;
 }

@@ -26,13 +26,15 @@ interface Topic {
   waiting: Entry[];
   asking: boolean;
   unknownSince: number | undefined;
+  /** This producer has asked for it to be made. */
+  made: boolean;
   /** Where records without key go until the batch is full. */
   sticky: number;
 }
 
 export const makeTopics = (
   wire: ProducerWire,
-  options: Pick<ProducerOptions, "create" | "state" | "batchBytes">,
+  options: Pick<ProducerOptions, "create" | "note" | "state" | "batchBytes">,
   events: {
     placed(lane: Lane, entries: readonly Entry[]): void;
     failed(entries: readonly Entry[], error: Error): void;
@@ -77,6 +79,11 @@ export const makeTopics = (
     const partitions = await wire.leaders(topic.name, anew);
     if (partitions.length > 0) {
       topic.unknownSince = undefined;
+      const asked = options.create?.partitions ?? partitions.length;
+      if (topic.lanes.length === 0 && !topic.made && asked !== partitions.length)
+        options.note?.(
+          `Topic "${topic.name}" was there before, with ${partitions.length} partitions instead of ${asked}: it is used as it is`,
+        );
       const missing = partitions.some(({ leader }) => leader < 0);
       for (const { partition, leader } of partitions) {
         const lane = (topic.lanes[partition] ??= makeLane(topic.name, partition, leader));
@@ -85,8 +92,10 @@ export const makeTopics = (
       return !missing;
     }
     topic.unknownSince ??= Date.now();
-    if (options.create) await wire.createTopic(topic.name, options.create);
-    else if (Date.now() - topic.unknownSince > UNKNOWN_LIMIT)
+    if (options.create) {
+      await wire.createTopic(topic.name, options.create);
+      topic.made = true;
+    } else if (Date.now() - topic.unknownSince > UNKNOWN_LIMIT)
       fail(
         topic,
         new Retriable(
@@ -122,7 +131,7 @@ export const makeTopics = (
         const { topic: name } = entry.record;
         let topic = topics.get(name);
         if (!topic) {
-          topic = { name, lanes: [], waiting: [], asking: false, unknownSince: undefined, sticky: 0 };
+          topic = { name, lanes: [], waiting: [], asking: false, unknownSince: undefined, made: false, sticky: 0 };
           topics.set(name, topic);
         }
         if (topic.lanes.length > 0 && topic.waiting.length === 0) distribute(topic, [entry]);

@@ -3,9 +3,9 @@
  * baseOffset 0, length 8, leaderEpoch 12, magic 16, crc 17, attributes 21, lastOffsetDelta 23, baseTimestamp 27,
  * maxTimestamp 35, producerId 43, producerEpoch 51, baseSequence 53, count 57, records 61.
  */
+import { crc32c } from "../crc32c";
 import { asError } from "../errors";
 import { codecById, type Codec } from "./codecs";
-import { crc32c } from "./crc32c";
 import type { FetchedRecord, OutgoingRecord } from "./port";
 import { Cursor, readOne, type Segment } from "./record-reader";
 

@@ -1,13 +1,15 @@
 import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
-import { asError, BatchFailure } from "../../lib/errors";
-import type { Outcome, OutgoingRecord, TopicCreation } from "../../lib/kafka/port";
+import { asError, BatchFailure, messageOf } from "../../lib/errors";
+import type { OutgoingRecord, TopicCreation } from "../../lib/kafka/port";
+import type { SpooledOutcome } from "../../lib/kafka/spooled-producer";
 import { watchTrouble } from "../../lib/kafka/trouble";
 import { defineNode } from "../../lib/node";
 import { template } from "../../lib/template";
 import { declaration } from "./declaration";
 import { recordOf, type RecordSettings } from "./records";
 import { watchRetention } from "./retention";
+import { makeSender, type Sender } from "./sender";
 
 /** Time for what is in the buffer when the node closes, in ms. */
 const DRAIN = 10_000;
@@ -41,20 +43,56 @@ export = defineNode(declaration, (node) => {
     show();
   });
   let stored = 0;
+  let diskTrouble: string | undefined;
   const show = (): void => {
-    if (trouble.shown !== undefined) node.status("away", "red", trouble.shown);
+    const spooled = sender?.spooled ?? 0;
+    const amount = spooled.toLocaleString("en");
+    if (diskTrouble !== undefined) node.status("disk", "red", diskTrouble);
+    else if (trouble.shown !== undefined && spooled > 0) node.status("spooled", "red", `${amount}: ${trouble.shown}`);
+    else if (trouble.shown !== undefined) node.status("away", "red", trouble.shown);
+    else if (spooled > 0) node.status("spooled", "yellow", amount);
     else if (stored > 0) node.status("stored", "green", stored);
     else node.status("ready", "grey");
   };
-  const producer = cluster.kafka.producer({
-    acks: settings.acks,
-    compression: settings.compression,
-    linger: settings.linger,
-    batchBytes: settings.batchSize * 1024,
-    bufferBytes: settings.buffer * 1024 * 1024,
-    create: creation,
-    state: trouble.set,
-  });
+  const bufferBytes = settings.buffer * 1024 * 1024;
+  let sender: Sender | undefined;
+  const opening = makeSender(
+    node,
+    (state) =>
+      cluster.kafka.producer({
+        acks: settings.acks,
+        compression: settings.compression,
+        linger: settings.linger,
+        batchBytes: settings.batchSize * 1024,
+        bufferBytes,
+        create: creation,
+        note: (text) => node.log(text),
+        state,
+      }),
+    {
+      spoolSize: settings.spool ? settings.spoolSize : undefined,
+      spoolFolder: settings.spoolFolder,
+      bufferBytes,
+      state: trouble.set,
+      diskTrouble(error) {
+        if (error && diskTrouble === undefined) node.warn(`The disk spool can't be written: ${error.message}`);
+        diskTrouble = error?.message;
+        show();
+      },
+      changed: () => show(),
+    },
+  );
+  opening.then(
+    (opened) => {
+      sender = opened;
+      show();
+    },
+    (error: unknown) => {
+      diskTrouble = messageOf(error);
+      node.error(diskTrouble);
+      show();
+    },
+  );
   const checkRetention = watchRetention(cluster.kafka, (text) => node.warn(text));
   show();
 
@@ -64,18 +102,18 @@ export = defineNode(declaration, (node) => {
     return record;
   };
 
-  const count = (outcomes: readonly Outcome[]): void => {
-    for (const outcome of outcomes) if (!(outcome instanceof Error)) stored++;
+  const send = async (outgoing: readonly OutgoingRecord[]): Promise<readonly SpooledOutcome[]> => {
+    const outcomes = await (sender ?? (await opening)).send(outgoing);
+    for (const outcome of outcomes) if (typeof outcome === "object" && !(outcome instanceof Error)) stored++;
     show();
+    return outcomes;
   };
 
   const receiveOne = async (message: Message): Promise<void> => {
     const record = make(message, message);
-    const outcomes = await producer.send([record]);
-    count(outcomes);
-    const [outcome] = outcomes;
+    const [outcome] = await send([record]);
     if (outcome instanceof Error) throw outcome;
-    message["stored"] = { topic: record.topic, ...outcome };
+    message["stored"] = { topic: record.topic, ...(outcome === "spooled" ? { spooled: true } : outcome) };
     node.send(message);
   };
 
@@ -90,8 +128,7 @@ export = defineNode(declaration, (node) => {
       } catch (error) {
         failed.push({ index, error: asError(error) });
       }
-    const outcomes = await producer.send(outgoing);
-    count(outcomes);
+    const outcomes = await send(outgoing);
     const done: Message[] = [];
     for (const [at, outcome] of outcomes.entries()) {
       const index = positions[at] ?? 0;
@@ -114,7 +151,10 @@ export = defineNode(declaration, (node) => {
       return elements ? receiveBatch(message, elements) : receiveOne(message);
     },
     async close() {
-      await producer.close(DRAIN);
+      await opening.then(
+        (opened) => opened.close(DRAIN),
+        () => undefined,
+      );
       trouble.close();
       await release();
     },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { codecByName, codecNames, type CodecName } from "../../../nodes/lib/kafka/codecs";
-import { crc32c } from "../../../nodes/lib/kafka/crc32c";
+import { crc32c } from "../../../nodes/lib/crc32c";
 import { murmur2, partitionOfKey } from "../../../nodes/lib/kafka/partition";
 import type { OutgoingRecord } from "../../../nodes/lib/kafka/port";
 import {

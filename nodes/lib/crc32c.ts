@@ -1,4 +1,4 @@
-/** CRC-32C (Castagnoli), which every Kafka record batch carries; eight bytes a step ("slicing-by-8"). */
+/** CRC-32C (Castagnoli), which Kafka's record batches and our spool carry; eight bytes a step ("slicing-by-8"). */
 
 const tables: readonly Int32Array[] = (() => {
   const all = Array.from({ length: 8 }, () => new Int32Array(256));
