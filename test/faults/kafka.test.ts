@@ -1,5 +1,6 @@
 /** What nodes show of a Kafka that is away. What becomes of records meanwhile: outage.test.ts. */
 import assert from "node:assert/strict";
+import { createServer, type AddressInfo } from "node:net";
 import { flowOf, nodeRed, type Harness } from "../harness";
 import {
   clusterFor,
@@ -77,5 +78,30 @@ describe("Kafka's faults", () => {
     for (const id of ["in", "out"])
       await red.until(`${id} is red with the reason`, () => /connection refused/.test(red.status(id)?.text ?? ""));
     assert.equal(red.collected("stored").length, 0);
+  });
+
+  it("a server that is no Kafka is told of, and ends nothing", async function notKafka() {
+    this.timeout(120_000);
+    const stranger = createServer((socket) => {
+      socket.on("error", () => undefined);
+      // Four bytes that say: an answer of no bytes follows.
+      socket.on("data", () => socket.write(Buffer.alloc(4)));
+    });
+    await new Promise<void>((resolve) => stranger.listen(0, "127.0.0.1", resolve));
+    const { port } = stranger.address() as AddressInfo;
+    try {
+      await red.deploy(
+        flowOf(clusterNode(`127.0.0.1:${port}`), kafkaIn("t", unique("group")), kafkaOut("t"), collect("got")),
+      );
+      red.receive("out", { payload: 1 });
+      for (const id of ["in", "out"]) {
+        const seen = (): unknown => [red.status(id), red.logs.slice(-5).map(({ msg }) => String(msg))];
+        await red.until(`${id} is red with the reason`, () => red.status(id)?.fill === "red", 60_000, seen);
+      }
+      await red.until("the log says why", () => red.logs.some(({ msg }) => /not Kafka's protocol/u.test(String(msg))));
+    } finally {
+      await red.deploy([]);
+      stranger.close();
+    }
   });
 });

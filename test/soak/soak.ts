@@ -3,7 +3,7 @@
  * has reached its goal; totals add up in a file. See docs/faults.md.
  */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { service } from "../../tools/services";
@@ -109,11 +109,12 @@ async function main(): Promise<void> {
     const failed = trial.error !== undefined || (trial.verdict?.faults.length ?? 0) > 0;
     if (failed) {
       now.failed++;
+      const evidence = path.join(path.dirname(file), "failures", `${family}-${trial.at.replaceAll(":", "-")}`);
+      mkdirSync(evidence, { recursive: true });
       const words = [trial.verdict ? told(trial.verdict) : trial.error, ...(await lastWords())].join("\n");
-      const place = path.join(path.dirname(file), "failures");
-      mkdirSync(place, { recursive: true });
-      const evidence = path.join(place, `${family}-${trial.at.replaceAll(":", "-")}.txt`);
-      appendFileSync(evidence, `${words}\n`);
+      writeFileSync(path.join(evidence, "verdict.txt"), `${words}\n`);
+      for (const log of readdirSync(folder).filter((name) => name.endsWith(".log")))
+        copyFileSync(path.join(folder, log), path.join(evidence, log));
       say(`FAILED ${family}: ${trial.verdict?.faults[0] ?? trial.error?.split("\n")[0]}; see ${evidence}`);
     }
     forgetEnded();

@@ -82,11 +82,27 @@ const quiet = ({ requestQueue }: RawConnection): void => {
   };
 };
 
+/**
+ * Ends a connection on which something else than Kafka's protocol came: a server that is no Kafka, bytes lost on the way.
+ * The driver takes answers apart in a listener, where what it throws would end the process.
+ */
+const survive = (connection: RawConnection): void => {
+  const read = connection.processData.bind(connection);
+  connection.processData = (bytes) => {
+    try {
+      read(bytes);
+    } catch (error) {
+      connection.socket?.destroy(new Error("what came is not Kafka's protocol", { cause: error }));
+    }
+  };
+};
+
 /** Requests that wait for their answers. */
 type Outstanding = Set<{ readonly name: string; readonly since: number }>;
 
 const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstanding): void => {
   quiet(connection);
+  survive(connection);
   const raw = connection.send.bind(connection);
   const send: RawConnection["send"] = async (protocol) => {
     const one = { name: protocol.request.apiName, since: Date.now() };

@@ -45,7 +45,9 @@ interface RawRequestQueue {
 }
 export interface RawConnection {
   readonly requestQueue: RawRequestQueue;
+  readonly socket?: Socket | null;
   send(protocol: RawProtocol): Promise<unknown>;
+  processData(bytes: Buffer): void;
 }
 export interface RawConnectionPool {
   readonly host: string;

@@ -64,3 +64,30 @@ export function tooEarly(
   }
   return found;
 }
+
+/**
+ * A copy of a committed record may still come, from a process that lost its partition, or was too slow to keep it: for
+ * so many ms.
+ */
+export const STRAGGLERS = 30_000;
+
+/** When a record's number was committed, in ms since 1970; Infinity when it was not. */
+export function commitTime(commits: readonly Commit[], partitions: number): (n: number) => number {
+  const steps = new Map<number, Commit[]>();
+  for (const commit of commits) {
+    const list = steps.get(commit.partition) ?? [];
+    steps.set(commit.partition, list);
+    if (commit.offset > (list.at(-1)?.offset ?? 0)) list.push(commit);
+  }
+  return (n) => {
+    const list = steps.get(n % partitions) ?? [];
+    const offset = Math.floor(n / partitions);
+    let [low, high] = [0, list.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((list[middle]?.offset ?? 0) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return list[low]?.time ?? Infinity;
+  };
+}

@@ -1,5 +1,5 @@
 /** Node-RED processes of a trial: started, redeployed, ended. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { startChild, type NodeRedChild } from "../../harness/child";
 import type { FlowNode } from "../../harness/runtime";
@@ -32,13 +32,18 @@ export async function startMember(
   rmSync(path.join(userDir, "flows.json"), { force: true });
   const flowFile = path.join(folder, `${name}.json`);
   writeFileSync(flowFile, JSON.stringify(flow));
-  return startChild({
+  const member = await startChild({
     userDir,
     flowFile,
     ...(node === undefined ? {} : { node }),
     ...(nodeArguments === undefined ? {} : { nodeArguments }),
     ...(env === undefined ? {} : { env }),
   });
+  // Everything it says, for whoever looks into a trial that failed.
+  const log = path.join(folder, `${name}.log`);
+  for (const output of [member.process.stdout, member.process.stderr])
+    output?.on("data", (bytes: Buffer) => appendFileSync(log, bytes));
+  return member;
 }
 
 export type Deployment = "full" | "flows" | "nodes";

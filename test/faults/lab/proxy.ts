@@ -120,9 +120,13 @@ export class Proxy {
           return later(bytes, this.#fault.ms);
         case "tear":
           if (bytes.length < WORTH_TEARING) break;
-          to.write(bytes.subarray(0, half), () => {
-            for (const socket of pair) socket.resetAndDestroy();
-          });
+          // What comes behind the half is lost with it: TCP leaves no holes.
+          for (const socket of pair) socket.removeAllListeners("data");
+          void order.then(() =>
+            to.write(bytes.subarray(0, half), () => {
+              for (const socket of pair) socket.resetAndDestroy();
+            }),
+          );
           return;
         default:
       }

@@ -5,7 +5,7 @@
 import path from "node:path";
 import type { NodeRedChild } from "../../harness/child";
 import { until } from "../../harness/words";
-import { movedBack, tooEarly, type Commit } from "./commits";
+import { commitTime, movedBack, STRAGGLERS, tooEarly } from "./commits";
 import { COMMIT_RECORDS, flowOf } from "./flow";
 import { startMember, stopMember, type Surroundings } from "./member";
 import { some } from "./numbers";
@@ -31,9 +31,6 @@ export interface RebalanceTrial {
   readonly patience?: number;
   readonly disturbed?: (committed: number) => void;
 }
-
-/** A copy of a committed record may still come from a member that lost its partition: ms for it. */
-const STRAGGLERS = 30_000;
 
 export const rebalanceTrial = (around: Surroundings, trial: RebalanceTrial): Promise<Verdict> =>
   observing(around.observed ?? around.brokers, (observer) => judge(observer, around, trial));
@@ -140,24 +137,3 @@ async function judge(observer: Observer, around: Surroundings, trial: RebalanceT
 }
 
 const withoutInflux = ({ influx: _influx, ...around }: Surroundings): Omit<Surroundings, "influx"> => around;
-
-/** When a record's number was committed, in ms since 1970; Infinity when it was not. */
-function commitTime(commits: readonly Commit[], partitions: number): (n: number) => number {
-  const steps = new Map<number, Commit[]>();
-  for (const commit of commits) {
-    const list = steps.get(commit.partition) ?? [];
-    steps.set(commit.partition, list);
-    if (commit.offset > (list.at(-1)?.offset ?? 0)) list.push(commit);
-  }
-  return (n) => {
-    const list = steps.get(n % partitions) ?? [];
-    const offset = Math.floor(n / partitions);
-    let [low, high] = [0, list.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((list[middle]?.offset ?? 0) > offset) high = middle;
-      else low = middle + 1;
-    }
-    return list[low]?.time ?? Infinity;
-  };
-}
