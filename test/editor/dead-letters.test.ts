@@ -62,7 +62,7 @@ for (const [language, words] of [
       if (folder) rmSync(folder, { recursive: true, force: true });
     });
 
-    it("opens from the form, searches, shows a letter whole, edits and replays it, discards after a question", async function view() {
+    it("opens from the form, searches, shows a letter whole, edits and replays it, discards after a question", async function opens() {
       this.timeout(240_000);
       const { page } = editor;
       await page.evaluate(`RED.editor.edit(RED.nodes.node("letters"))`);

@@ -62,7 +62,7 @@ export function readFilter(value: Readonly<Record<string, unknown>>): LetterFilt
     const given = value[name];
     if (given !== undefined && given !== null && given !== "") filter[name] = read(given, name);
   }
-  return filter as LetterFilter;
+  return filter;
 }
 
 const has = (whole: string | undefined, part: string): boolean => whole?.toLowerCase().includes(part) ?? false;

@@ -11,6 +11,8 @@ export interface Found {
   /** ms since 1970: the broker's, in topics that this observer created with `appendTime`. */
   readonly time: number;
   readonly value: string | null;
+  /** Headers as text. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Offsets by partition. */
@@ -97,7 +99,7 @@ export class Observer {
   }
 
   /** Stores values in one partition; gives the offset of the first. */
-  async write(topic: string, partition: number, values: readonly string[]): Promise<number> {
+  async write(topic: string, partition: number, values: readonly (string | Buffer)[]): Promise<number> {
     await this.#ready();
     const messages = values.map((value) => ({ value, partition }));
     const [stored] = await this.#producer.send({ topic, acks: -1, messages });
@@ -123,8 +125,14 @@ export class Observer {
 
   /** Reads a topic up to where it ended when asked. Committed transactions only. */
   async read(topic: string, see: (found: Found) => void, options: ReadOptions = {}): Promise<void> {
-    await this.#each(topic, options, ({ partition, offset, timestamp, value }) =>
-      see({ partition, offset: Number(offset), time: Number(timestamp), value: value?.toString() ?? null }),
+    await this.#each(topic, options, ({ partition, offset, timestamp, value, headers }) =>
+      see({
+        partition,
+        offset: Number(offset),
+        time: Number(timestamp),
+        value: value?.toString() ?? null,
+        headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, one]) => [name, String(one)])),
+      }),
     );
   }
 
@@ -204,6 +212,7 @@ interface Raw {
   readonly timestamp: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  readonly headers?: Record<string, unknown>;
 }
 
 /** An observer for one trial: topics that others remove would stop its producer. */
