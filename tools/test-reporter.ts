@@ -17,6 +17,9 @@ export interface Report {
 /** Where a handle was first seen: the test or hook that opened it. */
 const openers = new WeakMap<object, string>();
 
+/** What was open before the tests: the process's own output. */
+const START = "the start";
+
 const handles = (): object[] => (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles();
 
 class Reporter extends reporters.Spec {
@@ -30,7 +33,7 @@ class Reporter extends reporters.Spec {
     const see = (opener: string): void => {
       for (const handle of handles()) if (!openers.has(handle)) openers.set(handle, opener);
     };
-    see("the start");
+    see(START);
     const { EVENT_HOOK_END, EVENT_RUN_END, EVENT_SUITE_END, EVENT_TEST_BEGIN, EVENT_TEST_END } = Runner.constants;
     runner.on(EVENT_TEST_BEGIN, (test) => report(false, test.fullTitle()));
     runner.on(EVENT_TEST_END, (test) => {
@@ -41,7 +44,7 @@ class Reporter extends reporters.Spec {
     runner.on(EVENT_SUITE_END, (suite) => see(suite.fullTitle()));
     runner.once(EVENT_RUN_END, () => {
       report(true);
-      setTimeout(tellOpen, 10_000).unref();
+      setTimeout(tellOpen, 20_000).unref();
     });
     // the tests end with `npm test`, and the channel to it does not keep them running
     process.once("disconnect", () => process.exit(1));
@@ -53,7 +56,7 @@ class Reporter extends reporters.Spec {
 function tellOpen(): void {
   for (const handle of handles()) {
     const { _handle: inner, _type: type } = handle as { _handle?: { hasRef?(): boolean; fd?: number }; _type?: string };
-    if (inner?.hasRef?.() === false) continue;
+    if (inner?.hasRef?.() === false || openers.get(handle) === START) continue;
     const { remoteAddress, remotePort, spawnargs, address } = handle as Partial<Socket & ChildProcess & Server>;
     const what =
       spawnargs?.join(" ") ??

@@ -40,7 +40,12 @@ describe("kafka cluster", () => {
   });
 
   it("says so when what answers is not Kafka", async () => {
-    const server = createServer((socket) => socket.on("error", () => undefined).end("HTTP/1.1 400\r\n\r\n"));
+    const server = createServer((socket) =>
+      socket
+        .on("error", () => undefined)
+        .resume()
+        .end("HTTP/1.1 400\r\n\r\n"),
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
     assert.match(await test({ brokers: `127.0.0.1:${port}` }), /error|closed|Kafka/);

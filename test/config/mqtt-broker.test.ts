@@ -101,7 +101,14 @@ describe("mqtt broker", () => {
     await red.deploy(flowOf(embedded(port), ...wired()));
     await connected();
     assert.equal((await test({ server: "embedded", port })).found?.word, "running");
-    const other = net.createServer((socket) => socket.end("220 mail\r\n")).listen(0, "127.0.0.1");
+    const other = net
+      .createServer((socket) =>
+        socket
+          .on("error", () => undefined)
+          .resume()
+          .end("220 mail\r\n"),
+      )
+      .listen(0, "127.0.0.1");
     await once(other, "listening");
     const taken = await test({ server: "embedded", port: (other.address() as AddressInfo).port });
     assert.match(taken.error ?? "", /another protocol|closed the connection/);

@@ -80,7 +80,8 @@ describe("connector registrar", () => {
     );
     appendFileSync(path.join(folder, "lines.in"), "셋\n");
     await until("the third line follows", () => readFileSync(copy, "utf8") === "하나\ntwo\n셋\n", 30_000);
-    assert.deepEqual([red.status("source")?.fill, red.status("sink")?.fill], ["green", "green"]);
+    const fills = (): unknown[] => ["source", "sink"].map((id) => red.status(id)?.fill);
+    await red.until("both nodes are green", () => fills().join() === "green,green", 60_000, fills);
   });
 
   it("registers what messages carry, each once, and keeps their other properties", async () => {

@@ -1,6 +1,6 @@
 /** A test that fails while a child runs and a condition is waited for; run by words.test.ts in a mocha of its own. */
 import { spawn } from "node:child_process";
-import { keepWords, until } from "./words";
+import { keepWords, within } from "./words";
 
 describe("a test", () => {
   it("passes, and its child is of no interest later", async () => {
@@ -18,10 +18,10 @@ describe("a test", () => {
     keepWords("second", child, () => said.lines++);
     await new Promise((resolve) => child.once("close", resolve));
     this.timeout(500);
-    await until(
+    await within(
+      2_000,
       "what never comes",
       () => false,
-      2_000,
       () => said,
     );
   });

@@ -18,7 +18,7 @@ export interface Collected {
 export interface Harness extends Runtime {
   /** Messages that reached a `test-collect` node since it was deployed. */
   collected(id: string): readonly Collected[];
-  /** Resolves with the first `count` messages of a `test-collect` node, or rejects after `limit` ms saying how many came. */
+  /** Resolves with the first `count` messages of a `test-collect` node, or rejects saying how many came (see `until`). */
   arrived(id: string, count: number, limit?: number): Promise<Message[]>;
   /** Resolves when the condition holds; rejects after `limit` ms naming it and what was `seen`. */
   readonly until: typeof until;
@@ -78,7 +78,7 @@ async function start(): Promise<Harness> {
     collected,
     until,
     status: (id) => statuses.get(id),
-    async arrived(id, count, limit = 20_000) {
+    async arrived(id, count, limit) {
       await until(`${count} messages at ${id}`, () => collected(id).length >= count, limit).catch((error: Error) => {
         const logged = runtime.logs.slice(-5).map((entry) => String(entry.msg));
         throw new Error(`${error.message}; ${collected(id).length} came. Last logged: ${logged.join("; ")}`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";
-import { until } from "./words";
+import { within } from "./words";
 
 const MOCHA = path.resolve(__dirname, "../../../node_modules/mocha/bin/mocha.js");
 
@@ -28,19 +28,19 @@ describe("what is told of a failed test", () => {
 
   it("what was seen when a condition did not come in time", async () => {
     await assert.rejects(
-      until(
+      within(
+        20,
         "three of them",
         () => false,
-        20,
         () => Promise.resolve({ came: 2 }),
       ),
       { message: 'not within 20 ms: three of them; seen: {"came":2}' },
     );
     await assert.rejects(
-      until(
+      within(
+        20,
         "nothing",
         () => false,
-        20,
         () => {
           throw new Error("gone");
         },

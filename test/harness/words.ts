@@ -68,15 +68,27 @@ async function sayingOf(seen: (() => unknown) | undefined): Promise<string> {
   }
 }
 
+/** Least time for what a test waits for, in ms: a machine with much else to do is slow, and waiting costs nothing. */
+const LEAST = 60_000;
+
 /**
- * Waits for a condition without guessing how long it takes; rejects after `limit` ms naming it.
+ * Waits for a condition without guessing how long it takes; rejects naming it after a minute, or `limit` ms if that is
+ * longer.
  *
  * @param seen says in the error what was there instead: counts, a text, an object
  */
-export async function until(
+export const until = (
   what: string,
   condition: () => boolean | Promise<boolean>,
-  limit = 20_000,
+  limit = LEAST,
+  seen?: () => unknown,
+): Promise<void> => within(Math.max(limit, LEAST), what, condition, seen);
+
+/** Waits for a condition; rejects after `limit` ms naming it and what was `seen`. */
+export async function within(
+  limit: number,
+  what: string,
+  condition: () => boolean | Promise<boolean>,
   seen?: () => unknown,
 ): Promise<void> {
   const wait: Wait = { what, since: Date.now(), seen };

@@ -43,6 +43,7 @@ describe("trying a broker", () => {
   it("says that TLS was tried where none is spoken", async () => {
     const server = net.createServer((socket) => {
       socket.on("error", () => undefined);
+      socket.resume();
       socket.end("hello\r\n");
     });
     const port = await listening(server);
