@@ -5,6 +5,7 @@ import { commonStatuses, type Declaration } from "./declare";
 import { deliveryOf } from "./delivery";
 import {
   TOKEN,
+  type Delivery,
   type DeliverySource,
   type Hold,
   type Message,
@@ -42,6 +43,8 @@ export interface NodeContext<F extends Fields = Fields> {
   send(message: Message, options?: { port?: number; from?: readonly Message[] }): void;
   /** Declares a deliberate hold of a received message; returns its end. */
   hold(message: Message, hold: Hold): () => void;
+  /** The tracked records that a message comes from; see `Delivery`. */
+  emissionsOf: Delivery["emissionsOf"];
   /** Makes this node a tracked source. */
   source(options: SourceOptions): DeliverySource;
   /** One of the declaration's `words` in the runtime's language. */
@@ -117,6 +120,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
           const port = options.port ?? 0;
           node.send((port === 0 ? message : [...Array<null>(port).fill(null), message]) as never);
         },
+        emissionsOf: (message) => deliveryOf(RED).emissionsOf(message),
         hold: (message, hold) => deliveryOf(RED).hold(node as NodeRef, message, hold),
         source(options) {
           const source = deliveryOf(RED).source(

@@ -169,6 +169,7 @@ function detachedContext<F extends Fields>(RED: NodeAPI, settings: NodeContext<F
     error: quiet,
     send: refused,
     hold: refused,
+    emissionsOf: () => [],
     source: refused,
     word: (key) => key,
     node: undefined,

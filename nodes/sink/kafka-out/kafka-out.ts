@@ -10,6 +10,7 @@ import { declaration } from "./declaration";
 import { recordOf, type RecordSettings } from "./records";
 import { watchRetention } from "./retention";
 import { makeSender, type Sender } from "./sender";
+import { makeWriter } from "./write";
 
 /** Time for what is in the buffer when the node closes, in ms. */
 const DRAIN = 10_000;
@@ -102,8 +103,16 @@ export = defineNode(declaration, (node) => {
     return record;
   };
 
-  const send = async (outgoing: readonly OutgoingRecord[]): Promise<readonly SpooledOutcome[]> => {
-    const outcomes = await (sender ?? (await opening)).send(outgoing);
+  const writer = makeWriter({
+    delivery: node,
+    kafka: cluster.kafka,
+    producer: { send: async (outgoing) => (sender ?? (await opening)).send(outgoing) },
+    batching: { compression: settings.compression, linger: settings.linger, batchBytes: settings.batchSize * 1024 },
+    create: creation,
+  });
+
+  const send = async (message: Message, outgoing: readonly OutgoingRecord[]): Promise<readonly SpooledOutcome[]> => {
+    const outcomes = await writer.write(message, outgoing);
     for (const outcome of outcomes) if (typeof outcome === "object" && !(outcome instanceof Error)) stored++;
     show();
     return outcomes;
@@ -111,7 +120,7 @@ export = defineNode(declaration, (node) => {
 
   const receiveOne = async (message: Message): Promise<void> => {
     const record = make(message, message);
-    const [outcome] = await send([record]);
+    const [outcome] = await send(message, [record]);
     if (outcome instanceof Error) throw outcome;
     message["stored"] = { topic: record.topic, ...(outcome === "spooled" ? { spooled: true } : outcome) };
     node.send(message);
@@ -128,7 +137,7 @@ export = defineNode(declaration, (node) => {
       } catch (error) {
         failed.push({ index, error: asError(error) });
       }
-    const outcomes = await send(outgoing);
+    const outcomes = await send(message, outgoing);
     const done: Message[] = [];
     for (const [at, outcome] of outcomes.entries()) {
       const index = positions[at] ?? 0;
@@ -151,10 +160,11 @@ export = defineNode(declaration, (node) => {
       return elements ? receiveBatch(message, elements) : receiveOne(message);
     },
     async close() {
-      await opening.then(
+      const closing = opening.then(
         (opened) => opened.close(DRAIN),
         () => undefined,
       );
+      await Promise.all([writer.close(DRAIN), closing]);
       trouble.close();
       await release();
     },

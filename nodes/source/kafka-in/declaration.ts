@@ -72,8 +72,31 @@ export const declaration = declareNode({
       options: {
         atLeastOnce: "at least once",
         atMostOnce: "at most once",
+        exactlyOnce: "exactly once into Kafka",
       },
-      hint: "At least once: committed when the flow has finished, so after a crash records may come again. At most once: committed before they enter the flow, so after a crash some may be missing.",
+      hint: "At least once: committed when the flow has finished, so after a crash records may come again. At most once: committed before they enter the flow, so after a crash some may be missing. Exactly once: what kafka out nodes of the same cluster write, dead letters and offsets are committed in one transaction.",
+    }),
+    transactionInterval: number({
+      label: "Transaction every (ms)",
+      default: 100,
+      min: 1,
+      integer: true,
+      showIf: { field: "delivery", is: ["exactlyOnce"] },
+      hint: "Results can be read when their transaction is committed.",
+    }),
+    transactionRecords: number({
+      label: "Or after records",
+      default: 5000,
+      min: 1,
+      integer: true,
+      showIf: { field: "delivery", is: ["exactlyOnce"] },
+    }),
+    transactionTimeout: number({
+      label: "Transaction time-out (s)",
+      default: 120,
+      min: 5,
+      showIf: { field: "delivery", is: ["exactlyOnce"] },
+      hint: "A transaction that takes longer is undone and sent again; at most what the broker allows, 900 s by default. Records may rest in a node for 60 % of it.",
     }),
     sessionTimeout: number({
       label: "Session time-out (s)",

@@ -56,7 +56,7 @@ export class RecordEmission implements PlacedEmission {
   }
 }
 
-const batchMessage = (elements: Message[], records: readonly FetchedRecord[], origin: Origin): Message => ({
+export const batchMessage = (elements: Message[], records: readonly FetchedRecord[], origin: Origin): Message => ({
   payload: elements,
   source: {
     kind: "kafka",

@@ -7,7 +7,7 @@ import { DamagedBatch } from "../../lib/kafka/record-batch";
 import type { PlacedEmission } from "./emission";
 import { committedFirst, makeCommits } from "./commits";
 import { covers, makePauses, type Scope } from "./pauses";
-import { Partition, type Surroundings } from "./partition";
+import { Partition, type AssignedPartition, type MakePartition, type Surroundings } from "./partition";
 
 export interface IntakeSettings {
   /** Records a message in batch mode, 1 in record mode. */
@@ -66,8 +66,10 @@ export const makeIntake = (
   surroundings: Omit<Surroundings, "moved">,
   settings: IntakeSettings,
   consumer: () => Pick<Consumer, "commit" | "pause" | "resume" | "seek"> | undefined,
+  /** Makes partitions of another kind. */
+  make?: MakePartition,
 ): Intake => {
-  let partitions = new Map<string, Partition>();
+  let partitions = new Map<string, AssignedPartition>();
   const pauses = makePauses();
   let stopped = false;
   /** Partitions are about to move: nothing more is given to the flow. */
@@ -79,14 +81,14 @@ export const makeIntake = (
     moved: (records) => commits.finished(records),
   };
 
-  const stillOwned = (partition: Partition, epoch: number): boolean =>
+  const stillOwned = (partition: AssignedPartition, epoch: number): boolean =>
     !stopped && !revoking && partition.epoch === epoch && partitions.get(keyOf(partition)) === partition;
 
-  const flows = (partition: Partition): boolean =>
+  const flows = (partition: AssignedPartition): boolean =>
     partition.hasRoom && surroundings.source.running && !pauses.has(partition) && partition.stuck === undefined;
 
   /** Waits until something about the partition may have changed, at most `ms`. */
-  const change = async (partition: Partition, ms: number): Promise<void> => {
+  const change = async (partition: AssignedPartition, ms: number): Promise<void> => {
     let limit: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (limit = setTimeout(resolve, ms)));
     await Promise.race([partition.room(), late]);
@@ -94,7 +96,7 @@ export const makeIntake = (
   };
 
   /** Waits until the partition has room and flows run. False when it stalls or is lost. */
-  const roomFor = async (partition: Partition, epoch: number): Promise<boolean> => {
+  const roomFor = async (partition: AssignedPartition, epoch: number): Promise<boolean> => {
     const deadline = Date.now() + STALLED;
     let pressed = false;
     while (!flows(partition)) {
@@ -109,7 +111,7 @@ export const makeIntake = (
   };
 
   /** Fetches a partition that stalled, or was paused, again when it may go on. */
-  const sleep = async (partition: Partition, epoch: number): Promise<void> => {
+  const sleep = async (partition: AssignedPartition, epoch: number): Promise<void> => {
     if (partition.asleep) return;
     partition.asleep = true;
     consumer()?.pause(partition);
@@ -118,7 +120,7 @@ export const makeIntake = (
     if (stillOwned(partition, epoch)) consumer()?.resume(partition);
   };
 
-  const stop = (partition: Partition, error: DamagedBatch): void => {
+  const stop = (partition: AssignedPartition, error: DamagedBatch): void => {
     partition.stuck = error;
     const place = `{"action":"seek","topic":"${partition.topic}","partition":${partition.partition},"offset":${error.nextOffset}}`;
     settings.stuck(
@@ -182,6 +184,10 @@ export const makeIntake = (
       await new Promise((resolve) => setTimeout(resolve, 20));
   };
 
+  const left = async (): Promise<void> => {
+    await Promise.all([...partitions.values()].map((partition) => partition.left?.()));
+  };
+
   return {
     records,
     assigned(owned, epoch, kept) {
@@ -190,11 +196,14 @@ export const makeIntake = (
       partitions = new Map(
         owned.map((each) => {
           const same = kept ? before.get(keyOf(each)) : undefined;
-          if (same) same.epoch = epoch;
-          return [keyOf(each), same ?? new Partition(all, each, epoch)];
+          if (same?.keep(epoch)) return [keyOf(each), same];
+          return [keyOf(each), make?.(each, epoch) ?? new Partition(all, each, epoch)];
         }),
       );
-      for (const partition of before.values()) partition.wake();
+      for (const partition of before.values()) {
+        partition.wake();
+        if (partitions.get(keyOf(partition)) !== partition) void partition.left?.();
+      }
       for (const partition of partitions.values()) {
         partition.asleep = false;
         if (pauses.has(partition)) void sleep(partition, epoch);
@@ -203,23 +212,36 @@ export const makeIntake = (
         next === undefined ? [] : [{ topic, partition, offset: next }],
       );
     },
+    async beforeOffsets() {
+      await Promise.all([...partitions.values()].map((partition) => partition.begin?.()));
+    },
     async revoking() {
       revoking = true;
-      for (const partition of partitions.values()) partition.wake();
+      for (const partition of partitions.values()) {
+        partition.leaving?.();
+        partition.wake();
+      }
       if (!stopped) await drained(settings.revokeDrain);
       await commits.now();
+      await left();
     },
     wake() {
       for (const partition of partitions.values()) partition.wake();
     },
     stop() {
       stopped = true;
-      for (const partition of partitions.values()) partition.wake();
+      for (const partition of partitions.values()) {
+        partition.leaving?.();
+        partition.wake();
+      }
     },
-    commit: () => commits.last(),
+    async commit() {
+      await commits.last();
+      await left();
+    },
     hold(emission, count) {
-      const placed = emission as PlacedEmission;
-      placed.owner.hold(placed, count);
+      const placed = emission as Partial<PlacedEmission>;
+      placed.owner?.hold(placed as PlacedEmission, count);
     },
     pause(scope) {
       pauses.set(scope, true);
@@ -245,7 +267,13 @@ export const makeIntake = (
       if (!before || !using || !stillOwned(before, before.epoch))
         throw new Retriable(`seek: ${target.topic} partition ${target.partition} has just moved to another member`);
       const { epoch, highWatermark } = before;
-      const partition = new Partition(all, target, epoch, offset);
+      const partition: AssignedPartition = make?.(target, epoch, offset) ?? new Partition(all, target, epoch, offset);
+      if (before.left) {
+        await before.left();
+        await partition.begin?.();
+        if (!stillOwned(before, epoch))
+          throw new Retriable(`seek: ${target.topic} partition ${target.partition} has just moved to another member`);
+      }
       partition.highWatermark = highWatermark;
       partitions.set(keyOf(target), partition);
       before.wake();

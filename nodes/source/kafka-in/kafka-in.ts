@@ -11,6 +11,7 @@ import { defineNode } from "../../lib/node";
 import { controlOf, positionsOf } from "./control";
 import { declaration } from "./declaration";
 import { decoder, rawMessageOf } from "./decode";
+import { exactlyOnce, restOf } from "./exactly-once";
 import { makeIntake } from "./intake";
 import { instanceOf } from "./instance";
 import { topicsOf } from "./topics";
@@ -40,6 +41,7 @@ export = defineNode(declaration, (node) => {
     if (text !== undefined) node.warn(text);
     show();
   });
+  const isExact = settings.delivery === "exactlyOnce";
   let consumer: Consumer | undefined;
   let closing = false;
 
@@ -71,8 +73,9 @@ export = defineNode(declaration, (node) => {
 
   const source = node.source({
     retry: delivery.retry,
-    timeout: delivery.timeout,
-    breaker: delivery.breaker,
+    timeout: isExact ? restOf(delivery.timeout, settings.transactionTimeout * 1000) : delivery.timeout,
+    // What can't reach its server undoes its transaction, which is then sent again after a pause.
+    breaker: isExact ? { ...delivery.breaker, failures: 0 } : delivery.breaker,
     deadLetters,
     onHeld: (emission, records) => intake.hold(emission, records),
     onFlows(running) {
@@ -80,12 +83,33 @@ export = defineNode(declaration, (node) => {
       intakeOf()?.wake();
     },
   });
+  const decoders = { value: decoder(settings.valueFormat, "value"), key: decoder(settings.keyFormat, "key") };
+  const exact = isExact
+    ? exactlyOnce({
+        kafka: cluster.kafka,
+        group,
+        mode,
+        decoders,
+        source,
+        retry: delivery.retry,
+        interval: settings.transactionInterval,
+        records: settings.transactionRecords,
+        bytes: settings.spanSize * 1024 * 1024,
+        timeout: settings.transactionTimeout * 1000,
+        deadLetters,
+        deadLetterTopic: deadTopic,
+        node: { id: node.id, type: node.type, name: node.name },
+        consumer: () => consumer,
+        state: trouble.set,
+        warn: (text) => node.warn(text),
+      })
+    : undefined;
   const intake = makeIntake(
     {
       mode,
       group,
       source,
-      decoders: { value: decoder(settings.valueFormat, "value"), key: decoder(settings.keyFormat, "key") },
+      decoders,
       once: settings.delivery === "atMostOnce",
       span: { records: settings.spanRecords, bytes: settings.spanSize * 1024 * 1024 },
       async bury(records, origin) {
@@ -114,6 +138,7 @@ export = defineNode(declaration, (node) => {
       revokeDrain: Math.min(drain, sessionTimeout / 3) * 1000,
     },
     () => consumer,
+    exact?.partition,
   );
   /** `onFlows` may be called before the intake is there. */
   function intakeOf(): typeof intake | undefined {
@@ -141,12 +166,13 @@ export = defineNode(declaration, (node) => {
           topics,
           start,
           sessionTimeout: sessionTimeout * 1000,
-          readUncommitted: settings.readUncommitted,
+          readUncommitted: settings.readUncommitted && !isExact,
           instanceId: instance,
         },
         {
           records: (batch) => intake.records(batch),
           assigned: (partitions, epoch, kept) => intake.assigned(partitions, epoch, kept),
+          beforeOffsets: async (epoch) => intake.beforeOffsets?.(epoch),
           revoking: (epoch) => intake.revoking(epoch),
           state: trouble.set,
           warn: (text) => node.warn(text),
@@ -176,6 +202,7 @@ export = defineNode(declaration, (node) => {
       await source.close(drain * 1000);
       await intake.commit();
       await consumer?.close();
+      await exact?.close();
       await deadLetters.close();
       await release();
     },

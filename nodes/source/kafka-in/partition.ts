@@ -25,7 +25,56 @@ export interface Surroundings extends EmissionSettings {
   moved(records: number): void;
 }
 
-export class Partition implements EmissionOwner {
+/** A damaged batch as the record that its dead letter holds. */
+export const recordOfDamaged = ({ offset, bytes }: DamagedBatch): FetchedRecord => {
+  const value = Buffer.from(bytes);
+  return { offset, timestamp: Date.now(), key: null, value, headers: undefined, size: value.length };
+};
+
+/** A partition under one assignment, as the intake feeds it. */
+export interface AssignedPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly epoch: number;
+  /** The offset after the last record that was handed to the flow; undefined before the first. */
+  readonly next: number | undefined;
+  /** The offset to commit, when it is not committed yet. */
+  readonly committable: number | undefined;
+  committed: number | undefined;
+  highWatermark: number;
+  asleep: boolean;
+  readonly hasRoom: boolean;
+  readonly unfinished: number;
+  readonly lag: number;
+  origin(): Origin;
+  /** Why it stands still until the user acts. */
+  stuck: DamagedBatch | undefined;
+  /** Buries a damaged batch with its bytes and goes on behind it. */
+  pass(damaged: DamagedBatch): void;
+  /** False once for what was fetched before a seek and comes after it. */
+  expects(offset: number): boolean;
+  /** Resolves when there may be room again. */
+  room(): Promise<void>;
+  wake(): void;
+  emit(records: readonly FetchedRecord[]): void;
+  skip(next: number): void;
+  /** Goes on under another epoch where it was. False when it can't. */
+  keep(epoch: number): boolean;
+  /** Before its committed offset is read. */
+  begin?(): Promise<void>;
+  /** It closes or moves: what is in the flow may still finish. */
+  leaving?(): void;
+  /** What is not finished now comes again. */
+  left?(): Promise<void>;
+}
+
+export type MakePartition = (
+  each: { readonly topic: string; readonly partition: number },
+  epoch: number,
+  from?: number,
+) => AssignedPartition;
+
+export class Partition implements EmissionOwner, AssignedPartition {
   readonly topic: string;
   readonly partition: number;
   /** The offset after the last record that was handed to the flow; undefined before the first. */
@@ -84,9 +133,8 @@ export class Partition implements EmissionOwner {
   /** Buries a damaged batch with its bytes and goes on behind it. */
   pass(damaged: DamagedBatch): void {
     const { offset, nextOffset } = damaged;
-    const value = Buffer.from(damaged.bytes);
-    const record = { offset, timestamp: Date.now(), key: null, value, headers: undefined, size: value.length };
-    const entry = this.delivered(offset, nextOffset, nextOffset - offset, value.length);
+    const record = recordOfDamaged(damaged);
+    const entry = this.delivered(offset, nextOffset, nextOffset - offset, record.size);
     void this.surroundings.bury([{ record, error: damaged }], this.origin()).then(() => this.finished(entry));
   }
 
@@ -172,6 +220,11 @@ export class Partition implements EmissionOwner {
     emission.held += records;
     this.mark.held(emission.entry, emission.held >= emission.records);
     if (!this.mark.paused) this.wake();
+  }
+
+  keep(epoch: number): boolean {
+    this.epoch = epoch;
+    return true;
   }
 
   origin(): Origin {

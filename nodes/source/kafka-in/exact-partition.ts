@@ -1,0 +1,311 @@
+/**
+ * One assigned partition, exactly once: its records go through the flow in units, and a unit's results, dead letters and
+ * offset are committed in one transaction. When something of a unit fails after it has written, the whole unit is undone
+ * and sent again (docs/decisions/exactly-once.md).
+ */
+import { backOff } from "../../lib/back-off";
+import type { DeadLetter, DeliverySource, FailedTry, RetryPolicy } from "../../lib/delivery/contract";
+import { asError, messageOf as textOf, Retriable } from "../../lib/errors";
+import type { RecordTransaction } from "../../lib/kafka/exactly-once";
+import {
+  Fenced,
+  type FetchedRecord,
+  type Kafka,
+  type Membership,
+  type TransactionalProducer,
+} from "../../lib/kafka/port";
+import type { Origin } from "./decode";
+import type { AssignedPartition } from "./partition";
+import { Unit, UnitEmission, type Slot, type UnitSettings } from "./unit";
+
+export interface ExactSettings extends UnitSettings {
+  readonly group: string;
+  readonly kafka: Kafka;
+  readonly source: Pick<DeliverySource, "deliver" | "running" | "pressure" | "recall">;
+  readonly retry: RetryPolicy;
+  /** When a unit is closed, in ms after its first record, records and bytes. */
+  readonly interval: number;
+  readonly most: { readonly records: number; readonly bytes: number };
+  /** The broker aborts a transaction that is open for longer, in ms. */
+  readonly timeout: number;
+  producer(transactionalId: string): TransactionalProducer;
+  membership(epoch: number): Membership | undefined;
+  /** Joins the group again: the partition is in other hands. */
+  rejoin(error: Error): void;
+  /** Writes dead letters: within the transaction, or durably before it is committed. */
+  bury(letters: readonly DeadLetter[], producer: TransactionalProducer): Promise<void>;
+  warn(text: string): void;
+}
+
+/** How often holders are asked to let go of what a closed unit waits for, in ms. */
+const PRESSURE = 1000;
+/** The part of the broker's time-out that a unit may take. */
+const PATIENCE = 0.8;
+
+export class ExactPartition implements AssignedPartition {
+  readonly topic: string;
+  readonly partition: number;
+  next: number | undefined;
+  committed: number | undefined;
+  highWatermark = 0;
+  asleep = false;
+  readonly committable = undefined;
+  private readonly producer: TransactionalProducer;
+  private begun: Promise<void> | undefined;
+  private unit: Unit | undefined;
+  /** Ends the present try: what is written for it after that is refused. */
+  private over = false;
+  private change: Promise<void> | undefined;
+  private changed: () => void = () => undefined;
+  private timers: NodeJS.Timeout[] = [];
+  private ending: Promise<void> | undefined;
+
+  constructor(
+    private readonly settings: ExactSettings,
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    readonly epoch: number,
+    /** Where the user wants it to go on; absent: where the group has committed. */
+    private sought?: number,
+  ) {
+    this.next = sought;
+    this.topic = topic;
+    this.partition = partition;
+    this.producer = settings.producer(`${settings.group}-${topic}-${partition}`);
+  }
+
+  get hasRoom(): boolean {
+    return !this.over && !this.unit?.sealed;
+  }
+  get unfinished(): number {
+    return this.unit && !this.over ? 1 : 0;
+  }
+  get lag(): number {
+    return Math.max(0, this.highWatermark - (this.next ?? this.highWatermark));
+  }
+  origin(): Origin {
+    const { topic, partition, epoch } = this;
+    return { topic, partition, epoch, group: this.settings.group };
+  }
+
+  expects(offset: number): boolean {
+    const isStale = this.sought !== undefined && this.sought !== offset;
+    this.sought = undefined;
+    return !isStale;
+  }
+
+  room(): Promise<void> {
+    return (this.change ??= new Promise((resolve) => (this.changed = resolve)));
+  }
+  wake(): void {
+    this.change = undefined;
+    this.changed();
+  }
+  /** Another assignment begins at what is committed. */
+  keep(): boolean {
+    return false;
+  }
+
+  /** Takes the partition's transactional id, so that who had the partition can commit no more; then its offset is final. */
+  begin(): Promise<void> {
+    return (this.begun ??= (async () => {
+      await this.producer.start();
+      await this.producer.stable(this.settings.group, this);
+    })().catch((error: unknown) => {
+      this.begun = undefined;
+      throw error;
+    }));
+  }
+
+  emit(records: readonly FetchedRecord[]): void {
+    const [first] = records;
+    if (!first) return;
+    const unit = this.open(first.offset);
+    const slots = unit.take(records);
+    this.next = unit.next;
+    for (const slot of slots) this.deliver(unit, slot);
+    const { most } = this.settings;
+    if (unit.records >= most.records || unit.bytes >= most.bytes) this.seal(unit);
+  }
+
+  skip(next: number): void {
+    if (this.next !== undefined && next <= this.next) return;
+    this.open(next).next = next;
+    this.next = next;
+  }
+
+  private open(first: number): Unit {
+    if (this.unit) return this.unit;
+    const unit = new Unit(this.origin(), first, this.settings);
+    this.unit = unit;
+    this.after(this.settings.interval, () => this.seal(unit));
+    this.limit(unit);
+    return unit;
+  }
+
+  private after(ms: number, action: () => void): void {
+    this.timers.push(setTimeout(action, ms));
+  }
+
+  private stopTimers(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers = [];
+  }
+
+  /** A transaction that takes too long is undone here, with words, before the broker does it without. */
+  private limit(unit: Unit): void {
+    const { timeout, source } = this.settings;
+    this.after(timeout * PATIENCE, () => {
+      if (this.unit !== unit || unit.flying === 0) return;
+      const error = new Retriable(
+        `${this.topic}/${this.partition}: ${unit.flying} of ${unit.slots.length} messages are not finished ${Math.round((timeout * PATIENCE) / 1000)} s after their transaction began. A node keeps them (a window, a join, a file that is not full, a server out of reach): exactly once needs a flow that finishes each record by itself, or a longer Transaction time-out`,
+        { unreachable: true },
+      );
+      this.settings.warn(error.message);
+      this.doom(unit, error);
+      source.recall((emission) => unit.owns(emission));
+    });
+  }
+
+  private transaction(unit: Unit): RecordTransaction {
+    const { kafka } = this.settings;
+    const failures = unit.failures;
+    return {
+      kafka,
+      label: `${this.topic}/${this.partition}`,
+      send: async (emissions, records, batching) => {
+        if (this.over || this.unit !== unit || unit.failures !== failures || unit.doomed)
+          throw new Retriable("not written: its transaction is being undone, and the record comes again", {
+            unreachable: true,
+          });
+        for (const emission of emissions) if (emission instanceof UnitEmission) emission.wrote = true;
+        return this.producer.send(records, batching);
+      },
+    };
+  }
+
+  private deliver(unit: Unit, slot: Slot): void {
+    const emission = new UnitEmission(unit, slot, this.transaction(unit), (one, failed) => this.judge(one, failed));
+    slot.emission = emission;
+    unit.flying += 1;
+    this.settings.source.deliver(emission, (verdict, failure) => {
+      unit.flying -= 1;
+      if (verdict !== "delivered" && !emission.undone)
+        this.doom(unit, failure?.error ?? new Retriable("the node was closed", { unreachable: true }));
+      this.settle(unit);
+    });
+  }
+
+  /** A try has failed: true when it is undone here, false when it may simply be sent again in the same transaction. */
+  private judge(emission: UnitEmission, failed: FailedTry): boolean {
+    const { unit, slot } = emission;
+    slot.tries = failed.tries;
+    const { dead } = failed;
+    const whole = dead === "all" || dead.length === slot.records.length;
+    if (!emission.wrote && !unit.doomed) {
+      if (dead !== "all" && dead.length === 0) return false;
+      if (whole) {
+        unit.bury(slot, failed);
+        return true;
+      }
+    }
+    unit.bury(slot, failed);
+    this.doom(unit, failed.failure.error);
+    return true;
+  }
+
+  private seal(unit: Unit): void {
+    if (this.unit !== unit || unit.sealed) return;
+    unit.sealed = true;
+    const press = (): void => {
+      if (this.unit !== unit || this.over || unit.flying === 0) return;
+      this.settings.source.pressure();
+      this.after(PRESSURE, press);
+    };
+    this.after(PRESSURE, press);
+    this.settle(unit);
+  }
+
+  private doom(unit: Unit, error: Error): void {
+    unit.doomed ??= error;
+    this.seal(unit);
+  }
+
+  /** Goes on when nothing of the closed unit is in the flow any more. */
+  private settle(unit: Unit): void {
+    if (this.unit !== unit || !unit.sealed || unit.flying > 0 || this.over || this.ending) return;
+    this.stopTimers();
+    this.ending = this.end(unit)
+      .catch((error: unknown) => this.lose(asError(error)))
+      .finally(() => {
+        this.ending = undefined;
+        this.settle(unit);
+        this.wake();
+      });
+  }
+
+  private async end(unit: Unit): Promise<void> {
+    if (!unit.doomed)
+      try {
+        await this.commit(unit);
+        this.unit = undefined;
+        return;
+      } catch (error) {
+        if (error instanceof Fenced) throw error;
+        unit.doomed = asError(error);
+        this.settings.warn(`${this.topic}/${this.partition}: not committed, so it is undone: ${textOf(error)}`);
+      }
+    unit.failures += 1;
+    await this.producer.abort();
+    const { retry, source } = this.settings;
+    const delay = backOff(unit.failures - 1, retry.initialDelay, retry.maxDelay);
+    const again = Date.now() + delay;
+    this.after(delay, () => this.wake());
+    while ((Date.now() < again || !source.running) && !this.over) await this.room();
+    if (this.over) return;
+    unit.doomed = undefined;
+    this.limit(unit);
+    for (const slot of unit.slots) if (slot.records.length > 0) this.deliver(unit, slot);
+  }
+
+  private async commit(unit: Unit): Promise<void> {
+    const { topic, partition, epoch } = this;
+    if (unit.letters.length > 0) await this.settings.bury(unit.letters, this.producer);
+    const member = this.settings.membership(epoch);
+    if (!member) throw new Fenced(`${topic}/${partition} was assigned to another member`);
+    await this.producer.commit(member, { topic, partition, offset: unit.next });
+    this.committed = unit.next;
+  }
+
+  /** The partition is in other hands, or can't be written for: only a new assignment tells where to go on. */
+  private lose(error: Error): void {
+    if (this.over) return;
+    this.quit();
+    this.settings.rejoin(error);
+  }
+
+  private quit(): void {
+    this.over = true;
+    this.stopTimers();
+    const { unit } = this;
+    if (unit) this.settings.source.recall((emission) => unit.owns(emission));
+    this.wake();
+  }
+
+  /** The node closes or the partition moves: what is in the flow may still finish, nothing more is sent. */
+  leaving(): void {
+    if (this.unit) this.seal(this.unit);
+  }
+
+  /** Undoes what is not committed, or being committed; the next owner need not wait for the broker's time-out. */
+  async left(): Promise<void> {
+    if (this.unit && !this.unit.doomed && this.unit.flying === 0) await this.ending;
+    const open = this.unit !== undefined;
+    this.quit();
+    if (open)
+      await Promise.race([
+        this.producer.abort().catch(() => undefined),
+        new Promise((resolve) => setTimeout(resolve, 2000).unref()),
+      ]);
+    await this.producer.close();
+  }
+}
