@@ -4,38 +4,14 @@
  * and sent again (docs/decisions/exactly-once.md).
  */
 import { backOff } from "../../lib/back-off";
-import type { DeadLetter, DeliverySource, FailedTry, RetryPolicy } from "../../lib/delivery/contract";
+import type { FailedTry } from "../../lib/delivery/contract";
 import { asError, messageOf as textOf, Retriable } from "../../lib/errors";
 import type { RecordTransaction } from "../../lib/kafka/exactly-once";
-import {
-  Fenced,
-  type FetchedRecord,
-  type Kafka,
-  type Membership,
-  type TransactionalProducer,
-} from "../../lib/kafka/port";
+import { Fenced, type FetchedRecord, type TransactionalProducer } from "../../lib/kafka/port";
 import type { Origin } from "./decode";
 import type { AssignedPartition } from "./partition";
-import { Unit, UnitEmission, type Slot, type UnitSettings } from "./unit";
-
-export interface ExactSettings extends UnitSettings {
-  readonly group: string;
-  readonly kafka: Kafka;
-  readonly source: Pick<DeliverySource, "deliver" | "running" | "pressure" | "recall">;
-  readonly retry: RetryPolicy;
-  /** When a unit is closed, in ms after its first record, records and bytes. */
-  readonly interval: number;
-  readonly most: { readonly records: number; readonly bytes: number };
-  /** The broker aborts a transaction that is open for longer, in ms. */
-  readonly timeout: number;
-  producer(transactionalId: string): TransactionalProducer;
-  membership(epoch: number): Membership | undefined;
-  /** Joins the group again: the partition is in other hands. */
-  rejoin(error: Error): void;
-  /** Writes dead letters: within the transaction, or durably before it is committed. */
-  bury(letters: readonly DeadLetter[], producer: TransactionalProducer): Promise<void>;
-  warn(text: string): void;
-}
+import type { ExactSettings } from "./exactly-once";
+import { Unit, UnitEmission, type Slot } from "./unit";
 
 /** How often holders are asked to let go of what a closed unit waits for, in ms. */
 const PRESSURE = 1000;
@@ -259,7 +235,7 @@ export class ExactPartition implements AssignedPartition {
     const { retry, source } = this.settings;
     const delay = backOff(unit.failures - 1, retry.initialDelay, retry.maxDelay);
     const again = Date.now() + delay;
-    this.after(delay, () => this.wake());
+    this.after(delay + 2, () => this.wake());
     while ((Date.now() < again || !source.running) && !this.over) await this.room();
     if (this.over) return;
     unit.doomed = undefined;

@@ -2,10 +2,30 @@
 import type { DeadLetter, DeadLetters, DeliverySource, NodeRef, RetryPolicy } from "../../lib/delivery/contract";
 import { ConfigError, Rejected } from "../../lib/errors";
 import { deadLetterRecords } from "../../lib/kafka/dead-letter-record";
-import type { Consumer, Kafka, TransactionalProducer } from "../../lib/kafka/port";
+import type { Consumer, Kafka, Membership, TransactionalProducer } from "../../lib/kafka/port";
 import type { Decoders } from "./decode";
 import { ExactPartition } from "./exact-partition";
 import type { MakePartition } from "./partition";
+import type { UnitSettings } from "./unit";
+
+export interface ExactSettings extends UnitSettings {
+  readonly group: string;
+  readonly kafka: Kafka;
+  readonly source: Pick<DeliverySource, "deliver" | "running" | "pressure" | "recall">;
+  readonly retry: RetryPolicy;
+  /** When a unit is closed, in ms after its first record, records and bytes. */
+  readonly interval: number;
+  readonly most: { readonly records: number; readonly bytes: number };
+  /** The broker aborts a transaction that is open for longer, in ms. */
+  readonly timeout: number;
+  producer(transactionalId: string): TransactionalProducer;
+  membership(epoch: number): Membership | undefined;
+  /** Joins the group again: the partition is in other hands. */
+  rejoin(error: Error): void;
+  /** Writes dead letters: within the transaction, or durably before it is committed. */
+  bury(letters: readonly DeadLetter[], producer: TransactionalProducer): Promise<void>;
+  warn(text: string): void;
+}
 
 export interface ExactlyOnceOptions {
   readonly kafka: Kafka;

@@ -185,7 +185,7 @@ export const makeIntake = (
   };
 
   const left = async (): Promise<void> => {
-    await Promise.all([...partitions.values()].map((partition) => partition.left?.()));
+    await Promise.all([...partitions.values()].map(async (partition) => partition.left?.()));
   };
 
   return {
@@ -213,7 +213,7 @@ export const makeIntake = (
       );
     },
     async beforeOffsets() {
-      await Promise.all([...partitions.values()].map((partition) => partition.begin?.()));
+      await Promise.all([...partitions.values()].map(async (partition) => partition.begin?.()));
     },
     async revoking() {
       revoking = true;

@@ -6,7 +6,7 @@ import path from "node:path";
 import { javaCommand, log4j } from "../../../tools/services/kafka";
 
 /** Runs a tool to its end; its standard output as lines, without the last line break. */
-const runTool = async (name: string, args: readonly string[], input = ""): Promise<string[]> => {
+const runTool = async (name: string, args: readonly string[], input = "", harmless?: RegExp): Promise<string[]> => {
   const folder = mkdtempSync(path.join(tmpdir(), "citystream-java-"));
   try {
     const logging = path.join(folder, "log4j2.properties");
@@ -30,7 +30,9 @@ const runTool = async (name: string, args: readonly string[], input = ""): Promi
     child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
     child.stdin.on("error", () => undefined).end(input);
     const code = await new Promise((resolve) => child.once("close", resolve));
-    const said = Buffer.concat(errors).toString();
+    const said = Buffer.concat(errors)
+      .toString()
+      .replace(harmless ?? /^$/, "");
     if (code !== 0 || / ERROR |Exception/.test(said))
       throw new Error(`${name} ended with ${String(code)}: ${said.slice(-1500)}`);
     return Buffer.concat(output).toString().split("\n").slice(0, -1);
@@ -63,4 +65,18 @@ export const readByJava = (brokers: string, topic: string, count: number): Promi
     `--bootstrap-server ${brokers} --topic ${topic} --from-beginning --max-messages ${count} --timeout-ms 60000`.split(
       " ",
     ),
+  );
+
+/** How the console consumer says that nothing has come for `--timeout-ms`. */
+const SILENCE = /.*ERROR Error processing message, terminating consumer process:.*\n.*TimeoutException.*/;
+
+/** Everything that a reader of committed records finds in these topics by Java's client, until nothing comes any more. */
+export const readCommittedByJava = (brokers: string, topics: readonly string[]): Promise<string[]> =>
+  runTool(
+    "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    `--bootstrap-server ${brokers} --include ${topics.join("|")} --from-beginning --isolation-level read_committed --timeout-ms 6000`.split(
+      " ",
+    ),
+    "",
+    SILENCE,
   );
