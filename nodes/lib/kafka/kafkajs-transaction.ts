@@ -27,9 +27,9 @@ const CONCURRENT_TRANSACTIONS = 51;
 const SOON = new Set([3, 7, 14, 15, 16, CONCURRENT_TRANSACTIONS, 88]);
 /**
  * OUT_OF_ORDER_SEQUENCE, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, INVALID_PRODUCER_ID_MAPPING, UNKNOWN_PRODUCER_ID,
- * PRODUCER_FENCED; of the group REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID: not ours any more.
+ * PRODUCER_FENCED; of the group ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID: not ours any more.
  */
-const LOST = new Set([45, 47, 48, 49, 59, 90, 22, 25, 27]);
+const LOST = new Set([45, 47, 48, 49, 59, 90, 22, 25, 27, 82]);
 
 const ABORTED = new Retriable("its transaction was aborted: the record comes again", { unreachable: true });
 

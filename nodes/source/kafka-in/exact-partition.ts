@@ -8,8 +8,9 @@ import type { FailedTry } from "../../lib/delivery/contract";
 import { asError, messageOf as textOf, Retriable } from "../../lib/errors";
 import type { RecordTransaction } from "../../lib/kafka/exactly-once";
 import { Fenced, type FetchedRecord, type TransactionalProducer } from "../../lib/kafka/port";
+import type { DamagedBatch } from "../../lib/kafka/record-batch";
 import type { Origin } from "./decode";
-import type { AssignedPartition } from "./partition";
+import { recordOfDamaged, type AssignedPartition } from "./partition";
 import type { ExactSettings } from "./exactly-once";
 import { Unit, UnitEmission, type Slot } from "./unit";
 
@@ -25,6 +26,7 @@ export class ExactPartition implements AssignedPartition {
   committed: number | undefined;
   highWatermark = 0;
   asleep = false;
+  stuck: DamagedBatch | undefined;
   readonly committable = undefined;
   private readonly producer: TransactionalProducer;
   private begun: Promise<void> | undefined;
@@ -101,6 +103,12 @@ export class ExactPartition implements AssignedPartition {
     for (const slot of slots) this.deliver(unit, slot);
     const { most } = this.settings;
     if (unit.records >= most.records || unit.bytes >= most.bytes) this.seal(unit);
+  }
+
+  pass(damaged: DamagedBatch): void {
+    const unit = this.open(damaged.offset);
+    unit.pass(recordOfDamaged(damaged), damaged, damaged.nextOffset);
+    this.next = unit.next;
   }
 
   skip(next: number): void {

@@ -112,6 +112,13 @@ export class Unit {
     return added;
   }
 
+  /** Puts a record that no message can be made of among the dead letters, and goes on at `next`. */
+  pass(record: FetchedRecord, error: Error, next: number): void {
+    this.letters.push(letterOf(rawMessageOf(record, this.origin), error, this.settings.node, 1));
+    this.bytes += record.size;
+    this.next = next;
+  }
+
   /** Puts what has failed for good among the dead letters; the slot keeps the rest. */
   bury(slot: Slot, { dead, failure, tries }: FailedTry): void {
     if (dead === "all") {
