@@ -29,15 +29,18 @@ describe("kafka in, when partitions move", () => {
     const [COUNT, PARTITIONS] = [24_000, 4];
     const topic = await newTopic(cluster.kafka, PARTITIONS);
     const group = unique("group");
-    await write(
-      cluster.kafka,
-      Array.from({ length: COUNT }, (_, n) => record(topic, n, { partition: n % PARTITIONS })),
-    );
+    const writeNumbers = (from: number, to: number) =>
+      write(
+        cluster.kafka,
+        Array.from({ length: to - from }, (_, at) => record(topic, from + at, { partition: at % PARTITIONS })),
+      );
+    // Enough to be under way when the group notices the other member: five seconds at most.
+    await writeNumbers(0, COUNT - 4000);
     await red.deploy(
       flowOf(
         clusterNode(cluster.brokers),
         // A third of the session: 8 s to drain what takes 100 ms, on however slow a machine.
-        kafkaIn(topic, group, { sessionTimeout: 30, spanRecords: 100, wires: [["slow"]] }),
+        kafkaIn(topic, group, { sessionTimeout: 30, spanRecords: 50, wires: [["slow"]] }),
         {
           id: "slow",
           type: "delay",
@@ -71,6 +74,7 @@ describe("kafka in, when partitions move", () => {
       },
     );
     await red.until("the other has its share", () => owned === PARTITIONS / 2, 60_000);
+    await writeNumbers(COUNT - 4000, COUNT);
     await red.until("the other has read", () => there.length > 100, 60_000);
     await member.close();
     const left = there.length;
