@@ -172,7 +172,7 @@ describe("kafka out with a disk spool", () => {
       `      kill in the outage: answered ${web.answered.size}, missing ${missing.length}, sent again by clients ${web.again.size}, twice in Kafka ${twice.length}, of these not by clients ${unexplained.length}`,
     );
     assert.deepEqual(missing, []);
-    // what Kafka had when it died, and could not tell any more: a second's records at most
-    assert.ok(unexplained.length <= 100, `${unexplained.length} repeated`);
+    // what Kafka had when it died, and could not tell any more: no more than was on its way
+    assert.ok(unexplained.length <= 1000, `${unexplained.length} repeated`);
   });
 });

@@ -15,8 +15,10 @@ const FIRST_PAUSE = 1000;
 export interface Replay {
   /** Reads on, if there is something to read and it is not at work. */
   pump(): void;
-  /** Takes what Kafka said of records whose first has this number in the spool. */
-  settle(first: number, records: readonly OutgoingRecord[], outcomes: readonly Outcome[]): Promise<void>;
+  /** Something was read that was not given to Kafka yet, or is given once more. */
+  readonly handing: boolean;
+  /** Takes what Kafka said of records that have these numbers in the spool. */
+  settle(numbers: readonly number[], records: readonly OutgoingRecord[], outcomes: readonly Outcome[]): Promise<void>;
   /** Reads no more; failures stay in the spool. */
   stop(): void;
   /** Resolves when nothing is under way. */
@@ -38,6 +40,9 @@ interface Events {
 
 export const replaySpool = (spool: Spool, producer: Producer, events: Events): Replay => {
   let working: Promise<void> | undefined;
+  let handing = false;
+  /** How many pieces hold records that are tried again. */
+  let trying = 0;
   const end = new AbortController();
   const { signal } = end;
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal }).catch(() => undefined);
@@ -57,7 +62,7 @@ export const replaySpool = (spool: Spool, producer: Producer, events: Events): R
     return undefined;
   };
 
-  const settle: Replay["settle"] = async (first, records, outcomes) => {
+  const settle: Replay["settle"] = async (numbers, records, outcomes) => {
     let left = outcomes;
     let indexes = records.map((_, at) => at);
     for (let tries = 1; ; tries++) {
@@ -65,12 +70,15 @@ export const replaySpool = (spool: Spool, producer: Producer, events: Events): R
       for (const [at, outcome] of left.entries()) {
         const index = indexes[at]!;
         const record = records[index]!;
-        if (!(outcome instanceof Error)) spool.acknowledge(first + index);
+        const number = numbers[index]!;
+        if (!(outcome instanceof Error)) spool.acknowledge(number);
         else if (outcome instanceof Rejected || tries >= TRIES) {
           await untilDone(() => events.refused(record, outcome));
-          if (!signal.aborted) spool.acknowledge(first + index);
+          if (!signal.aborted) spool.acknowledge(number);
         } else again.push(index);
       }
+      if (tries > 1) trying--;
+      if (again.length > 0) trying++;
       events.settled();
       if (again.length === 0) return;
       await pause(FIRST_PAUSE * 2 ** (tries - 1));
@@ -82,28 +90,30 @@ export const replaySpool = (spool: Spool, producer: Producer, events: Events): R
 
   const work = async (): Promise<void> => {
     while (!signal.aborted && events.ready()) {
+      handing = true;
       const entries = await untilDone(() => spool.read());
-      if (!entries) return;
-      const { first, contents } = entries;
-      // those that are understood, with their numbers counted from the first
-      let at = 0;
-      while (at < contents.length) {
-        const from = at;
-        const records: OutgoingRecord[] = [];
-        for (let record = decoded(contents[at]); record; record = decoded(contents[++at])) records.push(record);
-        if (records.length > 0) {
-          const sent = producer.send(records);
-          events.settled();
-          await settle(first + from, records, await sent);
-        }
-        if (at < contents.length) spool.acknowledge(first + at++);
+      if (!entries) break;
+      const numbers: number[] = [];
+      const records: OutgoingRecord[] = [];
+      for (const [at, content] of entries.contents.entries()) {
+        const record = decoded(content);
+        if (record) {
+          numbers.push(entries.first + at);
+          records.push(record);
+        } else spool.acknowledge(entries.first + at);
       }
+      const sent = producer.send(records);
+      handing = false;
+      events.settled();
+      await settle(numbers, records, await sent);
     }
+    handing = false;
+    events.settled();
   };
 
-  const decoded = (content: Buffer | undefined): OutgoingRecord | undefined => {
+  const decoded = (content: Buffer): OutgoingRecord | undefined => {
     try {
-      return content && decodeRecord(content);
+      return decodeRecord(content);
     } catch (error) {
       events.lost(messageOf(error));
       return undefined;
@@ -119,6 +129,9 @@ export const replaySpool = (spool: Spool, producer: Producer, events: Events): R
   };
 
   return {
+    get handing() {
+      return handing || trying > 0;
+    },
     pump,
     settle,
     stop: () => end.abort(),

@@ -85,7 +85,7 @@ export const spoolingProducer = async (
   let spooling = spool.count > 0;
   /** Goes back to memory once Kafka takes records and all of the spool is at least on its way there. */
   const settled = (): void => {
-    if (spooling && !troubled && flights.size === 0 && spool.unread === 0) {
+    if (spooling && !troubled && flights.size === 0 && spool.unread === 0 && !replay.handing) {
       spooling = false;
       for (const { records, resolve } of waiting.splice(0)) fly(records, resolve);
     }
@@ -169,7 +169,13 @@ export const spoolingProducer = async (
     const landing = producer.send(records).then(async (outcomes) => {
       // what Kafka has is done, durable in the spool or not yet
       if (flight.first === undefined || !outcomes.some((outcome) => outcome instanceof Error)) resolve(outcomes);
-      if (flight.first !== undefined) await replay.settle(flight.first, records, outcomes);
+      const { first } = flight;
+      if (first !== undefined)
+        await replay.settle(
+          records.map((_, at) => first + at),
+          records,
+          outcomes,
+        );
       flights.delete(flight);
       landings.delete(landing);
       if (spooling) settled();
