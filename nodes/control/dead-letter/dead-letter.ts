@@ -67,7 +67,7 @@ export = defineNode(declaration, (node) => {
     },
   });
   const unserve = serveDesk(node.RED, node.id, { desk, place: store.place });
-  const look = (): void => void desk.list({}, 0, 0).then(show, () => undefined);
+  const look = (): void => void desk.look().then(show, () => undefined);
   look();
   const timer = setInterval(look, LOOK);
 

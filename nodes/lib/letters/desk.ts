@@ -46,6 +46,8 @@ export interface Desk {
   readonly replaying: number;
   /** Flows run. */
   running(source: DeliverySource): void;
+  /** Looks for letters that have come. */
+  look(): Promise<void>;
   /** @param newest the newest first */
   list(filter: LetterFilter, first: number, most: number, newest?: boolean): Promise<Page>;
   read(id: string): Promise<Letter | undefined>;
@@ -222,6 +224,7 @@ export function letterDesk(store: LetterStore, inFlight: number, events: DeskEve
       source = delivery;
       pump();
     },
+    look,
     async list(filter, first, most, newest = false) {
       await look();
       const matches = matcher(filter);
