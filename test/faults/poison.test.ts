@@ -114,7 +114,7 @@ describe("poison records and failing branches", () => {
   const finished = (group: string, topic: string): Promise<void> =>
     red.until("all is committed", async () => (await observer.committedSum(group, topic)) === RECORDS, 240_000);
 
-  it(`keeps each of ${poisoned.length} poison records of ${RECORDS} with its cause, delivers the rest, and delivers them by replay`, async function poison() {
+  it(`keeps each of ${poisoned.length} poison records of ${RECORDS} with its cause, delivers the rest, and delivers them by replay`, async function poisonous() {
     this.timeout(600_000);
     const input = await produce();
     const output = unique("poison-out");

@@ -35,7 +35,7 @@ const own = (headers: unknown): HeaderList =>
 const stageOf = (node: NodeRef | undefined, source: NodeRef, error: Error): string => {
   if (node === undefined || node.id === source.id)
     return /^the key\b/u.test(error.message) ? "KEY_CONVERTER" : "VALUE_CONVERTER";
-  return /(?:out|sink)$/u.test(node.type) ? "TASK_PUT" : "TRANSFORMATION";
+  return node.type.endsWith("out") || node.type.endsWith("sink") ? "TASK_PUT" : "TRANSFORMATION";
 };
 
 /** Headers hold text; line breaks of a stack are kept. */
