@@ -57,7 +57,7 @@ const MESSAGES_A_TURN = 32;
 /** A partition without room for so long gives its fetched records back and is fetched again later, in ms. */
 const STALLED = 2000;
 
-/** How often a partition that sleeps looks by itself whether it may go on, in ms. */
+/** How often a partition that is asleep looks by itself whether it may go on, in ms. */
 const SLEEP_LOOK = 2000;
 
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
