@@ -50,6 +50,29 @@ export const cases: Readonly<Record<Family, SoakCase>> = {
       });
     },
   },
+  exact: {
+    goal: 200,
+    run(around, disturbed) {
+      const partitions = pick([1, 2, 4]);
+      return killTrial(around, {
+        name: "kill, exactly once",
+        exactlyOnce: true,
+        source: { delivery: "exactlyOnce", transactionInterval: pick([20, 100]) },
+        disturbances: 5,
+        records: 20_000,
+        partitions,
+        how: "kill",
+        step: pick([
+          { kind: "fixed", ms: 20 },
+          { kind: "random", from: 1, to: 100 },
+        ] as const),
+        mode: pick(["record", "batch"]),
+        span: pick([500, 5000]),
+        jitter: pick([0, 100, 1000]),
+        disturbed,
+      });
+    },
+  },
   rebalance: {
     goal: 100,
     run: (around, disturbed) =>

@@ -17,8 +17,10 @@ import { forgetEnded, lastWords } from "../harness/words";
 import { cases } from "./cases";
 import { remember, remembered, report, totalsOf, type Family, type Finished } from "./totals";
 
+const FAMILIES = Object.keys(cases) as Family[];
+
 const usage = `usage: npm run soak -- [options]
-  --cases kill,rebalance,outage,backlog   which cases; all when absent
+  --cases ${FAMILIES.join(",")}   which cases; all when absent
   --side-by-side N                        trials at the same time; ${USUAL} here when absent
   --minutes M                             begin no trial after so long
   --file PATH                             where finished trials are kept
@@ -26,8 +28,6 @@ const usage = `usage: npm run soak -- [options]
   --node PATH                             Node.js for Node-RED
   --more                                  go on when the goals are reached
   --report                                only print the totals`;
-
-const FAMILIES = Object.keys(cases) as Family[];
 
 function settings() {
   const { values } = parseArgs({
