@@ -65,7 +65,6 @@ async function main(): Promise<void> {
   console.log(`finished trials: ${file}`);
   console.log(report(totalsOf(remembered(file))));
   if (only) return;
-  const began = Date.now();
   const source = revision();
   const { brokers } = await service("kafka");
   const influx = await service("influx").catch((error: unknown) => {
@@ -74,6 +73,7 @@ async function main(): Promise<void> {
     return undefined;
   });
 
+  const began = Date.now();
   const running = new Map<Family, number>();
   const now = { trials: 0, failed: 0, disturbances: 0 };
   const finished = remembered(file);
@@ -107,16 +107,20 @@ async function main(): Promise<void> {
     finished.push(trial);
     now.trials++;
     const failed = trial.error !== undefined || (trial.verdict?.faults.length ?? 0) > 0;
-    if (failed) {
-      now.failed++;
-      const evidence = path.join(path.dirname(file), "failures", `${family}-${trial.at.replaceAll(":", "-")}`);
+    // Worth a look, though within the promise: a process that lost its partitions, or something that should be known.
+    const curious = (trial.verdict?.figures["againWithoutKill"] ?? 0) > 0;
+    if (failed || curious) {
+      const name = `${family}-${trial.at.replaceAll(":", "-")}`;
+      const evidence = path.join(path.dirname(file), failed ? "failures" : "curious", name);
       mkdirSync(evidence, { recursive: true });
       const words = [trial.verdict ? told(trial.verdict) : trial.error, ...(await lastWords())].join("\n");
       writeFileSync(path.join(evidence, "verdict.txt"), `${words}\n`);
-      for (const log of readdirSync(folder).filter((name) => name.endsWith(".log")))
+      for (const log of readdirSync(folder).filter((each) => each.endsWith(".log")))
         copyFileSync(path.join(folder, log), path.join(evidence, log));
-      say(`FAILED ${family}: ${trial.verdict?.faults[0] ?? trial.error?.split("\n")[0]}; see ${evidence}`);
+      const why = trial.verdict?.faults[0] ?? trial.error?.split("\n")[0];
+      if (failed) say(`FAILED ${family}: ${why}; see ${evidence}`);
     }
+    if (failed) now.failed++;
     forgetEnded();
     rmSync(folder, { recursive: true, force: true });
   };
