@@ -34,7 +34,7 @@ describe("mqtt in under faults", () => {
   it("loses nothing when one of two processes that share a subscription is killed at QoS 1", async function shared() {
     this.timeout(400_000);
     const mosquitto: Mosquitto = await ownMosquitto(this, { maxInflight: 200 });
-    const count = 4_000;
+    const count = 1_500;
     const start = async (name: string): Promise<NodeRedChild> => {
       const userDir = path.join(folder, name);
       mkdirSync(userDir, { recursive: true });
