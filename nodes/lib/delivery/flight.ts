@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { backOff } from "../back-off";
 import { asError, messageOf } from "../errors";
 import type { Breaker, Passenger } from "./breaker";
+import type { Linked } from "./chain";
 import {
   TOKEN,
   type DeadLetter,
@@ -38,7 +39,10 @@ export type Finished = (verdict: Verdict, failure?: Failure) => void;
 type Fate = "later" | "again" | "never";
 const FATES = { unreachable: "later", transient: "again", permanent: "never" } as const;
 
-export class Flight implements TokenOwner, Passenger {
+export class Flight implements TokenOwner, Passenger, Linked<Flight> {
+  /** Neighbours among those of the source. */
+  older: Flight | undefined;
+  newer: Flight | undefined;
   stoppedBy: string | undefined;
   private token: Token | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -61,6 +65,11 @@ export class Flight implements TokenOwner, Passenger {
 
   get timeout(): number {
     return this.owner.options.timeout;
+  }
+
+  /** True while it is one of that source's. */
+  isOf(owner: FlightOwner): boolean {
+    return this.owner === owner && !this.landed;
   }
 
   /** Makes the message and hands it to the flow. */

@@ -3,6 +3,7 @@
  * It knows neither Node-RED nor retries: hooks feed it, sources own its tokens.
  */
 import type { Hold } from "./contract";
+import { Registry } from "./registry";
 import { nextTurn } from "./soon";
 import { Delivered, isUndoable, markedId, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
 
@@ -13,18 +14,12 @@ const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
   return { ...a, elements: [...a.elements, ...b.elements.filter((element) => !known.has(element.index))] };
 };
 
-/** The last two digits of an id. */
-const LOW = Array.from({ length: 36 ** 2 }, (_, value) => value.toString(36).padStart(2, "0"));
-
 export class Ledger {
-  readonly tokens = new Map<string, Token>();
+  readonly tokens: Registry;
   /** A clock in whole ms that its owner moves on: reading the time for every delivery would cost too much. */
   now = 0;
   /** Tokens that failed and wait for their other branches, with the time when they failed. */
   readonly failed = new Map<Token, number>();
-  private readonly epoch: string;
-  private issued = 0;
-  private high = "";
   /** Ids of tokens that were ended while branches may still have been running, the latest few thousand. */
   private readonly cut = new Set<string>();
   private ended: Token[] = [];
@@ -32,26 +27,18 @@ export class Ledger {
   private changed: Token[] = [];
   private flushing = false;
 
-  /** @param epoch tells this process's tokens from those of others; five characters keep ids short and so cheap */
+  /** @param epoch as in `Registry` */
   constructor(
     epoch: string = Math.floor(Math.random() * 36 ** 5)
       .toString(36)
       .padStart(5, "0"),
   ) {
-    this.epoch = `${epoch}.`;
-  }
-
-  /** Ids of at most 12 characters, made by one concatenation, are flat strings: one object instead of three. */
-  private nextId(): string {
-    const low = this.issued % LOW.length;
-    if (low === 0) this.high = this.epoch + Math.floor(this.issued / LOW.length).toString(36);
-    this.issued += 1;
-    return this.high + (LOW[low] ?? "");
+    this.tokens = new Registry(epoch);
   }
 
   private issue(timeout: number, owner: TokenOwner | undefined, children: Set<Token> | undefined): Token {
-    const token = new Token(markedId(this.nextId(), owner, children), this.now, timeout, owner, children);
-    this.tokens.set(token.id, token);
+    const token = new Token(markedId(this.tokens.nextId(), owner, children), this.now, timeout, owner, children);
+    this.tokens.add(token);
     return token;
   }
 
@@ -72,12 +59,12 @@ export class Ledger {
    * short by a time-out or a close: branches that outlive those are expected.
    */
   isLate(id: unknown): boolean {
-    return typeof id === "string" && id.startsWith(this.epoch) && !this.tokens.has(id) && !this.cut.has(id);
+    return typeof id === "string" && this.tokens.issues(id) && !this.tokens.get(id) && !this.cut.has(id);
   }
 
   /** True for an id of this ledger under which nothing may be stored any more: its try can be undone and has ended. */
   isEnded(id: unknown): id is string {
-    return isUndoable(id) && id.startsWith(this.epoch) && !this.tokens.has(id);
+    return isUndoable(id) && this.tokens.issues(id) && !this.tokens.get(id);
   }
 
   /**
@@ -273,7 +260,7 @@ export class Ledger {
   private finish(token: Token): void {
     if (token.settled) return;
     token.settled = true;
-    this.tokens.delete(token.id);
+    this.tokens.remove(token);
     const { failure } = token;
     if (failure !== undefined) {
       this.failed.delete(token);

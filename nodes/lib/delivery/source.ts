@@ -1,5 +1,6 @@
 /** A source's side of the ledger: its emissions under way, their retries and dead letters, and its end. */
 import { Breaker } from "./breaker";
+import { Chain } from "./chain";
 import type { DeliverySource, Emission, Message, Outage, SourceOptions } from "./contract";
 import { Flight, type FlightOwner, type Finished } from "./flight";
 import type { Ledger } from "./ledger";
@@ -22,7 +23,7 @@ export class Source implements DeliverySource, FlightOwner {
   readonly breaker: Breaker;
   running = false;
   closing = false;
-  private readonly flights = new Set<Flight>();
+  private readonly flights = new Chain<Flight>();
   private ending: Promise<void> | undefined;
   private empty: (() => void) | undefined;
   private readonly said = new Map<string, number>();
@@ -48,7 +49,7 @@ export class Source implements DeliverySource, FlightOwner {
   }
 
   pressure(): void {
-    this.surroundings.relieve((owner) => owner instanceof Flight && this.flights.has(owner));
+    this.surroundings.relieve((owner) => owner instanceof Flight && owner.isOf(this));
   }
 
   recall(which: (emission: Emission) => boolean): void {
@@ -82,7 +83,7 @@ export class Source implements DeliverySource, FlightOwner {
   }
 
   landed(flight: Flight): void {
-    this.flights.delete(flight);
+    this.flights.remove(flight);
     if (this.flights.size === 0) this.empty?.();
   }
 

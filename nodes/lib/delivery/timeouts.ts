@@ -34,7 +34,7 @@ const overdue = (token: Token, now: number): Delivered | undefined => {
 export const sweep = (ledger: Ledger, shortest: number): void => {
   const { now } = ledger;
   const stuck: { token: Token; delivered: Delivered }[] = [];
-  for (const token of ledger.tokens.values()) {
+  for (let token = ledger.tokens.oldest; token !== undefined; token = token.newer) {
     if (now - token.opened <= shortest) break;
     if (token.rests) continue;
     const delivered = overdue(token, now);

@@ -1,4 +1,5 @@
 /** Tokens and their deliveries, as the ledger keeps them. */
+import type { Linked } from "./chain";
 import type { Emission, FailedElement, Hold, NodeRef } from "./contract";
 
 /** Why a token failed, as the ledger keeps it. */
@@ -78,7 +79,13 @@ const anyUndoable = (tokens: Iterable<Token>): boolean => {
 export const markedId = (id: string, owner: TokenOwner | undefined, children: Iterable<Token> | undefined): string =>
   owner?.emission?.undo !== undefined || (children !== undefined && anyUndoable(children)) ? id + UNDOABLE : id;
 
-export class Token {
+export class Token implements Linked<Token> {
+  /** Neighbours in the registry: in the order of their coming, and in one slot of its table. */
+  older: Token | undefined;
+  newer: Token | undefined;
+  beside: Token | undefined;
+  /** In the id. */
+  number = 0;
   /** Open references, deliveries under way and composites that include this token. */
   count = 0;
   failure: TokenFailure | undefined;
