@@ -158,6 +158,29 @@ describe("deploys under the delivery ledger", () => {
     assert.equal(source.outcomes.get(1)?.verdict, "abandoned");
   });
 
+  it("waits for what a join has put into a message of a source that was deployed meanwhile", async () => {
+    const flow = (name: string): FlowNode[] => [
+      { id: "s", type: "test-source", wires: [["j"]] },
+      { id: "s2", type: "test-source", name, wires: [["a"]] },
+      delay({ timeout: "100" }, [["j"]]),
+      join({ count: "2" }),
+      sink(),
+    ];
+    await runtime.deploy(flowOf(flow("before")));
+    const finish: (() => void)[] = [];
+    laboratory.sink = (_id, _message, done) => void finish.push(done);
+    const [stays, closes] = [laboratory.source("s"), laboratory.source("s2")];
+    closes.deliver(2);
+    stays.deliver(1);
+    await runtime.deploy(flowOf(flow("after")), "nodes");
+    assert.equal(closes.outcomes.get(2)?.verdict, "abandoned");
+    await until("what was joined", () => finish.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(stays.outcomes.size, 0, "the sink has not finished");
+    finish[0]?.();
+    await until("delivered", () => stays.outcomes.get(1)?.verdict === "delivered");
+  });
+
   it("sends nothing before flows have started or while they stop", async () => {
     const seen: boolean[] = [];
     laboratory.options = { onFlows: (running) => seen.push(running) };

@@ -1,6 +1,6 @@
 /** A random flow of core nodes from a seed, and which sinks each record must have reached when it is acknowledged. */
 import type { FlowNode } from "../harness";
-import { delay, fn, join, split, switchOn } from "./builders";
+import { KINDS, ROUTING, type Kind, type Route } from "./random-steps";
 
 export type Random = () => number;
 
@@ -21,169 +21,16 @@ export interface RandomFlow {
   readonly nodes: FlowNode[];
   /** Kinds in the order of the flow, for the failure's text. */
   readonly description: string;
-  /** The sinks that a record of this topic leads to. */
-  sinks(record: number, topic: string): Set<string>;
+  /** Ids of the sources, and the steps to which they are wired. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** The sinks that a record of this topic leads to from a step on. */
+  sinks(record: number, topic: string, from: string): Set<string>;
 }
 
-/** Where a step sends a record on. */
-type Route = (record: number, topic: string) => readonly string[];
-
-interface Step {
-  readonly nodes: FlowNode[];
-  readonly route: Route;
-  /** Puts several records into one message, so that no later step may route by record. */
-  readonly mixes?: boolean;
-}
-
-type Kind = (id: string, targets: string[], more: string[], pick: Random) => Step;
-
-const always =
-  (...targets: readonly string[][]): Route =>
-  () =>
-    targets.flat();
-const simple =
-  (make: (id: string, targets: string[]) => FlowNode): Kind =>
-  (id, targets) => ({ nodes: [make(id, targets)], route: always(targets) });
-const func = (code: string): Kind => simple((id, targets) => fn(id, code, [targets]));
-const wait = "await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));";
-
-/** Steps that treat every message alike. */
-const KINDS: Record<string, Kind> = {
-  function: func("msg.more = 1; return msg;"),
-  async: func(`${wait} return msg;`),
-  new: func("return { payload: msg.payload, topic: msg.topic, record: msg.record };"),
-  "new async": func(`const { payload, topic, record } = msg; ${wait} return { payload, topic, record };`),
-  "send and done": func("setTimeout(() => { node.send(msg); node.done(); }, Math.random() * 4);"),
-  twice: func("node.send(msg); return { ...msg };"),
-  change: simple((id, targets) => ({
-    id,
-    type: "change",
-    rules: [{ t: "set", p: "m", pt: "msg", to: "1", tot: "num" }],
-    wires: [targets],
-  })),
-  template: simple((id, targets) => ({
-    id,
-    type: "template",
-    field: "text",
-    fieldType: "msg",
-    format: "handlebars",
-    syntax: "mustache",
-    template: "{{topic}}",
-    output: "str",
-    wires: [targets],
-  })),
-  delay: simple((id, targets) => ({ ...delay({ timeout: "3" }, [targets]), id })),
-  "random delay": simple((id, targets) => ({ ...delay({ pauseType: "random", randomLast: "6" }, [targets]), id })),
-  rate: simple((id, targets) => ({ ...delay({ pauseType: "rate", rate: "2000" }, [targets]), id })),
-  junction: simple((id, targets) => ({ id, type: "junction", wires: [targets] })),
-  "one argument": simple((id, targets) => ({ id, type: "test-one-argument", passes: "now", wires: [targets] })),
-  "switch else": simple((id, targets) => ({ ...switchOn([{ t: "else" }], [targets]), id })),
-  flaky: simple((id, targets) => ({ id, type: "test-flaky", wires: [targets] })),
-  link: (id, targets) => ({
-    nodes: [
-      { id, type: "link out", mode: "link", links: [`${id}in`] },
-      { id: `${id}in`, type: "link in", links: [id], wires: [targets] },
-    ],
-    route: always(targets),
-  }),
-  "link call": (id, targets) => ({
-    nodes: [
-      { id, type: "link call", links: [`${id}in`], linkType: "static", timeout: "30", wires: [targets] },
-      { id: `${id}in`, type: "link in", links: [], wires: [[`${id}f`]] },
-      fn(`${id}f`, `${wait} return msg;`, [[`${id}out`]]),
-      { id: `${id}out`, type: "link out", mode: "return", links: [] },
-    ],
-    route: always(targets),
-  }),
-  subflow: (id, targets) => ({
-    nodes: [
-      {
-        id: `${id}s`,
-        type: "subflow",
-        name: id,
-        in: [{ wires: [{ id: `${id}f` }] }],
-        out: [{ wires: [{ id: `${id}f`, port: 0 }] }],
-      },
-      { ...fn(`${id}f`, `${wait} return msg;`, [[]]), z: `${id}s` },
-      { id, type: `subflow:${id}s`, wires: [targets] },
-    ],
-    route: always(targets),
-  }),
-  "split and join": (id, targets) => ({
-    nodes: [
-      fn(id, "msg.payload = [msg.payload, msg.payload, msg.payload]; return msg;", [[`${id}s`]]),
-      { ...split, id: `${id}s`, wires: [[`${id}d`]] },
-      { ...delay({ pauseType: "random", randomLast: "3" }, [[`${id}j`]]), id: `${id}d` },
-      { ...join({ mode: "auto" }), id: `${id}j`, wires: [targets] },
-    ],
-    route: always(targets),
-  }),
-  loop: (id, targets) => ({
-    nodes: [
-      fn(
-        id,
-        "msg.rounds = (msg.rounds ?? 0) + 1; const on = msg.rounds > 3; if (on) delete msg.rounds; return on ? [null, msg] : [msg, null];",
-        [[`${id}d`], targets],
-      ),
-      { ...delay({ timeout: "1" }, [[id]]), id: `${id}d` },
-    ],
-    route: always(targets),
-  }),
-  complete: (id, targets, more) => ({
-    nodes: [
-      fn(id, "return msg;", [targets]),
-      { id: `${id}c`, type: "complete", scope: [id], uncaught: false, wires: [more] },
-    ],
-    route: always(targets, more),
-  }),
-  batch: (id, targets) => ({
-    nodes: [
-      {
-        id,
-        type: "batch",
-        mode: "interval",
-        count: 3,
-        overlap: 0,
-        interval: 0.01,
-        allowEmptySequence: false,
-        topics: [],
-        wires: [targets],
-      },
-    ],
-    route: always(targets),
-  }),
-  join: (id, targets, _more, pick) => ({
-    nodes: [{ ...join({ count: String(2 + Math.floor(pick() * 5)), timeout: "0.02" }), id, wires: [targets] }],
-    route: always(targets),
-    mixes: true,
-  }),
-};
-
-/** Steps that route by record or topic: only before records are mixed. */
-const ROUTING: Record<string, Kind> = {
-  switch: (id, targets, more) => ({
-    nodes: [
-      {
-        ...switchOn(
-          [{ t: "eq", v: "a", vt: "str" }, { t: "neq", v: "c", vt: "str" }, { t: "else" }],
-          [targets, more, targets],
-          { property: "topic" },
-        ),
-        id,
-      },
-    ],
-    route: (_record, topic) => (topic === "a" ? [...targets, ...more] : topic === "b" ? more : targets),
-  }),
-  caught: (id, targets, more) => ({
-    nodes: [
-      fn(id, "if (msg.record % 3 === 0) throw new Error('caught'); return msg;", [targets]),
-      { id: `${id}c`, type: "catch", scope: [id], uncaught: false, wires: [more] },
-    ],
-    route: (record) => (record % 3 === 0 ? more : targets),
-  }),
-};
-
-/** A flow of 2 to 9 steps from node `a` on; every path ends in a sink `k0` … `k2`. */
+/**
+ * A flow of 2 to 9 steps from node `a` on; every path ends in a sink `k0` … `k2`. Every third flow has a second source,
+ * wired to any step.
+ */
 export const randomFlow = (seed: number): RandomFlow => {
   const pick = random(seed);
   const below = (limit: number): number => Math.floor(pick() * limit);
@@ -213,13 +60,17 @@ export const randomFlow = (seed: number): RandomFlow => {
     kinds.push(`${id}:${name}→${targets.join("+")}`);
     if (step.mixes || mixed.has(id)) for (const target of [...targets, ...more]) mixed.add(target);
   }
+  const sources = new Map([["s", "a"]]);
+  if (pick() < 0.33) sources.set("s2", idOf(below(size)));
+  for (const [id, to] of sources) nodes.push({ id, type: "test-source", drain: pick() < 0.5 ? 0 : 20, wires: [[to]] });
   return {
     nodes,
-    description: kinds.join(" "),
-    sinks(record, topic) {
+    description: [...kinds, ...[...sources].map(([id, to]) => `${id}→${to}`)].join(" "),
+    sources,
+    sinks(record, topic, from) {
       const reached = new Set<string>();
       const seen = new Set<string>();
-      const ahead = ["a"];
+      const ahead = [from];
       for (let id = ahead.pop(); id !== undefined; id = ahead.pop()) {
         if (seen.has(id)) continue;
         seen.add(id);

@@ -81,6 +81,13 @@ export class Ledger {
     return token;
   }
 
+  /** A composite of nothing yet. */
+  carrier(timeout: number): Token {
+    const token = this.issue(timeout, undefined, new Set());
+    this.ask(token);
+    return token;
+  }
+
   /** Makes `token` wait for `composite` as well. */
   include(composite: Token, token: Token): void {
     if (composite.children === undefined || composite.children.has(token) || composite === token) return;

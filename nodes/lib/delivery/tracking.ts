@@ -3,6 +3,7 @@ import { adaptSwitch } from "./adapters";
 import { TOKEN } from "./contract";
 import type { Ledger } from "./ledger";
 import { COMING, ENDED, isUndoable, RECEIVED, type Delivered, type Token, type TokenFailure } from "./token";
+import { merge } from "./merge";
 import { Place } from "./place";
 import { watchErrors } from "./node-errors";
 import { soon } from "./soon";
@@ -74,10 +75,17 @@ export class Tracking {
     }
     const token = this.ledger.find(id);
     if (token !== undefined) return token;
-    // What the sender puts into it will not be stored.
-    if (sender !== undefined && sender.held.size > 0 && this.ledger.isEnded(id)) this.outdated.add(sender);
     this.late(id, source.node);
-    return undefined;
+    if (sender === undefined || sender.held.first === undefined) return undefined;
+    if (this.ledger.isEnded(id)) {
+      // What the sender puts into it will not be stored.
+      this.outdated.add(sender);
+      return undefined;
+    }
+    // A join may have put what it holds into a message of a record that was ended or never ours.
+    const carrier = this.ledger.carrier(sender.held.first.token.timeout);
+    msg[TOKEN] = carrier.id;
+    return carrier;
   }
 
   receiving(event: ReceiveEvent): void {
@@ -123,7 +131,7 @@ export class Tracking {
     if (!event.error && !delivered.forwarded) {
       if (this.outdated.has(place)) this.ledger.fail(delivered.token, ENDED);
       if (this.missed.has(place)) this.ledger.fail(delivered.token, { ...NOT_THERE, node: place.node });
-      if (this.sents > 0) this.merge(place, delivered);
+      if (this.sents > 0) merge(this.ledger, place, delivered, this.sent.slice(0, this.sents));
     }
     if (this.deferred === undefined || place.trusted) this.complete(place, delivered);
     else {
@@ -245,33 +253,6 @@ export class Tracking {
         one.forwarded = true;
         return;
       }
-  }
-
-  /**
-   * A node that completes a delivery which it never passed on, in the turn in which it sent something else, has put the
-   * one into the other (join, batch): what was sent then carries a composite of both (rule 5).
-   */
-  private merge(place: Place, delivered: Delivered): void {
-    const { token } = delivered;
-    const mine = this.sent.slice(0, this.sents).filter((sent) => sent.from === place && sent.phase === COMING);
-    if (mine.some((sent) => sent.token === token || sent.token.children?.has(token))) return;
-    const merged = new Map<Token, Token>();
-    for (const sent of mine) {
-      const before = sent.token;
-      let composite = merged.get(before);
-      if (composite === undefined) {
-        // A composite made for this turn's output takes more children; any other token gets a new one around it.
-        const alone =
-          before.children !== undefined && mine.filter((one) => one.token === before).length === before.count;
-        composite = alone ? before : this.ledger.composite([before, token]);
-        merged.set(before, composite);
-      }
-      if (composite === before) this.ledger.include(before, token);
-      else {
-        this.ledger.move(sent, composite);
-        (sent.message as RedMessage)[TOKEN] = composite.id;
-      }
-    }
   }
 
   /** After the handler of a node that can't call done. */
