@@ -16,10 +16,12 @@ const numberIn = (id: string, from: number): number => {
   return number;
 };
 
+const empty = (length: number): (Token | undefined)[] => Array.from({ length });
+
 /** A table of short lists. Numbers follow each other, so they spread evenly over it without being hashed. */
 export class Registry {
   private readonly order = new Chain<Token>();
-  private table: (Token | undefined)[] = new Array<Token | undefined>(1024).fill(undefined);
+  private table = empty(1024);
   private issued = 0;
   private high = "";
   private readonly prefix: string;
@@ -85,7 +87,7 @@ export class Registry {
   }
 
   private grow(): void {
-    this.table = new Array<Token | undefined>(this.table.length * 2).fill(undefined);
+    this.table = empty(this.table.length * 2);
     for (let one = this.order.oldest; one !== undefined; one = one.newer) this.put(one);
   }
 }
