@@ -70,11 +70,14 @@ export const readByJava = (brokers: string, topic: string, count: number): Promi
 /** How the console consumer says that nothing has come for `--timeout-ms`. */
 const SILENCE = /.*ERROR Error processing message, terminating consumer process:.*\n.*TimeoutException.*/;
 
-/** Everything that a reader of committed records finds in these topics by Java's client, until nothing comes any more. */
-export const readCommittedByJava = (brokers: string, topics: readonly string[]): Promise<string[]> =>
+/**
+ * The first `most` records that a reader of committed ones finds in these topics by Java's client; fewer when nothing has
+ * come for two minutes.
+ */
+export const readCommittedByJava = (brokers: string, topics: readonly string[], most: number): Promise<string[]> =>
   runTool(
     "org.apache.kafka.tools.consumer.ConsoleConsumer",
-    `--bootstrap-server ${brokers} --include ${topics.join("|")} --from-beginning --isolation-level read_committed --timeout-ms 6000`.split(
+    `--bootstrap-server ${brokers} --include ${topics.join("|")} --from-beginning --isolation-level read_committed --max-messages ${most} --timeout-ms 120000`.split(
       " ",
     ),
     "",
