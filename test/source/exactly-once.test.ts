@@ -28,6 +28,19 @@ const fn = (id: string, func: string, wires: string[][], more: object = {}): Flo
   ...more,
 });
 
+const join = (count: number): FlowNode => ({
+  id: "join",
+  type: "join",
+  mode: "custom",
+  build: "array",
+  property: "payload",
+  propertyType: "msg",
+  count: String(count),
+  joiner: "\\n",
+  joinerType: "str",
+  wires: [["out"]],
+});
+
 describe("kafka in, exactly once", function exactlyOnce() {
   this.timeout(240_000);
   let cluster: Cluster;
@@ -206,24 +219,26 @@ describe("kafka in, exactly once", function exactlyOnce() {
     await holds(output, [0]);
   });
 
+  it("commits what was joined of records that were read together", async () => {
+    const { input, output, group } = await names();
+    await fill(input, 6);
+    await deploy(
+      exact(input, group, { transactionInterval: 1000 }),
+      fn("f", "return msg;", [["join"]]),
+      join(6),
+      kafkaOut(output, { wires: [[]] }),
+    );
+    await committed(group, input, 6);
+    await holds(output, [numbers(6)]);
+  });
+
   it("refuses what was joined over partitions, and says why", async () => {
     const { input, output, group } = await names(2);
     await fill(input, 2, 2);
     await deploy(
       exact(input, group, { attempts: 2, transactionInterval: 20 }),
       fn("f", "return msg;", [["join"]]),
-      {
-        id: "join",
-        type: "join",
-        mode: "custom",
-        build: "array",
-        property: "payload",
-        propertyType: "msg",
-        count: "2",
-        joiner: "\\n",
-        joinerType: "str",
-        wires: [["out"]],
-      },
+      join(2),
       kafkaOut(output, { wires: [[]] }),
     );
     await until(

@@ -35,6 +35,8 @@ export class ExactPartition implements AssignedPartition {
   private over = false;
   private change: Promise<void> | undefined;
   private changed: () => void = () => undefined;
+  private current:
+    { readonly unit: Unit; readonly failures: number; readonly transaction: RecordTransaction } | undefined;
   private timers: NodeJS.Timeout[] = [];
   private ending: Promise<void> | undefined;
 
@@ -150,10 +152,12 @@ export class ExactPartition implements AssignedPartition {
     });
   }
 
+  /** One for each try of a unit, so that what is put together of its records can be told from what is not. */
   private transaction(unit: Unit): RecordTransaction {
     const { kafka } = this.settings;
     const failures = unit.failures;
-    return {
+    if (this.current?.unit === unit && this.current.failures === failures) return this.current.transaction;
+    const transaction: RecordTransaction = {
       kafka,
       label: `${this.topic}/${this.partition}`,
       send: async (emissions, records, batching) => {
@@ -165,6 +169,8 @@ export class ExactPartition implements AssignedPartition {
         return this.producer.send(records, batching);
       },
     };
+    this.current = { unit, failures, transaction };
+    return transaction;
   }
 
   private deliver(unit: Unit, slot: Slot): void {
@@ -200,13 +206,17 @@ export class ExactPartition implements AssignedPartition {
   private seal(unit: Unit): void {
     if (this.unit !== unit || unit.sealed) return;
     unit.sealed = true;
-    const press = (): void => {
+    this.press(unit);
+    this.settle(unit);
+  }
+
+  /** Asks those who hold records on purpose to let go of them, until the unit is out of the flow. */
+  private press(unit: Unit): void {
+    this.after(PRESSURE, () => {
       if (this.unit !== unit || this.over || unit.flying === 0) return;
       this.settings.source.pressure();
-      this.after(PRESSURE, press);
-    };
-    this.after(PRESSURE, press);
-    this.settle(unit);
+      this.press(unit);
+    });
   }
 
   private doom(unit: Unit, error: Error): void {
@@ -242,12 +252,13 @@ export class ExactPartition implements AssignedPartition {
     await this.producer.abort();
     const { retry, source } = this.settings;
     const delay = backOff(unit.failures - 1, retry.initialDelay, retry.maxDelay);
-    const again = Date.now() + delay;
+    const again = performance.now() + delay;
     this.after(delay + 2, () => this.wake());
-    while ((Date.now() < again || !source.running) && !this.over) await this.room();
+    while ((performance.now() < again || !source.running) && !this.over) await this.room();
     if (this.over) return;
     unit.doomed = undefined;
     this.limit(unit);
+    this.press(unit);
     for (const slot of unit.slots) if (slot.records.length > 0) this.deliver(unit, slot);
   }
 
