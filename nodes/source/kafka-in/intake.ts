@@ -112,7 +112,7 @@ export const makeIntake = (
 
   /** Fetches a partition that stalled, or was paused, again when it may go on. */
   const sleep = async (partition: AssignedPartition, epoch: number): Promise<void> => {
-    if (partition.asleep) return;
+    if (partition.asleep || !stillOwned(partition, epoch)) return;
     partition.asleep = true;
     consumer()?.pause(partition);
     while (stillOwned(partition, epoch) && !flows(partition)) await change(partition, SLEEP_LOOK);
@@ -154,7 +154,10 @@ export const makeIntake = (
       let run: readonly FetchedRecord[];
       try {
         const next = first ? await first() : batch.read(settings.batchRecords);
-        if (next === undefined || (first && !isOwned())) return partition.next;
+        if (next === undefined || (first && !isOwned())) return partition.next ?? batch.offset;
+        // Flows may have stopped during the commit: what is committed and not sent would be lost.
+        if (first && !flows(partition) && !(await roomFor(partition, batch.epoch)))
+          return partition.next ?? batch.offset;
         run = next;
       } catch (error) {
         if (!(error instanceof DamagedBatch)) throw error;
