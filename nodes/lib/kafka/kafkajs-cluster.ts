@@ -87,6 +87,12 @@ const quiet = ({ requestQueue }: RawConnection): void => {
  * The driver takes answers apart in a listener, where what it throws would end the process.
  */
 const survive = (connection: RawConnection): void => {
+  const connect = connection.connect.bind(connection);
+  connection.connect = () => {
+    // kafkajs would take the new connection's first bytes for the rest of an answer that was cut off.
+    if (!connection.isConnected()) [connection.chunks, connection.bytesBuffered, connection.bytesNeeded] = [[], 0, 4];
+    return connect();
+  };
   const read = connection.processData.bind(connection);
   connection.processData = (bytes) => {
     try {
@@ -109,6 +115,11 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
     outstanding.add(one);
     try {
       return await raw(protocol);
+    } catch (error) {
+      // Nobody may be there any more: kafkajs would ask on this connection for ever.
+      if ((error as Error).name === "KafkaJSRequestTimeoutError")
+        connection.socket?.destroy(new Error(`no answer to ${one.name}`, { cause: error }));
+      throw error;
     } finally {
       outstanding.delete(one);
     }

@@ -82,6 +82,7 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     const own = newSession(link);
     session = own;
     let unwatch = (): void => undefined;
+    const onClose = (): void => own.crashed(undefined);
     try {
       await link.cluster.connect();
       await link.cluster.refreshMetadata();
@@ -96,12 +97,13 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       if (topics.length === 0)
         return new Retriable(`No topic matches ${options.topics.join(", ")} yet; waiting until one does`);
       unwatch = watchPatterns(own, topics);
-      closing.signal.addEventListener("abort", () => own.crashed(undefined));
+      closing.signal.addEventListener("abort", onClose);
       // A member that waits for the group to let it in must still see that it is to close.
       if (!closing.signal.aborted) await Promise.race([open(own, topics, options, events, shared), own.crash]);
       return await own.crash;
     } finally {
       own.crashed(undefined);
+      closing.signal.removeEventListener("abort", onClose);
       unwatch();
       await revoke(own, options, events);
       await within(
@@ -158,6 +160,14 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
   };
 
   const running = supervise();
+  /** kafkajs throws before it has joined and after it has stopped; the next assignment begins with nothing paused. */
+  const whileJoined = (action: () => void): void => {
+    try {
+      action();
+    } catch (error) {
+      if (!/consumer group was not initialized/iu.test((error as Error).message)) throw error;
+    }
+  };
   const partitionsOf = ({ topic, partition }: TopicPartition) => [{ topic, partitions: [partition] }];
   return {
     commit,
@@ -168,12 +178,8 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     rejoin(error) {
       session?.crashed(error);
     },
-    pause(partition) {
-      session?.raw?.pause(partitionsOf(partition));
-    },
-    resume(partition) {
-      session?.raw?.resume(partitionsOf(partition));
-    },
+    pause: (partition) => whileJoined(() => session?.raw?.pause(partitionsOf(partition))),
+    resume: (partition) => whileJoined(() => session?.raw?.resume(partitionsOf(partition))),
     seek({ topic, partition }, offset) {
       session?.raw?.seek({ topic, partition, offset: String(offset) });
     },

@@ -46,6 +46,12 @@ interface RawRequestQueue {
 export interface RawConnection {
   readonly requestQueue: RawRequestQueue;
   readonly socket?: Socket | null;
+  /** Of an answer that has come in part. */
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
   send(protocol: RawProtocol): Promise<unknown>;
   processData(bytes: Buffer): void;
 }

@@ -176,11 +176,16 @@ export const open = async (
     watchdog.progress();
     assigned(own, events, shared, payload);
   });
+  // A member whose join has failed may go on asking with its old assignment: nothing of that is used.
+  const isMember = (): boolean => own.epoch > 0 && !own.ended.signal.aborted;
   raw.on("consumer.heartbeat", () => {
+    if (!isMember()) return;
     watchdog.progress();
     events.state(shared.missing);
   });
-  raw.on("consumer.fetch", () => watchdog.progress());
+  raw.on("consumer.fetch", () => {
+    if (isMember()) watchdog.progress();
+  });
   raw.on("consumer.crash", ({ payload }) => own.crashed((payload as { error: Error }).error));
   await raw.subscribe({ topics, fromBeginning: options.start === "earliest" });
   await raw.run({
