@@ -122,6 +122,7 @@ describe("kafka out", () => {
     ["no payload", { topic: "t" }, /msg\.payload is missing/],
     ["headers that are none", { topic: "t", payload: 1, headers: "x" }, /msg\.headers must be an object/],
     ["a timestamp that is none", { topic: "t", payload: 1, timestamp: "noon" }, /"noon" is not a time/],
+    ["a timestamp beyond all times", { topic: "t", payload: 1, timestamp: 1e19 }, /10000000000000000000 is not a time/],
     ["a partition that is none", { topic: "t", payload: 1, partition: -1 }, /-1 is not a partition/],
     ["a payload that JSON can't hold", { topic: "t", payload: { n: 1n } }, /msg\.payload can't be written as JSON/],
   ];

@@ -45,6 +45,9 @@ const headersOf = (headers: unknown): OutgoingRecord["headers"] => {
   return list.length > 0 ? list : undefined;
 };
 
+/** The latest time that a Date can hold, in ms; Kafka's field holds little more. */
+const LAST_TIME = 8.64e15;
+
 const timestampOf = (timestamp: unknown): number | undefined => {
   if (timestamp === undefined || timestamp === null || timestamp === "") return undefined;
   const time =
@@ -53,7 +56,7 @@ const timestampOf = (timestamp: unknown): number | undefined => {
       : timestamp instanceof Date
         ? timestamp.getTime()
         : Date.parse(String(timestamp));
-  if (!Number.isFinite(time) || time < 0)
+  if (!(time >= 0 && time <= LAST_TIME))
     throw new Rejected(
       `msg.timestamp ${JSON.stringify(timestamp)} is not a time; give ms since 1970 or an ISO 8601 text`,
     );
