@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { DeadLetter, Message } from "../../nodes/lib/delivery/contract";
@@ -8,6 +8,7 @@ import { decodeDeadLetter, type StoredDeadLetter } from "../../nodes/lib/deliver
 import { deadLetterTopic } from "../../nodes/lib/kafka/dead-letter-topic";
 import type { Page } from "../../nodes/lib/letters/desk";
 import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
+import { linesIn } from "../harness/lines";
 import { clusterFor, clusterNode, committedOf, unique, type Cluster } from "../lib/kafka/harness";
 
 const letter = (n: number, more: Partial<DeadLetter> = {}): DeadLetter => ({
@@ -69,12 +70,7 @@ describe("dead letter", () => {
   };
   const list = async (filter: object = {}): Promise<Page> => (await ask("list", filter)) as unknown as Page;
   const ids = async (filter: object = {}): Promise<string[]> => (await list(filter)).letters.map(({ id }) => id);
-  const lines = (): StoredDeadLetter[] =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith(".ndjson"))
-      .flatMap((name) => readFileSync(path.join(folder, name), "utf8").split("\n"))
-      .filter((line) => line !== "")
-      .map(decodeDeadLetter);
+  const lines = (): StoredDeadLetter[] => linesIn(folder).map(decodeDeadLetter);
 
   it("lists what the filter says, oldest first, and shows how many there are", async () => {
     await store(...[4, 1, 3, 2, 5].map((n) => letter(n)));
@@ -197,6 +193,16 @@ describe("dead letter", () => {
     assert.match(errors[1] ?? "", /replay: say which letters/u);
     assert.match(errors[2] ?? "", /must be list, replay or discard, and is "purge"/u);
     assert.match(errors[3] ?? "", /from: give a time/u);
+    for (const body of ["", "{}", '{"id":["letter-3"]}'])
+      for (const action of ["discard", "replay"]) {
+        const answer = await fetch(`${red.url}/citystream/dead-letters/letters/${action}`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body,
+        });
+        assert.equal(answer.status, 400, `${action} ${body}`);
+        assert.match(await answer.text(), /say which letters/u);
+      }
     assert.equal((await list()).size, 2);
     assert.deepEqual(await ask("discard", { all: true }), { discarded: 2 });
     assert.equal((await list()).size, 0);

@@ -3,7 +3,7 @@ import type { NodeAPI } from "node-red";
 import { encode } from "../../lib/delivery/dead-letter-format";
 import { messageOf, Rejected } from "../../lib/errors";
 import type { Desk } from "../../lib/letters/desk";
-import { readFilter } from "../../lib/letters/filter";
+import { readFilter, type LetterFilter } from "../../lib/letters/filter";
 
 interface Served {
   readonly desk: Desk;
@@ -32,6 +32,15 @@ const MOST = 500;
 
 const objectOf = (value: unknown): Record<string, unknown> =>
   typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+
+/** Which letters are to be replayed or discarded. Throws Rejected when nobody said which: "none" must not mean "all". */
+const chosen = (body: unknown): LetterFilter => {
+  const given = objectOf(body);
+  const filter = readFilter(given);
+  if (Object.keys(filter).length === 0 && given["all"] !== true)
+    throw new Rejected('say which letters (ids, node, cause, …), or {"all": true}');
+  return filter;
+};
 
 /** Serves a node's letters to the editor; call the result when it closes. */
 export function serveDesk(RED: NodeAPI, id: string, served: Served): () => void {
@@ -94,11 +103,11 @@ function routes({ httpAdmin, auth }: NodeAPI, { desks }: Registry): void {
   httpAdmin.post(
     `${at}/replay`,
     writes,
-    handler(async ({ desk }, { body }) => ({ count: await desk.replay(readFilter(objectOf(body))) })),
+    handler(async ({ desk }, { body }) => ({ count: await desk.replay(chosen(body)) })),
   );
   httpAdmin.post(
     `${at}/discard`,
     writes,
-    handler(async ({ desk }, { body }) => ({ count: await desk.discard(readFilter(objectOf(body))) })),
+    handler(async ({ desk }, { body }) => ({ count: await desk.discard(chosen(body)) })),
   );
 }

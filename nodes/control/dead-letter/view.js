@@ -259,7 +259,7 @@ function citystreamView(node, set) {
   function ofAll(act) {
     $.getJSON(url, $.extend({ first: 0, limit: 1 }, filter()))
       .done(function (page) {
-        act(filter(), page.total);
+        act($.extend({ all: true }, filter()), page.total);
       })
       .fail(failed);
   }
@@ -381,7 +381,7 @@ function citystreamView(node, set) {
   }
 
   RED.tray.show({
-    title: node.name || node._(set + ".label"),
+    title: RED.utils.sanitize(node.name || node._(set + ".label")),
     width: 1000,
     buttons: [
       {

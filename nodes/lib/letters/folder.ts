@@ -22,6 +22,8 @@ interface File {
   read: number;
   /** Bytes of its file of done letters that were read. */
   doneRead: number;
+  /** A whole line of it is no letter. */
+  hasUnreadable?: boolean;
   /** Ids of its letters that are not done and not replaced by a later one. */
   readonly waiting: Set<string>;
 }
@@ -89,6 +91,7 @@ export function letterFolder(directory: string, prefix: string, most = MOST): Le
 
   const index = (file: File, { at, bytes }: Line): void => {
     const letter = letterIn(bytes);
+    if (letter === undefined) file.hasUnreadable = true;
     if (letter === undefined || finished.has(letter.id)) return;
     const known = entries.get(letter.id);
     if (known !== undefined && known.file !== file && known.file.born > file.born) {
@@ -129,7 +132,8 @@ export function letterFolder(directory: string, prefix: string, most = MOST): Le
 
   const removeIfDone = async (file: File): Promise<void> => {
     const name = path.join(directory, file.name);
-    if (file.waiting.size > 0 || openFiles().has(name) || writerLives(file.name)) return;
+    // What can't be read is nobody's to remove.
+    if (file.hasUnreadable || file.waiting.size > 0 || openFiles().has(name) || writerLives(file.name)) return;
     if ((await stat(name)).size !== file.read) return;
     await unlink(name);
     await unlink(path.join(directory, `${file.name}${DONE}`)).catch(() => undefined);
