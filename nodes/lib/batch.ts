@@ -2,7 +2,8 @@
 import type { Message } from "./delivery/contract";
 import { Rejected } from "./errors";
 
-const isRecord = (element: unknown): element is Message =>
+/** Whether it has what a record has: a payload of its own. */
+export const isRecord = (element: unknown): element is Message =>
   typeof element === "object" && element !== null && Object.hasOwn(element, "payload");
 
 /**

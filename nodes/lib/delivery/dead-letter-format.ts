@@ -61,7 +61,7 @@ export const decode = (value: unknown): unknown => {
   if (typeof tagged === "string") {
     if (key === "$base64") return Buffer.from(tagged, "base64");
     if (key === "$number") return Number(tagged);
-    if (key === "$bigint") return BigInt(tagged);
+    if (key === "$bigint" && /^-?\d+$/u.test(tagged)) return BigInt(tagged);
     if (key === "$date") return new Date(tagged);
   }
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, decode(each)]));

@@ -3,7 +3,7 @@
  * DeadLetterQueueReporter), so that its tools understand them; what Connect has no name for begins with `__citystream.`.
  */
 import { isUtf8 } from "node:buffer";
-import { batchOf } from "../batch";
+import { batchOf, isRecord } from "../batch";
 import type { DeadLetter, Message, NodeRef } from "../delivery/contract";
 import { decode, encode, type StoredDeadLetter } from "../delivery/dead-letter-format";
 import { TOKEN } from "../delivery/contract";
@@ -99,7 +99,8 @@ const recordOf = (
 /** The records that store a dead letter: one for each record of its message. */
 export const deadLetterRecords = (topic: string, letter: DeadLetter, id: string, from: NodeRef): OutgoingRecord[] => {
   const elements = batchOf(letter.message);
-  if (elements === undefined) return [recordOf(topic, letter.message, letter, id, from)];
+  // One value that merely looks like a batch stays whole.
+  if (elements === undefined || !elements.every(isRecord)) return [recordOf(topic, letter.message, letter, id, from)];
   const one = elements.length === 1;
   return elements.map((element, n) => recordOf(topic, element, letter, one ? id : `${id}/${n}`, from));
 };

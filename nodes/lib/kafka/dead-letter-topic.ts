@@ -3,7 +3,7 @@
  * well; when it can be written again they are brought there, and their files removed.
  */
 import { randomUUID } from "node:crypto";
-import { readdir, unlink } from "node:fs/promises";
+import { readdir, rename, unlink } from "node:fs/promises";
 import path from "node:path";
 import type { DeadLetter, DeadLetters, NodeRef } from "../delivery/contract";
 import { deadLetterFile, LETTERS, openFiles } from "../delivery/dead-letter-file";
@@ -101,13 +101,22 @@ export const deadLetterTopic = (kafka: Kafka, options: DeadLetterTopicOptions): 
     bring();
   };
 
-  const bring = (): void => {
-    bringing ??= bringAll()
-      .catch((error: unknown) => options.warn(`dead letters wait in ${folder}: ${messageOf(error)}`))
-      .finally(() => (bringing = undefined));
+  const bringOn = async (): Promise<void> => {
+    while (!closing.signal.aborted)
+      try {
+        return await bringAll();
+      } catch (error) {
+        options.warn(`dead letters wait in ${folder}: ${messageOf(error)}`);
+        await sleep(LATER, closing.signal);
+      }
   };
 
-  const filesOf = async (): Promise<string[]> => {
+  const bring = (): void => {
+    bringing ??= bringOn().finally(() => (bringing = undefined));
+  };
+
+  /** Files of letters that wait, oldest first; those that are being written among them, or not. */
+  const filesOf = async (withOpen: boolean): Promise<string[]> => {
     const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return [];
       throw error;
@@ -115,13 +124,14 @@ export const deadLetterTopic = (kafka: Kafka, options: DeadLetterTopicOptions): 
     return names
       .filter((name) => name.startsWith(`${prefix}-`) && name.endsWith(LETTERS))
       .map((name) => path.join(folder, name))
-      .filter((name) => !openFiles().has(name))
+      .filter((name) => withOpen || !openFiles().has(name))
       .sort();
   };
 
   /** Letters keep their ids, so that those brought twice, because of a kill in between, can be told. */
   const bringFile = async (file: string): Promise<number> => {
     let count = 0;
+    let unreadable = 0;
     for await (const lines of readLines(file, 0))
       for (let first = 0; first < lines.length; first += TOGETHER) {
         let letters = lines.slice(first, first + TOGETHER).flatMap(({ bytes }) => {
@@ -129,6 +139,7 @@ export const deadLetterTopic = (kafka: Kafka, options: DeadLetterTopicOptions): 
             const letter = letterOf(decodeDeadLetter(bytes.toString()));
             return [{ ...letter, id: letter.id ?? randomUUID() }];
           } catch {
+            unreadable++;
             return [];
           }
         });
@@ -142,7 +153,13 @@ export const deadLetterTopic = (kafka: Kafka, options: DeadLetterTopicOptions): 
           await sleep(LATER, closing.signal);
         }
       }
-    await unlink(file);
+    if (unreadable === 0) await unlink(file);
+    else {
+      await rename(file, `${file}.unreadable`);
+      options.warn(
+        `${unreadable} dead letters in ${file}.unreadable can't be read; the others were brought to the topic`,
+      );
+    }
     return count;
   };
 
@@ -151,8 +168,14 @@ export const deadLetterTopic = (kafka: Kafka, options: DeadLetterTopicOptions): 
     for (;;) {
       // What is being written is finished first, so that its file can be removed.
       await waiting.close();
-      const files = await filesOf();
-      if (files.length === 0) break;
+      const files = await filesOf(false);
+      if (files.length === 0) {
+        if (!away) break;
+        // What was just turned away is perhaps still being written.
+        await sleep(LATER, closing.signal);
+        if (closing.signal.aborted) return;
+        if ((await filesOf(true)).length === 0) away = false;
+      }
       for (const file of files) {
         if (closing.signal.aborted) return;
         count += await bringFile(file);
