@@ -4,11 +4,12 @@
  * The observer reads Kafka by its own client and the files by itself; it knows the numbers it has sent.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { serviceFor } from "../../tools/services/for-test";
 import { flowOf, nodeRed, type FlowNode, type Harness } from "../harness";
+import { linesIn } from "../harness/lines";
 import { clusterNode, kafkaIn, kafkaOut } from "../lib/kafka/harness";
 import { Observer, unique } from "./lab/observer";
 
@@ -85,12 +86,7 @@ describe("poison records and failing branches", () => {
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  const lines = (): Line[] =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith(".ndjson"))
-      .flatMap((name) => readFileSync(path.join(folder, name), "utf8").split("\n"))
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Line);
+  const lines = (): Line[] => linesIn(folder).map((line) => JSON.parse(line) as Line);
   const readNumbers = async (topic: string): Promise<number[]> => {
     const found: number[] = [];
     await observer.read(topic, ({ value }) => found.push(numberIn(value ?? "")));

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { DeadLetter, Message } from "../../../nodes/lib/delivery/contract";
-import { letterOfRecord } from "../../../nodes/lib/kafka/dead-letter-record";
+import { deadLetterRecords, letterOfRecord } from "../../../nodes/lib/kafka/dead-letter-record";
 import {
   deadLetterTopic,
   waitingFolder,
   type DeadLetterTopicOptions,
 } from "../../../nodes/lib/kafka/dead-letter-topic";
 import { until } from "../../harness";
+import { linesIn } from "../../harness/lines";
 import { clusterFor, readAll, unique, type Cluster } from "./harness";
 
 const letter = (message: Message, more: Partial<DeadLetter> = {}): DeadLetter => ({
@@ -45,14 +46,6 @@ describe("dead letters in a Kafka topic", () => {
     state: () => undefined,
     warn: (text) => warnings.push(text),
   });
-  const linesIn = (at: string): string[] =>
-    existsSync(at)
-      ? readdirSync(at)
-          .filter((name) => name.endsWith(".ndjson"))
-          .flatMap((name) => readFileSync(path.join(at, name), "utf8").split("\n"))
-          .filter((line) => line !== "")
-      : [];
-
   it("have the headers that Kafka Connect writes, under its names, and come back as they were", async () => {
     const topic = unique("dead");
     const letters = deadLetterTopic(cluster.kafka, options(topic));
@@ -109,6 +102,19 @@ describe("dead letters in a Kafka topic", () => {
     assert.equal(letterOfRecord(topic, 0, third).id, "mine");
   });
 
+  it("keep a value whole that only looks like a batch", () => {
+    for (const payload of [
+      [{ payload: 1 }, null],
+      [{ payload: 1 }, "abc"],
+    ]) {
+      const records = deadLetterRecords("dlq", letter({ payload }), "one", { id: "in", type: "citystream-kafka-in" });
+      assert.deepEqual(
+        records.map(({ value }) => String(value)),
+        [JSON.stringify(payload)],
+      );
+    }
+  });
+
   it("reads what Kafka Connect itself has written", () => {
     const back = letterOfRecord("dlq", 1, {
       offset: 5,
@@ -153,18 +159,23 @@ describe("dead letters in a Kafka topic", () => {
     const files = waitingFolder(folder, topic);
     assert.equal(linesIn(files).length, 51);
     assert.match(warnings.join("\n"), /can't be written for 1 s: dead letters go to .*waiting-for-/u);
-    // A process that ends meanwhile leaves them to the next one.
-    await letters.close();
-    assert.equal(linesIn(files).length, 51);
-    const next = deadLetterTopic(cluster.kafka, options(topic, 1_000));
     await cluster.service.start();
     await until("the files are empty", () => linesIn(files).length === 0, 120_000);
-    await next.write([letter({ payload: "after" })]);
+    await letters.write([letter({ payload: "after" })]);
+    assert.equal(linesIn(files).length, 0, "the topic takes them again");
+    assert.match(warnings.join("\n"), /51 dead letters were brought to it/u);
+    // A process that ends meanwhile leaves them to the next one.
+    await cluster.service.stop();
+    await letters.write([letter({ payload: "left" })]);
+    await letters.close();
+    assert.equal(linesIn(files).length, 1);
+    const next = deadLetterTopic(cluster.kafka, options(topic, 1_000));
+    await cluster.service.start();
+    await until("the files are empty once more", () => linesIn(files).length === 0, 120_000);
     await next.close();
     const found = (await readAll(cluster.kafka, topic)).map(({ value }) => String(value));
-    const expected = ["before", ...Array.from({ length: 50 }, (_, n) => String(n)), "later", "after"];
+    const expected = ["before", ...Array.from({ length: 50 }, (_, n) => String(n)), "later", "after", "left"];
     assert.deepEqual(found.toSorted(), expected.toSorted());
-    assert.match(warnings.join("\n"), /51 dead letters were brought to it/u);
   });
 });
 
