@@ -1,6 +1,7 @@
 /**
  * Session windows: a key's records, each no further from the next than the gap. As in Flink a record is the window
  * `[time, time + gap]`, and windows of a key that touch are one.
+ * A session is over when the watermark has passed its end: at the very end a record may still touch it.
  */
 import { IndexedHeap, type Standing } from "../indexed-heap";
 import { fire } from "./entry";
@@ -42,10 +43,10 @@ export class SessionWindows<Origin> implements Windowing<Origin> {
     const { key, time } = entry;
     const of = this.byKey.get(key) ?? [];
     // One that is over takes no more, although nobody has come for it yet.
-    const met = of.filter(({ start, end }) => end > over && time <= end && time + this.gap >= start);
+    const met = of.filter(({ start, end }) => end >= over && time <= end && time + this.gap >= start);
     const [first, ...others] = met;
     if (!first) {
-      if (time + this.gap <= over) return;
+      if (time + this.gap < over) return;
       const session = { key, start: time, end: time + this.gap, members: [entry], positions: [-1] };
       this.byKey.set(key, [...of, session]);
       this.byEnd.add(session);
@@ -67,7 +68,7 @@ export class SessionWindows<Origin> implements Windowing<Origin> {
 
   due(until: number, most: number): Fired<Origin>[] {
     const fired: Fired<Origin>[] = [];
-    while (fired.length < most && this.nextEnd <= until) this.fireFirst("time", fired);
+    while (fired.length < most && this.nextEnd < until) this.fireFirst("time", fired);
     return fired;
   }
 

@@ -74,16 +74,26 @@ describe("session windows", () => {
     assert.deepEqual(run([...list, END], sessions(10, 15)).windows, ["a 0-30: 0@0/0 10@0/2 20@0/1"]);
   });
 
+  it("take a record at their very end, whatever came at that moment before", () => {
+    const list = ["a", "b", "a"].map((key, offset) => ({
+      key,
+      time: [0, 10, 10][offset] ?? 0,
+      partition: "0",
+      offset,
+    }));
+    assert.deepEqual(run([...list, END], sessions(10)).windows, ["a 0-20: 0@0/0 10@0/2", "b 10-20: 10@0/1"]);
+  });
+
   it("take no record once they are over: it is late, or begins a session of its own", () => {
     const windower = new Windower<Event>({ ...OPTIONS, ...sessions(10, 5) });
     const put = (time: number, key = "a") => windower.add(arrival({ key, time, partition: "0", offset: time }), 0);
     put(0);
-    put(15, "b");
-    // The watermark is 10 and the session of 0 over, although nobody has come for it.
+    put(16, "b");
+    // The watermark is 11 and the session of 0 over, although nobody has come for it.
     assert.equal(put(1), "held");
     assert.equal(put(0, "c"), "late");
     put(40, "b");
-    assert.deepEqual(windower.due(0).map(brief), ["a 0-10: 0@0/0", "a 1-11: 1@0/1", "b 15-25: 15@0/15"]);
+    assert.deepEqual(windower.due(0).map(brief), ["a 0-10: 0@0/0", "a 1-11: 1@0/1", "b 16-26: 16@0/16"]);
   });
 
   it("that failed are sent again as they were, although a later one touches them", () => {
