@@ -131,7 +131,8 @@ describe("kafka out with a disk spool", () => {
     web.at(child.url);
     const answeredBefore = web.answered.size;
     await until("answers of the next process", () => web.answered.size >= answeredBefore + 200, LONG);
-    assert.ok(source.sent - atKill >= 800, `only ${source.sent - atKill} were sent in the outage`);
+    // however fast this machine kills and starts processes: 8 s of records come while Kafka is away
+    await red.arrived("stored", atKill + 800, LONG);
 
     await cluster.service.start();
     source.stop();
