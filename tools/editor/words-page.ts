@@ -31,11 +31,15 @@ export function statusWords(nodes: readonly PackNode[]): Record<string, [word: s
   );
 }
 
-/** Text of all sources of the nodes. */
+/** Text of all sources of the nodes, sentences that are written in two lines put together. */
 const sources = (): string =>
   readdirSync(path.join(ROOT, "nodes"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => readFileSync(path.join(ROOT, "nodes", file), "utf8").replaceAll('\\"', '"'))
+    .map((file) =>
+      readFileSync(path.join(ROOT, "nodes", file), "utf8")
+        .replaceAll('\\"', '"')
+        .replaceAll(/["`] \+\n\s*["`]/gu, ""),
+    )
     .join("\n");
 
 /**
@@ -53,8 +57,8 @@ export function checkWords(nodes: readonly PackNode[], reasons: Readonly<Record<
   const said = sources();
   for (const [reason, translation] of Object.entries(reasons)) {
     const lost = reason
-      .split(/__\w+?__|;/u)
-      .map((part) => part.replace(/^[\s"(]+|[\s"(]+$/gu, ""))
+      .split(/__\w+?__|[;:]/u)
+      .map((part) => part.replace(/^[\s"()]+|[\s"()]+$/gu, ""))
       .find((part) => !said.includes(part));
     if (lost !== undefined) problems.push(`reasons.ko.json: no error says "${lost}" any more, of "${reason}"`);
     const parts = (text: string): string => [...new Set(text.match(/__\w+?__/gu))].sort().join(" ");
