@@ -4,6 +4,7 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { deliveryOf } from "../../nodes/lib/delivery";
 import { startRuntime, type FlowNode } from "./runtime";
 import { keepWords } from "./words";
 
@@ -14,6 +15,8 @@ export interface NodeRedChild {
   kill9(): Promise<void>;
   /** Stops it as an operator would. Resolves when it is gone. */
   stop(): Promise<void>;
+  /** What its nodes show and its ledger has under way, as JSON; words instead when it does not say so within 5 s. */
+  state(): Promise<string>;
 }
 
 export interface ChildOptions {
@@ -34,9 +37,11 @@ export async function startChild(options: ChildOptions): Promise<NodeRedChild> {
     { cwd: options.userDir, env: { ...process.env, ...options.env }, stdio: "pipe" },
   );
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  let onState: ((line: string) => void) | undefined;
   const url = await new Promise<string>((resolve, reject) => {
     const words = keepWords("Node-RED", child, (line) => {
       if (line.startsWith('{"ready"')) resolve((JSON.parse(line) as { ready: string }).ready);
+      else if (line.startsWith('{"state"')) onState?.(line);
     });
     child.once("close", (code, signal) => {
       const said = words.lines.slice(-30).join("\n");
@@ -47,7 +52,16 @@ export async function startChild(options: ChildOptions): Promise<NodeRedChild> {
     child.kill(signal);
     await gone;
   };
-  return { process: child, url, kill9: () => end("SIGKILL"), stop: () => end("SIGTERM") };
+  const state = (): Promise<string> =>
+    new Promise((resolve) => {
+      const silent = setTimeout(() => resolve("Node-RED does not say its state"), 5000);
+      onState = (line) => {
+        clearTimeout(silent);
+        resolve(line);
+      };
+      child.stdin.write("state\n");
+    });
+  return { process: child, url, kill9: () => end("SIGKILL"), stop: () => end("SIGTERM"), state };
 }
 
 async function run(userDir: string, flowFile: string): Promise<void> {
@@ -61,7 +75,15 @@ async function run(userDir: string, flowFile: string): Promise<void> {
     void runtime.stop().finally(() => process.exit(0));
   });
   // A parent that dies closes the pipe: the child must not outlive it.
-  process.stdin.on("end", () => process.exit(1)).resume();
+  process.stdin.on("end", () => process.exit(1));
+  const shown: Record<string, unknown> = {};
+  (runtime.RED as unknown as { events: NodeJS.EventEmitter }).events.on(
+    "node-status",
+    ({ id, status }: { id: string; status: { text?: string } }) => (shown[id] = status.text),
+  );
+  process.stdin.on("data", () =>
+    console.log(JSON.stringify({ state: { shown, ledger: deliveryOf(runtime.RED as never).report() } })),
+  );
   await runtime.deploy(flow);
   console.log(JSON.stringify({ ready: runtime.url }));
 }

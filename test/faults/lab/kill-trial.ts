@@ -98,8 +98,12 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
       if (from >= goal) return;
       await until(
         `more than ${from} of ${goal} records of ${seed} committed`,
-        async () => (await committed()) > from,
+        async () => {
+          live?.check();
+          return (await committed()) > from;
+        },
         patience,
+        async () => `${JSON.stringify(trial)}, ${live?.sent ?? records} sent, ${await child?.state()}`,
       );
     }
   };

@@ -40,13 +40,15 @@ export interface Stream {
   stop(): Promise<void>;
   /** Resolves when `limit` records are stored. */
   readonly done: Promise<void>;
+  /** @throws when the records could not be stored: then nothing more comes, whatever the nodes do */
+  check(): void;
 }
 
 /** Stores records as time goes by: `perSecond`, or fewer where the machine can't, until `limit` of them are stored. */
 export function stream(observer: Observer, input: Input, perSecond: number, limit: number): Stream {
   const PACE = 50;
   let sent = 0;
-  const state = { on: true };
+  const state: { on: boolean; failure?: unknown } = { on: true };
   const step = Math.max(1, Math.round((perSecond * PACE) / 1000 / input.partitions)) * input.partitions;
   const done = (async () => {
     let due = Date.now();
@@ -58,12 +60,16 @@ export function stream(observer: Observer, input: Input, perSecond: number, limi
       await wait(Math.max(0, due - Date.now()));
     }
   })();
-  done.catch(() => undefined);
+  done.catch((error: unknown) => (state.failure = error));
   return {
     get sent() {
       return sent;
     },
     done,
+    check() {
+      if (state.failure !== undefined)
+        throw new Error(`the observer could not store its records: ${String(state.failure)}`, { cause: state.failure });
+    },
     async stop() {
       state.on = false;
       await done;

@@ -61,12 +61,20 @@ async function judge(observer: Observer, around: Surroundings, trial: RebalanceT
   const committed = (): Promise<number> => observer.committedSum(group, topic);
   const progress = async (): Promise<number> => {
     const goal = (await committed()) + between;
-    const saw = async () => `${await committed()} of ${load.sent} committed, ${members.length} members`;
-    await until(`${goal} records of ${seed} committed`, async () => (await committed()) >= goal, patience, saw);
+    const reached = async (): Promise<boolean> => {
+      load.check();
+      return (await committed()) >= goal;
+    };
+    await until(`${goal} records of ${seed} committed`, reached, patience, saw);
     return committed();
   };
 
   const members: NodeRedChild[] = [];
+  const saw = async (): Promise<string> =>
+    [
+      `${JSON.stringify(trial)}, ${await committed()} of ${load.sent} committed`,
+      ...(await Promise.all(members.map((member) => member.state()))),
+    ].join("; ");
   const kinds = { joined: 0, left: 0, died: 0 };
   const load = stream(observer, input, perSecond, Infinity);
   try {
@@ -96,7 +104,6 @@ async function judge(observer: Observer, around: Surroundings, trial: RebalanceT
     for (;;) {
       const from = await committed();
       if (from >= load.sent) break;
-      const saw = (): string => `${members.length} members`;
       await until(`more than ${from} of ${load.sent} committed`, async () => (await committed()) > from, patience, saw);
     }
     await Promise.all(members.map(stopMember));
