@@ -7,6 +7,8 @@ import {
   apiKeys,
   Cluster,
   createLogger,
+  type FetchedTopic,
+  type RawBroker,
   type RawCluster,
   type RawConnection,
   type RawMetadata,
@@ -40,8 +42,8 @@ export interface LinkHooks {
   instance?(): string | undefined;
   /** A connection failed. */
   trouble?(error: Error): void;
-  /** A fetch was answered, with records or without. */
-  fetched?(): void;
+  /** Before a Fetch request is sent. */
+  fetching?(topics: readonly FetchedTopic[]): void;
 }
 
 /** Metadata errors that concern one topic only: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC, TOPIC_AUTHORIZATION_FAILED. */
@@ -131,9 +133,7 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
     if (apiKey === apiKeys.metadata) return send(tolerant(protocol, hooks));
     if (apiKey === apiKeys.fetch) {
       const own = apiVersion === 11 ? { ...protocol.response, decode: decodeFetch } : protocol.response;
-      const answer = await send({ ...protocol, response: own });
-      hooks.fetched?.();
-      return answer;
+      return send({ ...protocol, response: own });
     }
     // Version 7 is the driver's own question.
     if (apiKey === apiKeys.offsetFetch && apiVersion < 7) await hooks.readingOffsets?.();
@@ -142,6 +142,23 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
     const answer = await send(protocol);
     hooks.joined?.(answer as { generationId: number; memberId: string });
     return answer;
+  };
+};
+
+/** Tells of what is asked for: in the request itself it is bytes already. */
+const watchFetches = (cluster: RawCluster, fetching: NonNullable<LinkHooks["fetching"]>): void => {
+  const met = new WeakSet<RawBroker>();
+  const find = cluster.findBroker.bind(cluster);
+  cluster.findBroker = async (node) => {
+    const broker = await find(node);
+    if (met.has(broker)) return broker;
+    met.add(broker);
+    const fetch = broker.fetch.bind(broker);
+    broker.fetch = (request) => {
+      fetching(request.topics);
+      return fetch(request);
+    };
+    return broker;
   };
 };
 
@@ -199,6 +216,7 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
     for (const connection of pool.pool) meet(connection, hooks, outstanding);
     return pool;
   };
+  if (hooks.fetching) watchFetches(cluster, hooks.fetching);
   const disconnect = cluster.disconnect.bind(cluster);
   // kafkajs calls this from places whose rejection nobody would see.
   cluster.disconnect = () => disconnect().catch(() => undefined);

@@ -9,7 +9,7 @@ import { contextOf } from "./cluster-options";
 import { makeLink, type Link } from "./kafkajs-cluster";
 import { REJOIN, type RawError } from "./kafkajs-internals";
 import { commitTopics } from "./kafkajs-commit";
-import { newSession, open, revoke, type Session, type Shared } from "./kafkajs-session";
+import { newSession, open, revoke, seeksDone, seekTo, type Session, type Shared } from "./kafkajs-session";
 import { openStart } from "./kafkajs-start";
 import { isFenced } from "./kafkajs-static";
 import { sleep, within } from "./sleep";
@@ -74,7 +74,8 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     const link = makeLink(cluster, {
       joining: () => revoke(own, options, events),
       joined: (member) => (own.member = member),
-      readingOffsets: async () => events.beforeOffsets?.(own.epoch),
+      readingOffsets: async () => (own.epoch > 0 ? events.beforeOffsets?.(own.epoch) : undefined),
+      fetching: (topics) => seeksDone(own, topics),
       instance: () => instanceId,
       trouble: (error) => events.state(error),
       unknownTopics: (topics) => unknownTopics(link, topics),
@@ -180,8 +181,8 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     },
     pause: (partition) => whileJoined(() => session?.raw?.pause(partitionsOf(partition))),
     resume: (partition) => whileJoined(() => session?.raw?.resume(partitionsOf(partition))),
-    seek({ topic, partition }, offset) {
-      session?.raw?.seek({ topic, partition, offset: String(offset) });
+    seek(partition, offset) {
+      if (session) seekTo(session, partition, offset);
     },
     async close() {
       closing.abort();

@@ -72,6 +72,11 @@ export interface RawMetadata {
     partitionMetadata: { partitionErrorCode: number; partitionId: number; leader: number }[];
   }[];
 }
+/** Of a fetch request: what is asked for. */
+export interface FetchedTopic {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[];
+}
 export interface RawBroker {
   readonly nodeId: number;
   readonly connectionPool: RawConnectionPool;
@@ -79,6 +84,7 @@ export interface RawBroker {
   isConnected(): boolean;
   disconnect(): Promise<void>;
   metadata(topics: readonly string[]): Promise<RawMetadata>;
+  fetch(request: { readonly topics: readonly FetchedTopic[] }): Promise<unknown>;
   initProducerId(options: object): Promise<{ producerId: string; producerEpoch: number }>;
   offsetCommit(options: object): Promise<unknown>;
   offsetFetch(options: object): Promise<{

@@ -6,7 +6,14 @@ import { Retriable } from "../errors";
 import { rebalanceTimeout } from "./group-protocol";
 import type { Link } from "./kafkajs-cluster";
 import { fetchedOf } from "./kafkajs-fetch";
-import { createConsumer, REJOIN, type RawBatch, type RawConsumer, type RawError } from "./kafkajs-internals";
+import {
+  createConsumer,
+  REJOIN,
+  type FetchedTopic,
+  type RawBatch,
+  type RawConsumer,
+  type RawError,
+} from "./kafkajs-internals";
 import { isFenced } from "./kafkajs-static";
 import type { ConsumerEvents, ConsumerOptions, Membership, TopicPartition } from "./port";
 import { within } from "./sleep";
@@ -26,6 +33,8 @@ export interface Session {
   epoch: number;
   /** Ends when the epoch does: open batches return. */
   ended: AbortController;
+  /** Seeks that kafkajs has not been seen to take up: it keeps such over assignments, and has no way to take one back. */
+  readonly seeks: Map<string, { readonly offset: number; epoch: number }>;
   readonly crash: Promise<Error | undefined>;
   crashed(error: Error | undefined): void;
 }
@@ -46,7 +55,35 @@ export const stallLimit = ({ sessionTimeout, stallLimit: given }: ConsumerOption
 export const newSession = (link: Link): Session => {
   let crashed: Session["crashed"] = () => undefined;
   const crash = new Promise<Error | undefined>((resolve) => (crashed = resolve));
-  return { link, raw: undefined, member: undefined, epoch: 0, ended: new AbortController(), crash, crashed };
+  return {
+    link,
+    raw: undefined,
+    member: undefined,
+    epoch: 0,
+    ended: new AbortController(),
+    seeks: new Map(),
+    crash,
+    crashed,
+  };
+};
+
+const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+/** The next fetch of a partition of the present assignment begins at `offset`. */
+export const seekTo = (own: Session, { topic, partition }: TopicPartition, offset: number): void => {
+  if (own.epoch === 0) return;
+  own.raw?.seek({ topic, partition, offset: String(offset) });
+  own.seeks.set(keyOf({ topic, partition }), { offset, epoch: own.epoch });
+};
+
+/** Kafka is asked for records from these offsets on: seeks to them are done. */
+export const seeksDone = (own: Session, topics: readonly FetchedTopic[]): void => {
+  if (own.seeks.size === 0) return;
+  for (const { topic, partitions } of topics)
+    for (const { partition, fetchOffset } of partitions) {
+      const key = keyOf({ topic, partition });
+      if (own.seeks.get(key)?.offset === Number(fetchOffset)) own.seeks.delete(key);
+    }
 };
 
 /** Keeps the membership alive while the node takes its time; ends early with the epoch. */
@@ -126,17 +163,21 @@ const assigned = (own: Session, events: ConsumerEvents, shared: Shared, payload:
   const partitions: TopicPartition[] = Object.entries(memberAssignment).flatMap(([topic, list]) =>
     list.map((partition) => ({ topic, partition })),
   );
-  own.epoch = ++shared.epochs;
-  own.ended = new AbortController();
   const kept =
     shared.last !== undefined &&
     own.member?.memberId === shared.last.memberId &&
     own.member.generationId === shared.last.generationId + 1;
+  const pending = partitions.flatMap((one) => own.seeks.get(keyOf(one)) ?? []);
+  // Meant for a partition that was, or may have been, in other hands meanwhile: only a new session is without it.
+  if (pending.some(({ epoch }) => !kept || epoch !== shared.epochs)) return own.crashed(undefined);
+  own.epoch = ++shared.epochs;
+  own.ended = new AbortController();
+  for (const seek of pending) seek.epoch = own.epoch;
   shared.last = own.member;
   // kafkajs remembers what was paused under the assignment before.
   own.raw?.resume(partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] })));
   const from = events.assigned(partitions, own.epoch, kept);
-  for (const { topic, partition, offset } of from) own.raw?.seek({ topic, partition, offset: String(offset) });
+  for (const { offset, ...one } of from) seekTo(own, one, offset);
   events.state(shared.missing);
 };
 
