@@ -12,7 +12,9 @@ import type { DamagedBatch } from "../../lib/kafka/record-batch";
 import type { Origin } from "./decode";
 import { recordOfDamaged, type AssignedPartition } from "./partition";
 import type { ExactSettings } from "./exactly-once";
+import { Room } from "./room";
 import { Unit, UnitEmission, type Slot } from "./unit";
+import { unitTransactions } from "./unit-transaction";
 
 /** How often holders are asked to let go of what a closed unit waits for, in ms. */
 const PRESSURE = 1000;
@@ -33,10 +35,8 @@ export class ExactPartition implements AssignedPartition {
   private unit: Unit | undefined;
   /** Ends the present try: what is written for it after that is refused. */
   private over = false;
-  private change: Promise<void> | undefined;
-  private changed: () => void = () => undefined;
-  private current:
-    { readonly unit: Unit; readonly failures: number; readonly transaction: RecordTransaction } | undefined;
+  private readonly change = new Room();
+  private readonly transaction: (unit: Unit) => RecordTransaction;
   private timers: NodeJS.Timeout[] = [];
   private ending: Promise<void> | undefined;
 
@@ -51,6 +51,12 @@ export class ExactPartition implements AssignedPartition {
     this.topic = topic;
     this.partition = partition;
     this.producer = settings.producer(`${settings.group}-${topic}-${partition}`);
+    this.transaction = unitTransactions({
+      kafka: settings.kafka,
+      label: `${topic}/${partition}`,
+      producer: this.producer,
+      has: (unit) => !this.over && this.unit === unit,
+    });
   }
 
   get hasRoom(): boolean {
@@ -74,11 +80,10 @@ export class ExactPartition implements AssignedPartition {
   }
 
   room(): Promise<void> {
-    return (this.change ??= new Promise((resolve) => (this.changed = resolve)));
+    return this.change.wait();
   }
   wake(): void {
-    this.change = undefined;
-    this.changed();
+    this.change.look();
   }
   /** Another assignment begins at what is committed. */
   keep(): boolean {
@@ -150,27 +155,6 @@ export class ExactPartition implements AssignedPartition {
       this.doom(unit, error);
       source.recall((emission) => unit.owns(emission));
     });
-  }
-
-  /** One for each try of a unit, so that what is put together of its records can be told from what is not. */
-  private transaction(unit: Unit): RecordTransaction {
-    const { kafka } = this.settings;
-    const failures = unit.failures;
-    if (this.current?.unit === unit && this.current.failures === failures) return this.current.transaction;
-    const transaction: RecordTransaction = {
-      kafka,
-      label: `${this.topic}/${this.partition}`,
-      send: async (emissions, records, batching) => {
-        if (this.over || this.unit !== unit || unit.failures !== failures || unit.doomed)
-          throw new Retriable("not written: its transaction is being undone, and the record comes again", {
-            unreachable: true,
-          });
-        for (const emission of emissions) if (emission instanceof UnitEmission) emission.wrote = true;
-        return this.producer.send(records, batching);
-      },
-    };
-    this.current = { unit, failures, transaction };
-    return transaction;
   }
 
   private deliver(unit: Unit, slot: Slot): void {

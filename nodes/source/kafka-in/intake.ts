@@ -1,24 +1,16 @@
-/** Feeds fetched records to the flow as fast as their span allows, and commits what is finished. */
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { ConfigError, Retriable } from "../../lib/errors";
+/** What this process has of its topics: partitions that come, move, are paused and sought, and what of them is committed. */
+import { Retriable } from "../../lib/errors";
 import type { Emission } from "../../lib/delivery/contract";
-import type { Consumer, ConsumerEvents, FetchedBatch, FetchedRecord, TopicPartition } from "../../lib/kafka/port";
-import { DamagedBatch } from "../../lib/kafka/record-batch";
+import type { Consumer, ConsumerEvents, FetchedBatch, TopicPartition } from "../../lib/kafka/port";
+import { makeCommits } from "./commits";
 import type { PlacedEmission } from "./emission";
-import { committedFirst, makeCommits } from "./commits";
+import { makeFeed, type FeedSettings, type Holding } from "./feed";
 import { covers, makePauses, type Scope } from "./pauses";
 import { Partition, type AssignedPartition, type MakePartition, type Surroundings } from "./partition";
 
-export interface IntakeSettings {
-  /** Records a message in batch mode, 1 in record mode. */
-  readonly batchRecords: number;
+export interface IntakeSettings extends FeedSettings {
   /** In ms. */
   readonly commitInterval: number;
-  readonly commitRecords: number;
-  /** What becomes of a stored batch that can't be read: its partition stops, or it is buried with its bytes. */
-  readonly damaged: "stop" | "bury";
-  /** Told what stands still and what to do. */
-  stuck(text: string): void;
   /** Longest wait for what is in the flow when partitions move, in ms. */
   readonly revokeDrain: number;
 }
@@ -50,16 +42,6 @@ export interface Intake extends Omit<ConsumerEvents, "state" | "warn"> {
   readonly waiting: boolean;
 }
 
-/** How long emitting may keep the event loop, in ms: what was emitted runs after that in one go. */
-const TURN = 2;
-/** Messages emitted in one turn of the event loop; each costs the flow some 20 µs or more. */
-const MESSAGES_A_TURN = 32;
-/** A partition without room for so long gives its fetched records back and is fetched again later, in ms. */
-const STALLED = 2000;
-
-/** How often a partition that is asleep looks by itself whether it may go on, in ms. */
-const SLEEP_LOOK = 2000;
-
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 export const makeIntake = (
@@ -81,104 +63,21 @@ export const makeIntake = (
     moved: (records) => commits.finished(records),
   };
 
-  const stillOwned = (partition: AssignedPartition, epoch: number): boolean =>
-    !stopped && !revoking && partition.epoch === epoch && partitions.get(keyOf(partition)) === partition;
-
-  const flows = (partition: AssignedPartition): boolean =>
-    partition.hasRoom && surroundings.source.running && !pauses.has(partition) && partition.stuck === undefined;
-
-  /** Waits until something about the partition may have changed, at most `ms`. */
-  const change = async (partition: AssignedPartition, ms: number): Promise<void> => {
-    let limit: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (limit = setTimeout(resolve, ms)));
-    await Promise.race([partition.room(), late]);
-    clearTimeout(limit);
+  const holding: Holding = {
+    get stopped() {
+      return stopped;
+    },
+    owns: (partition, epoch) =>
+      !stopped && !revoking && partition.epoch === epoch && partitions.get(keyOf(partition)) === partition,
   };
-
-  /** Waits until the partition has room and flows run. False when it stalls or is lost. */
-  const roomFor = async (partition: AssignedPartition, epoch: number): Promise<boolean> => {
-    const deadline = Date.now() + STALLED;
-    let pressed = false;
-    while (!flows(partition)) {
-      if (pauses.has(partition) || partition.stuck) return false;
-      if (!pressed && surroundings.source.running) surroundings.source.pressure();
-      pressed = true;
-      await change(partition, Math.max(100, deadline - Date.now()));
-      if (!stillOwned(partition, epoch)) return false;
-      if (Date.now() >= deadline && !partition.hasRoom) return false;
-    }
-    return stillOwned(partition, epoch);
-  };
-
-  /** Fetches a partition that stalled, or was paused, again when it may go on. */
-  const sleep = async (partition: AssignedPartition, epoch: number): Promise<void> => {
-    if (partition.asleep || !stillOwned(partition, epoch)) return;
-    partition.asleep = true;
-    consumer()?.pause(partition);
-    while (stillOwned(partition, epoch) && !flows(partition)) await change(partition, SLEEP_LOOK);
-    partition.asleep = false;
-    if (stillOwned(partition, epoch)) consumer()?.resume(partition);
-  };
-
-  const stop = (partition: AssignedPartition, error: DamagedBatch): void => {
-    partition.stuck = error;
-    const place = `{"action":"seek","topic":"${partition.topic}","partition":${partition.partition},"offset":${error.nextOffset}}`;
-    settings.stuck(
-      `${partition.topic} partition ${partition.partition} stands still: ${error.message}. Send this node ${place} to go on behind it, {"action":"resume"} to try again, or set "A damaged batch" to dead letters`,
-    );
-  };
+  const feed = makeFeed(all, settings, holding, pauses, commits, consumer);
 
   const records = async (batch: FetchedBatch): Promise<number | void> => {
     const partition = partitions.get(keyOf(batch));
     if (!partition || partition.epoch !== batch.epoch) return undefined;
     if (!partition.expects(batch.offset)) return partition.next;
     partition.highWatermark = batch.highWatermark;
-    const isOwned = (): boolean => stillOwned(partition, batch.epoch);
-    const chunk = Math.min(settings.commitRecords, surroundings.span.records);
-    const first = surroundings.once
-      ? committedFirst(batch, chunk, settings.batchRecords, (offset) => commits.before(partition, offset, isOwned))
-      : undefined;
-    let turn = performance.now();
-    let emitted = 0;
-    for (;;) {
-      if (!(flows(partition) && isOwned())) {
-        if (!(await roomFor(partition, batch.epoch))) {
-          // The driver ends this batch with its assignment.
-          if (stopped) return new Promise(() => undefined);
-          if (stillOwned(partition, batch.epoch)) void sleep(partition, batch.epoch);
-          return partition.next ?? batch.offset;
-        }
-        turn = performance.now();
-        emitted = 0;
-      }
-      let run: readonly FetchedRecord[];
-      try {
-        const next = first ? await first() : batch.read(settings.batchRecords);
-        if (next === undefined || (first && !isOwned())) return partition.next ?? batch.offset;
-        // Flows may have stopped during the commit: what is committed and not sent would be lost.
-        if (first && !flows(partition) && !(await roomFor(partition, batch.epoch)))
-          return partition.next ?? batch.offset;
-        run = next;
-      } catch (error) {
-        if (!(error instanceof DamagedBatch)) throw error;
-        if (settings.damaged === "bury" && !(error.cause instanceof ConfigError)) {
-          partition.pass(error);
-          continue;
-        }
-        stop(partition, error);
-        void sleep(partition, batch.epoch);
-        return error.offset;
-      }
-      if (run.length === 0) break;
-      partition.emit(run);
-      if (++emitted >= MESSAGES_A_TURN || performance.now() - turn > TURN) {
-        await nextTurn();
-        turn = performance.now();
-        emitted = 0;
-      }
-    }
-    partition.skip(batch.nextOffset);
-    return undefined;
+    return feed.take(partition, batch);
   };
 
   const drained = async (limit: number): Promise<void> => {
@@ -209,7 +108,7 @@ export const makeIntake = (
       }
       for (const partition of partitions.values()) {
         partition.asleep = false;
-        if (pauses.has(partition)) void sleep(partition, epoch);
+        if (pauses.has(partition)) void feed.sleep(partition, epoch);
       }
       return [...partitions.values()].flatMap(({ topic, partition, next }) =>
         next === undefined ? [] : [{ topic, partition, offset: next }],
@@ -251,7 +150,7 @@ export const makeIntake = (
       for (const partition of partitions.values())
         if (covers(scope, partition)) {
           partition.wake();
-          void sleep(partition, partition.epoch);
+          void feed.sleep(partition, partition.epoch);
         }
     },
     resume(scope) {
@@ -267,14 +166,14 @@ export const makeIntake = (
       await commits.now();
       const before = partitions.get(keyOf(target));
       const using = consumer();
-      if (!before || !using || !stillOwned(before, before.epoch))
+      if (!before || !using || !holding.owns(before, before.epoch))
         throw new Retriable(`seek: ${target.topic} partition ${target.partition} has just moved to another member`);
       const { epoch, highWatermark } = before;
       const partition: AssignedPartition = make?.(target, epoch, offset) ?? new Partition(all, target, epoch, offset);
       if (before.left) {
         await before.left();
         await partition.begin?.();
-        if (!stillOwned(before, epoch))
+        if (!holding.owns(before, epoch))
           throw new Retriable(`seek: ${target.topic} partition ${target.partition} has just moved to another member`);
       }
       partition.highWatermark = highWatermark;
@@ -282,7 +181,7 @@ export const makeIntake = (
       before.wake();
       using.resume(target);
       using.seek(target, offset);
-      if (pauses.has(partition)) void sleep(partition, epoch);
+      if (pauses.has(partition)) void feed.sleep(partition, epoch);
       const done = await using.commit([{ ...target, epoch, offset }]);
       if (done.length === 0)
         throw new Retriable(

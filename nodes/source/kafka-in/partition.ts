@@ -13,6 +13,7 @@ import {
   type EmissionSettings,
   type PlacedEmission,
 } from "./emission";
+import { Room } from "./room";
 
 export interface Surroundings extends EmissionSettings {
   readonly source: Pick<DeliverySource, "deliver" | "running" | "pressure">;
@@ -86,7 +87,7 @@ export class Partition implements EmissionOwner, AssignedPartition {
   asleep = false;
   private readonly mark: LowWaterMark;
   private known: Origin;
-  private change: { readonly over: Promise<void>; end(): void } | undefined;
+  private readonly change = new Room();
 
   constructor(
     private readonly surroundings: Surroundings,
@@ -138,21 +139,11 @@ export class Partition implements EmissionOwner, AssignedPartition {
     void this.surroundings.bury([{ record, error: damaged }], this.origin()).then(() => this.finished(entry));
   }
 
-  /** Resolves when there may be room again. */
   room(): Promise<void> {
-    if (this.change === undefined) {
-      let end: () => void = () => undefined;
-      const over = new Promise<void>((resolve) => (end = resolve));
-      this.change = { over, end };
-    }
-    return this.change.over;
+    return this.change.wait();
   }
-
-  /** Lets those who wait for room look again. */
   wake(): void {
-    const { change } = this;
-    this.change = undefined;
-    change?.end();
+    this.change.look();
   }
 
   /** Hands records to the flow, in one message. */
@@ -204,7 +195,7 @@ export class Partition implements EmissionOwner, AssignedPartition {
   private finished(entry: Positions): void {
     const { records } = entry;
     if (this.mark.finished(entry)) this.surroundings.moved(records);
-    if (this.change !== undefined && !this.mark.paused) this.wake();
+    if (this.change.awaited && !this.mark.paused) this.wake();
   }
 
   /** Offsets without records (transaction markers, compacted ones) up to `next` need no work. */
