@@ -9,6 +9,7 @@ import { asError, messageOf as textOf, Retriable } from "../../lib/errors";
 import type { RecordTransaction } from "../../lib/kafka/exactly-once";
 import { Fenced, type FetchedRecord, type TransactionalProducer } from "../../lib/kafka/port";
 import type { DamagedBatch } from "../../lib/kafka/record-batch";
+import { within } from "../../lib/kafka/sleep";
 import type { Origin } from "./decode";
 import { recordOfDamaged, type AssignedPartition } from "./partition";
 import type { ExactSettings } from "./exactly-once";
@@ -18,6 +19,8 @@ import { unitTransactions } from "./unit-transaction";
 
 /** How often holders are asked to let go of what a closed unit waits for, in ms. */
 const PRESSURE = 1000;
+/** How long a partition that is given up waits for Kafka, in ms. */
+const LEAVING = 2000;
 /** The part of the broker's time-out that a unit may take. */
 const PATIENCE = 0.8;
 
@@ -277,14 +280,17 @@ export class ExactPartition implements AssignedPartition {
 
   /** Undoes what is not committed, or being committed; the next owner need not wait for the broker's time-out. */
   async left(): Promise<void> {
-    if (this.unit && !this.unit.doomed && this.unit.flying === 0) await this.ending;
-    const open = this.unit !== undefined;
+    const { unit } = this;
+    const committing = unit && !unit.doomed && unit.flying === 0 ? this.ending : undefined;
+    // Without an answer in time it is the next owner who ends the transaction, one way or the other, before it reads on.
+    await within(committing, LEAVING);
+    const isOpen = this.unit !== undefined && (committing === undefined || unit?.doomed !== undefined);
     this.quit();
-    if (open)
-      await Promise.race([
+    if (isOpen)
+      await within(
         this.producer.abort().catch(() => undefined),
-        new Promise((resolve) => setTimeout(resolve, 2000).unref()),
-      ]);
+        LEAVING,
+      );
     await this.producer.close();
   }
 }
