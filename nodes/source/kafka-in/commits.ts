@@ -1,6 +1,5 @@
 /** Commits what is finished, by time and by count. */
-import { setTimeout as wait } from "node:timers/promises";
-import type { Consumer, FetchedBatch, FetchedRecord, Position, TopicPartition } from "../../lib/kafka/port";
+import type { Consumer, Position, TopicPartition } from "../../lib/kafka/port";
 
 interface Committable extends TopicPartition {
   readonly epoch: number;
@@ -13,39 +12,11 @@ export interface Commits {
   /** So many records more are finished. */
   finished(records: number): void;
   now(): Promise<void>;
-  /** Commits an offset of records that are yet to be given to the flow; goes on trying. False: the partition is lost. */
-  before(partition: Committable, offset: number, isOwned: () => boolean): Promise<boolean>;
+  /** Resolves when no commit is under way. */
+  settled(): Promise<void>;
   /** Commits once more, and no more by itself. */
   last(): Promise<void>;
 }
-
-/** How long a commit that must come first waits before it is tried again, in ms. */
-const COMMIT_AGAIN = 500;
-
-/**
- * Reads a batch in messages of `size` records, and commits `chunk` records before the first of them is read.
- * @returns what gives the next records; none when all were read, undefined when `commit` says that the partition is lost
- */
-export const committedFirst = (
-  batch: Pick<FetchedBatch, "read">,
-  chunk: number,
-  size: number,
-  commit: (offset: number) => Promise<boolean>,
-): (() => Promise<readonly FetchedRecord[] | undefined>) => {
-  let ready: readonly FetchedRecord[] = [];
-  let at = 0;
-  return async () => {
-    if (at >= ready.length) {
-      ready = batch.read(chunk);
-      at = 0;
-      const last = ready.at(-1);
-      if (last && !(await commit(last.offset + 1))) return undefined;
-    }
-    const run = ready.slice(at, at + size);
-    at += run.length;
-    return run;
-  };
-};
 
 export const makeCommits = (
   partitions: () => Iterable<Committable>,
@@ -92,21 +63,7 @@ export const makeCommits = (
       else schedule();
     },
     now,
-    async before(partition, offset, isOwned) {
-      const { topic, partition: number, epoch } = partition;
-      while (isOwned()) {
-        if (partition.committed !== undefined && partition.committed >= offset) return true;
-        try {
-          const done = await consumer()?.commit([{ topic, partition: number, epoch, offset }]);
-          if (done === undefined || done.length === 0) return false;
-          partition.committed = offset;
-        } catch {
-          // The consumer tells its node why.
-          await wait(COMMIT_AGAIN);
-        }
-      }
-      return false;
-    },
+    settled: () => queue,
     async last() {
       await now();
       clearTimeout(timer);

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { ConfigError } from "../../lib/errors";
 import type { Consumer, FetchedBatch, FetchedRecord } from "../../lib/kafka/port";
 import { DamagedBatch } from "../../lib/kafka/record-batch";
-import { committedFirst, type Commits } from "./commits";
+import { committedFirst, type Claims } from "./claims";
 import type { AssignedPartition, Surroundings } from "./partition";
 import type { Pauses } from "./pauses";
 
@@ -45,7 +45,7 @@ export const makeFeed = (
   settings: FeedSettings,
   holding: Holding,
   pauses: Pick<Pauses, "has">,
-  commits: Pick<Commits, "before">,
+  claims: Pick<Claims, "before">,
   consumer: () => Pick<Consumer, "pause" | "resume"> | undefined,
 ): Feed => {
   const flows = (partition: AssignedPartition): boolean =>
@@ -95,7 +95,7 @@ export const makeFeed = (
     const isOwned = (): boolean => holding.owns(partition, batch.epoch);
     const chunk = Math.min(settings.commitRecords, span.records);
     const first = once
-      ? committedFirst(batch, chunk, settings.batchRecords, (offset) => commits.before(partition, offset, isOwned))
+      ? committedFirst(batch, chunk, settings.batchRecords, (offset) => claims.before(partition, offset, isOwned))
       : undefined;
     let turn = performance.now();
     let emitted = 0;

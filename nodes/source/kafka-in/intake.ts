@@ -1,18 +1,21 @@
 /** What this process has of its topics: partitions that come, move, are paused and sought, and what of them is committed. */
-import { Retriable } from "../../lib/errors";
 import type { Emission } from "../../lib/delivery/contract";
 import type { Consumer, ConsumerEvents, FetchedBatch, TopicPartition } from "../../lib/kafka/port";
+import { makeClaims } from "./claims";
 import { makeCommits } from "./commits";
 import type { PlacedEmission } from "./emission";
 import { makeFeed, type FeedSettings, type Holding } from "./feed";
 import { covers, makePauses, type Scope } from "./pauses";
 import { Partition, type AssignedPartition, type MakePartition, type Surroundings } from "./partition";
+import { makeSeeking, type Seeking } from "./seeking";
 
 export interface IntakeSettings extends FeedSettings {
   /** In ms. */
   readonly commitInterval: number;
   /** Longest wait for what is in the flow when partitions move, in ms. */
   readonly revokeDrain: number;
+  /** Something the user should read once. */
+  warn(text: string): void;
 }
 
 export interface Intake extends Omit<ConsumerEvents, "state" | "warn"> {
@@ -26,11 +29,7 @@ export interface Intake extends Omit<ConsumerEvents, "state" | "warn"> {
   /** Partitions that are owned, or will be, give nothing to the flow until they are resumed. */
   pause(scope: Scope): void;
   resume(scope: Scope): void;
-  /**
-   * Goes on at `offset`, and commits it. What is in the flow of before finishes without effect on the position.
-   * @throws Retriable when it is not this process's partition any more, or could not be committed
-   */
-  seek(position: TopicPartition & { readonly offset: number }): Promise<void>;
+  readonly seek: Seeking["seek"];
   readonly owned: readonly TopicPartition[];
   /** A partition that stands still until the user acts. */
   readonly stuck: string | undefined;
@@ -47,7 +46,7 @@ const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${part
 export const makeIntake = (
   surroundings: Omit<Surroundings, "moved">,
   settings: IntakeSettings,
-  consumer: () => Pick<Consumer, "commit" | "pause" | "resume" | "seek"> | undefined,
+  consumer: () => Pick<Consumer, "commit" | "pause" | "resume" | "seek" | "rejoin"> | undefined,
   /** Makes partitions of another kind. */
   make?: MakePartition,
 ): Intake => {
@@ -57,7 +56,10 @@ export const makeIntake = (
   /** Partitions are about to move: nothing more is given to the flow. */
   let revoking = false;
 
-  const commits = makeCommits(() => partitions.values(), settings, consumer);
+  /** Partitions whose position is theirs, and not about to be another. */
+  const placed = (): AssignedPartition[] => [...partitions.values()].filter((partition) => !seeking.has(partition));
+  const commits = makeCommits(placed, settings, consumer);
+  const claims = makeClaims(placed, consumer);
   const all: Surroundings = {
     ...surroundings,
     moved: (records) => commits.finished(records),
@@ -68,13 +70,39 @@ export const makeIntake = (
       return stopped;
     },
     owns: (partition, epoch) =>
-      !stopped && !revoking && partition.epoch === epoch && partitions.get(keyOf(partition)) === partition,
+      !stopped &&
+      !revoking &&
+      partition.epoch === epoch &&
+      partitions.get(keyOf(partition)) === partition &&
+      !seeking.has(partition),
   };
-  const feed = makeFeed(all, settings, holding, pauses, commits, consumer);
+  const feed = makeFeed(all, settings, holding, pauses, claims, consumer);
+  const seeking = makeSeeking({
+    consumer,
+    current: (target) => (stopped || revoking ? undefined : partitions.get(keyOf(target))),
+    make: (target, epoch, offset) => make?.(target, epoch, offset) ?? new Partition(all, target, epoch, offset),
+    async committed() {
+      await commits.now();
+      await claims.settled();
+    },
+    replace(partition) {
+      claims.forget(partition);
+      partitions.set(keyOf(partition), partition);
+      if (pauses.has(partition)) void feed.sleep(partition, partition.epoch);
+    },
+    restore(partition) {
+      partition.asleep = false;
+      consumer()?.resume(partition);
+      if (pauses.has(partition)) void feed.sleep(partition, partition.epoch);
+    },
+  });
 
   const records = async (batch: FetchedBatch): Promise<number | void> => {
     const partition = partitions.get(keyOf(batch));
     if (!partition || partition.epoch !== batch.epoch) return undefined;
+    if (seeking.has(partition)) return partition.next ?? batch.offset;
+    const back = claims.back(partition, batch.offset);
+    if (back !== undefined) partition.returnTo?.(back);
     if (!partition.expects(batch.offset)) return partition.next;
     partition.highWatermark = batch.highWatermark;
     return feed.take(partition, batch);
@@ -87,7 +115,7 @@ export const makeIntake = (
   };
 
   const left = async (): Promise<void> => {
-    await Promise.all([...partitions.values()].map(async (partition) => partition.left?.()));
+    await Promise.all([...partitions.values(), ...seeking.beginning].map(async (partition) => partition.left?.()));
   };
 
   return {
@@ -125,6 +153,7 @@ export const makeIntake = (
       }
       if (!stopped) await drained(settings.revokeDrain);
       await commits.now();
+      await claims.giveBack();
       await left();
     },
     wake() {
@@ -139,6 +168,11 @@ export const makeIntake = (
     },
     async commit() {
       await commits.last();
+      const lost = await claims.giveBack();
+      if (lost > 0)
+        settings.warn(
+          `${lost} record(s) were committed and have not entered the flow, and Kafka can't be told: at most once, they do not come again`,
+        );
       await left();
     },
     hold(emission, count) {
@@ -161,34 +195,7 @@ export const makeIntake = (
           partition.wake();
         }
     },
-    async seek({ offset, ...target }) {
-      // What was finished before it was asked for is kept, in case that this fails.
-      await commits.now();
-      const before = partitions.get(keyOf(target));
-      const using = consumer();
-      if (!before || !using || !holding.owns(before, before.epoch))
-        throw new Retriable(`seek: ${target.topic} partition ${target.partition} has just moved to another member`);
-      const { epoch, highWatermark } = before;
-      const partition: AssignedPartition = make?.(target, epoch, offset) ?? new Partition(all, target, epoch, offset);
-      if (before.left) {
-        await before.left();
-        await partition.begin?.();
-        if (!holding.owns(before, epoch))
-          throw new Retriable(`seek: ${target.topic} partition ${target.partition} has just moved to another member`);
-      }
-      partition.highWatermark = highWatermark;
-      partitions.set(keyOf(target), partition);
-      before.wake();
-      using.resume(target);
-      using.seek(target, offset);
-      if (pauses.has(partition)) void feed.sleep(partition, epoch);
-      const done = await using.commit([{ ...target, epoch, offset }]);
-      if (done.length === 0)
-        throw new Retriable(
-          `seek: the group rebalanced before the position of ${target.topic} partition ${target.partition} was committed`,
-        );
-      partition.committed ??= offset;
-    },
+    seek: seeking.seek,
     get owned() {
       return [...partitions.values()].map(({ topic, partition }) => ({ topic, partition }));
     },

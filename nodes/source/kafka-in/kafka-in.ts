@@ -5,6 +5,7 @@ import { ConfigError, messageOf } from "../../lib/errors";
 import { deliverySettings } from "../../lib/field-groups";
 import { deadLetterTopic } from "../../lib/kafka/dead-letter-topic";
 import type { Consumer, Start } from "../../lib/kafka/port";
+import { within } from "../../lib/kafka/sleep";
 import { watchTrouble } from "../../lib/kafka/trouble";
 import { checkTopicName } from "../../lib/kafka/topic-name";
 import { defineNode } from "../../lib/node";
@@ -18,6 +19,9 @@ import { topicsOf } from "./topics";
 
 /** How often the status is looked at, in ms. */
 const STATUS_INTERVAL = 1000;
+
+/** How long a node that closes waits for its last commit, in ms: without an answer what was not committed comes again. */
+const LAST_COMMIT = 4000;
 
 const startOf = (start: "earliest" | "latest" | "timestamp" | "committed", time: string): Start => {
   if (start !== "timestamp") return start;
@@ -135,6 +139,7 @@ export = defineNode(declaration, (node) => {
       commitRecords: settings.commitRecords,
       damaged: settings.damaged,
       stuck: (text) => node.error(text),
+      warn: (text) => node.warn(text),
       revokeDrain: Math.min(drain, sessionTimeout / 3) * 1000,
     },
     () => consumer,
@@ -200,7 +205,7 @@ export = defineNode(declaration, (node) => {
       trouble.close();
       intake.stop();
       await source.close(drain * 1000);
-      await intake.commit();
+      await within(intake.commit(), LAST_COMMIT);
       await consumer?.close();
       await exact?.close();
       await deadLetters.close();

@@ -37,11 +37,13 @@ export interface AssignedPartition {
   readonly topic: string;
   readonly partition: number;
   readonly epoch: number;
-  /** The offset after the last record that was handed to the flow; undefined before the first. */
+  /** The offset after the last record that was handed to the flow, at first of what was fetched; undefined before that. */
   readonly next: number | undefined;
   /** The offset to commit, when it is not committed yet. */
   readonly committable: number | undefined;
   committed: number | undefined;
+  /** At most once: the offset up to which records were committed before they are given to the flow. */
+  claimed?: number | undefined;
   highWatermark: number;
   asleep: boolean;
   readonly hasRoom: boolean;
@@ -54,6 +56,8 @@ export interface AssignedPartition {
   pass(damaged: DamagedBatch): void;
   /** False once for what was fetched before a seek and comes after it. */
   expects(offset: number): boolean;
+  /** Goes on at an offset that was passed over and not given to the flow. */
+  returnTo?(offset: number): void;
   /** Resolves when there may be room again. */
   room(): Promise<void>;
   wake(): void;
@@ -78,9 +82,9 @@ export type MakePartition = (
 export class Partition implements EmissionOwner, AssignedPartition {
   readonly topic: string;
   readonly partition: number;
-  /** The offset after the last record that was handed to the flow; undefined before the first. */
   next: number | undefined;
   committed: number | undefined;
+  claimed: number | undefined;
   /** Offset after the partition's last record, as the last fetch saw it. */
   highWatermark = 0;
   /** Fetching is paused because there was no room for a while. */
@@ -125,7 +129,12 @@ export class Partition implements EmissionOwner, AssignedPartition {
   expects(offset: number): boolean {
     const isStale = this.sought !== undefined && this.sought !== offset;
     this.sought = undefined;
+    if (!isStale) this.next ??= offset;
     return !isStale;
+  }
+
+  returnTo(offset: number): void {
+    this.sought = this.next = offset;
   }
 
   /** Why it stands still until the user acts. */
