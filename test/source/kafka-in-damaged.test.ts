@@ -83,4 +83,36 @@ describe("kafka in, with a damaged batch", () => {
     assert.match(letters[0]?.error.message ?? "", /the batch of offsets 2 to 3 can't be read/);
     assert.ok(Buffer.isBuffer(letters[0]?.message.payload) && letters[0].message.payload.includes("Second 0"));
   });
+
+  it("is a small one too that unpacks to more than is read", async function bomb() {
+    this.timeout(240_000);
+    const topic = await newTopic(kafka, 2);
+    const group = unique("group");
+    const producer = kafka.producer({
+      acks: "all",
+      compression: "gzip",
+      linger: 0,
+      batchBytes: 1e9,
+      bufferBytes: 1e9,
+      state: () => undefined,
+    });
+    try {
+      for (const value of ["first", Buffer.alloc(257 * 1024 * 1024), "last"]) {
+        const [outcome] = await producer.send([record(topic, value, { partition: 0 })]);
+        assert.ok(!(outcome instanceof Error), String(outcome));
+      }
+    } finally {
+      await producer.close(1000);
+    }
+    await write(kafka, [record(topic, "other", { partition: 1 })]);
+    await deploy(topic, group, { commitInterval: 10 });
+    await has("first", "other");
+    await red.until("it says so", () => /damaged batch/.test(red.status("in")?.text ?? ""), 60_000);
+    const said = (): string =>
+      red.logs.map(({ msg }) => String(msg)).findLast((text) => /stands still/.test(text)) ?? "";
+    assert.match(said(), /offsets 1 to 1 can't be read: it holds more than 256 MB once it is unpacked/);
+    red.receive("in", JSON.parse(/Send this node (\{.*?\})/.exec(said())?.[1] ?? "") as Message);
+    await has("last");
+    await red.until("all is committed", async () => (await committedOf(kafka, group, topic)) === 4, 60_000);
+  });
 });

@@ -2,6 +2,7 @@
  * LZ4 blocks in LZ4 frames (github.com/lz4/lz4: doc/lz4_Block_format.md, doc/lz4_Frame_format.md). Frames are written
  * as Kafka's Java client writes them: independent blocks of 64 KB, without checksums but the header's.
  */
+import { tooLarge } from "./limit";
 import { BLOCK, copy, makeMatchFinder, repeat, SHORTEST, type MatchFinder } from "./matches";
 import { xxh32 } from "./xxh32";
 
@@ -74,18 +75,25 @@ export const compressLz4 = (bytes: Uint8Array): Buffer => {
   return into.subarray(0, at + 4);
 };
 
-/** Grows as it is filled. */
+/** Grows as it is filled, up to one block more than `most` bytes. */
 class Output {
   bytes: Buffer;
   at = 0;
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafe(size);
+  constructor(
+    size: number,
+    private readonly most: number,
+  ) {
+    this.bytes = Buffer.allocUnsafe(Math.min(size, most));
   }
   reserve(more: number): void {
+    this.check();
     if (this.at + more <= this.bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.at + more, 2 * this.bytes.length));
+    const larger = Buffer.allocUnsafe(Math.max(this.at + more, Math.min(2 * this.bytes.length, this.most)));
     this.bytes.copy(larger, 0, 0, this.at);
     this.bytes = larger;
+  }
+  check(): void {
+    if (this.at > this.most) throw tooLarge(this.most);
   }
 }
 
@@ -164,14 +172,18 @@ const decompressFrame = (bytes: Buffer, at: number, output: Output): number => {
 
 const readChecksum = (bytes: Buffer, at: number): number => (at + 4 <= bytes.length ? bytes.readUInt32LE(at) : -1);
 
-/** The content of LZ4 frames, one after the other. @throws RangeError for damaged bytes */
-export const decompressLz4 = (bytes: Buffer): Buffer => {
-  const output = new Output(Math.max(1024, 4 * bytes.length));
+/**
+ * The content of LZ4 frames, one after the other.
+ * @throws RangeError for damaged bytes, and for those that hold more than `most`
+ */
+export const decompressLz4 = (bytes: Buffer, most = Infinity): Buffer => {
+  const output = new Output(Math.max(1024, 4 * bytes.length), most);
   for (let at = 0; at < bytes.length;) {
     const magic = at + 8 <= bytes.length ? bytes.readUInt32LE(at) : 0;
     if (magic === MAGIC) at = decompressFrame(bytes, at, output);
     else if ((magic & ~0xf) >>> 0 === SKIPPABLE) at += 8 + bytes.readUInt32LE(at + 4);
     else throw damaged("no frame begins here");
   }
+  output.check();
   return output.bytes.subarray(0, output.at);
 };

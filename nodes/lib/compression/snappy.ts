@@ -2,6 +2,7 @@
  * Snappy (github.com/google/snappy, format_description.txt), raw or in the frames of Java's snappy library
  * (github.com/xerial/snappy-java, SnappyOutputStream), which Kafka's Java client writes and all clients read.
  */
+import { tooLarge } from "./limit";
 import { BLOCK, copy, makeMatchFinder, repeat, type MatchFinder } from "./matches";
 
 /** 0x82 "SNAPPY" 0x00, version 1, readable by version 1. */
@@ -75,7 +76,7 @@ export const compressSnappy = (bytes: Uint8Array): Buffer => {
   return into.subarray(0, at);
 };
 
-const decompressRaw = (bytes: Uint8Array): Buffer => {
+const decompressRaw = (bytes: Uint8Array, left: number, most: number): Buffer => {
   let at = 0;
   let size = 0;
   for (let scale = 1; ; scale *= 128) {
@@ -85,6 +86,7 @@ const decompressRaw = (bytes: Uint8Array): Buffer => {
     if (byte < 0x80) break;
   }
   if (size > MOST_EXPANSION * bytes.length) throw damaged(`it cannot hold the ${size} bytes that it promises`);
+  if (size > left) throw tooLarge(most);
   const into = Buffer.allocUnsafe(size);
   let to = 0;
   while (at < bytes.length) {
@@ -124,15 +126,21 @@ const decompressRaw = (bytes: Uint8Array): Buffer => {
   return into;
 };
 
-/** The content of Snappy, raw or in Java's frames. @throws RangeError for damaged bytes */
-export const decompressSnappy = (bytes: Buffer): Buffer => {
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return decompressRaw(bytes);
+/**
+ * The content of Snappy, raw or in Java's frames.
+ * @throws RangeError for damaged bytes, and for those that hold more than `most`
+ */
+export const decompressSnappy = (bytes: Buffer, most = Infinity): Buffer => {
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return decompressRaw(bytes, most, most);
   const parts: Buffer[] = [];
+  let left = most;
   for (let at = XERIAL.length; at < bytes.length;) {
     const size = at + 4 <= bytes.length ? bytes.readInt32BE(at) : -1;
     at += 4;
     if (size < 0 || at + size > bytes.length) throw damaged("a frame is cut off");
-    parts.push(decompressRaw(bytes.subarray(at, at + size)));
+    const part = decompressRaw(bytes.subarray(at, at + size), left, most);
+    left -= part.length;
+    parts.push(part);
     at += size;
   }
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);

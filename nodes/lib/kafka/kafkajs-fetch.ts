@@ -7,7 +7,7 @@ import { Retriable } from "../errors";
 import { readFetchResponse } from "./fetch-response";
 import { decodeMessageSet, type RawBatch } from "./kafkajs-internals";
 import type { FetchedRecord } from "./port";
-import { isOldFormat, openRecordSet, type RecordSet } from "./record-batch";
+import { isOldFormat, openRecordSet, unpacking, type RecordSet } from "./record-batch";
 
 /** The records of one partition in one fetch. */
 export type Fetched = Pick<RecordSet, "read" | "nextOffset">;
@@ -56,16 +56,18 @@ export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
   const { throttleTime, errorCode, sessionId, topics } = readFetchResponse(bytes);
   const responses: { topicName: string; partitions: object[] }[] = [];
   let turn = performance.now();
+  const budget = unpacking();
   for (const { topic, partitions: found } of topics) {
     const partitions: object[] = [];
     for (const { partition, errorCode: partitionError, set, aborted, ...part } of found) {
       let messages: StandIn[] = [];
-      if (set.length > 0) {
+      // What is left out of an answer is asked for again.
+      if (set.length > 0 && budget.left > 0) {
         if (performance.now() - turn > TURN) {
           await nextTurn();
           turn = performance.now();
         }
-        const fetched = isOldFormat(set) ? await oldFormat(set) : await openRecordSet(set, aborted);
+        const fetched = isOldFormat(set) ? await oldFormat(set) : await openRecordSet(set, aborted, budget);
         const offset = String(fetched.nextOffset - 1);
         if (fetched.nextOffset === 0)
           throw new Retriable(`Kafka sent less than one whole batch of ${topic} partition ${partition}`);

@@ -16,6 +16,16 @@ const CONTROL = 32;
 
 const int64 = (bytes: Buffer, at: number): number => bytes.readInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4);
 
+/** Bytes that one batch may hold once it is unpacked. Kafka's producers make batches of 16 KB to some MB. */
+export const MOST_UNPACKED = 256 * 1024 * 1024;
+
+/** Bytes that are unpacked of one fetch: what comes behind is left for the next. Counted over its partitions. */
+export interface Unpacking {
+  left: number;
+}
+/** A whole batch is always unpacked, so at most `MOST_UNPACKED` more. */
+export const unpacking = (): Unpacking => ({ left: 64 * 1024 * 1024 });
+
 /** A transaction that was aborted: its records at and after `firstOffset`, up to its end marker, are not shown. */
 export interface AbortedTransaction {
   readonly producerId: number;
@@ -79,9 +89,13 @@ export const isOldFormat = (bytes: Buffer): boolean => bytes.length > 16 && byte
 
 /**
  * Opens a fetched record set: whole batches, the last one possibly cut off (ignored). Control records and those of
- * `aborted` transactions are left out.
+ * `aborted` transactions are left out, and so are batches for which nothing is left in `budget`.
  */
-export const openRecordSet = async (bytes: Buffer, aborted: readonly AbortedTransaction[] = []): Promise<RecordSet> => {
+export const openRecordSet = async (
+  bytes: Buffer,
+  aborted: readonly AbortedTransaction[] = [],
+  budget = unpacking(),
+): Promise<RecordSet> => {
   const set = new RecordSet();
   const waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const ignored = new Set<number>();
@@ -103,9 +117,13 @@ export const openRecordSet = async (bytes: Buffer, aborted: readonly AbortedTran
       let body: Buffer | undefined;
       let damage: Error | undefined = isWhole ? undefined : new RangeError("its checksum is wrong");
       const isPacked = (attributes & 7) !== 0;
+      if (isPacked && budget.left <= 0) break;
       if (isWhole)
         try {
-          body = isPacked ? await codecById(attributes & 7)?.decompress(stored.subarray(HEADER)) : stored;
+          body = isPacked
+            ? await codecById(attributes & 7)?.decompress(stored.subarray(HEADER), MOST_UNPACKED)
+            : stored;
+          if (isPacked) budget.left -= body?.length ?? 0;
         } catch (error) {
           damage = asError(error);
         }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { compressLz4, decompressLz4 } from "../../../nodes/lib/compression/lz4";
 import { compressSnappy, decompressSnappy } from "../../../nodes/lib/compression/snappy";
-import { zstdWithoutNode } from "../../../nodes/lib/kafka/codecs";
+import { codecByName, zstdWithoutNode } from "../../../nodes/lib/kafka/codecs";
+import { compressZstd } from "../../../nodes/lib/compression/zstd";
 import { xxh32 } from "../../../nodes/lib/compression/xxh32";
 import { anyBytes, samples } from "./blocks";
 
@@ -137,14 +138,55 @@ describe("Zstandard without Node's", () => {
   for (const [what, content] of samples)
     it(`brings back ${what}`, async () => {
       const packed = await compress(content);
-      assert.ok((await decompress(packed)).equals(content));
+      assert.ok((await decompress(packed, content.length)).equals(content));
       assert.ok(packed.length <= content.length + 32 + content.length / 1000, `${packed.length} bytes`);
     });
 
   it("brings back whatever it is given", async () => {
     await fc.assert(
-      fc.asyncProperty(anyBytes, async (content) => (await decompress(await compress(content))).equals(content)),
+      fc.asyncProperty(anyBytes, async (content) => (await decompress(await compress(content), 1e6)).equals(content)),
       { numRuns: 200 },
     );
   });
+
+  it("is read where many small blocks could hold more than they do", async () => {
+    const part = Buffer.alloc(2000, "a");
+    const packed = Buffer.concat(Array.from({ length: 100 }, () => compressZstd(part)));
+    const most = 100 * part.length;
+    assert.ok((await decompress(packed, most)).equals(Buffer.alloc(most, "a")));
+    await assert.rejects(decompress(packed, most - 1), RangeError);
+  });
+
+  it("that wants to look back further than may be unpacked is refused before memory is taken", async () => {
+    // A window of 2^41 bytes; one raw block of a byte, the last.
+    await assert.rejects(
+      decompress(bytes("28b52ffd 00 f8 090000 61"), 1e9),
+      /holds more than 953 MB once it is unpacked/,
+    );
+  });
+
+  it("is refused when it is cut off anywhere", async () => {
+    const packed = await compress(Buffer.from("미세먼지 농도가 높습니다. ".repeat(30)));
+    for (let end = 1; end < packed.length; end++)
+      await assert.rejects(decompress(packed.subarray(0, end), 1e6), RangeError, `cut at ${end}`);
+  });
+});
+
+describe("A few bytes that stand for many", () => {
+  const MOST = 1024 * 1024;
+  const codecs = [
+    ...(["gzip", "snappy", "lz4", "zstd"] as const).map((name) => [name, codecByName(name)] as const),
+    ["zstd without Node's", zstdWithoutNode] as const,
+  ];
+  for (const [name, codec] of codecs)
+    it(`are unpacked up to a limit and not beyond, with ${name}`, async () => {
+      assert.ok(codec);
+      for (const size of [MOST - 1, MOST])
+        assert.equal((await codec.decompress(await codec.compress(Buffer.alloc(size)), MOST)).length, size);
+      for (const size of [MOST + 1, 30 * MOST])
+        await assert.rejects(codec.decompress(await codec.compress(Buffer.alloc(size)), MOST), {
+          name: "RangeError",
+          message: "it holds more than 1 MB once it is unpacked, which is the most that is read",
+        });
+    });
 });

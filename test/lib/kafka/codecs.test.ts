@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { codecById, codecByName, codecNames, type CodecName } from "../../../nodes/lib/kafka/codecs";
 import { ConfigError } from "../../../nodes/lib/errors";
 import { noise } from "../compression/blocks";
-import { clusterFor, newTopic, readAll, record, type Cluster } from "./harness";
+import { until } from "../../harness";
+import { clusterFor, newTopic, readAll, record, unique, type Cluster } from "./harness";
 import { readByJava, writeByJava } from "./java";
 
 const compressing = codecNames.filter((name): name is Exclude<CodecName, "none"> => name !== "none");
@@ -36,6 +37,49 @@ describe("codecs and Java's client", () => {
       for (const [at, value] of values.entries()) assert.ok(found[at] === value, `${codec}: value ${at}`);
     };
     await Promise.all(compressing.map(check));
+  });
+
+  it("little that unpacks to much is read bit by bit, and all of it", async function much() {
+    this.timeout(180_000);
+    const [COUNT, SIZE] = [24, 8 * 1024 * 1024];
+    const topic = await newTopic(cluster.kafka, 2);
+    const producer = cluster.kafka.producer({
+      acks: "all",
+      compression: "gzip",
+      linger: 0,
+      batchBytes: 1_000_000,
+      bufferBytes: 1e9,
+      state: () => undefined,
+    });
+    const value = Buffer.alloc(SIZE);
+    for (let n = 0; n < COUNT; n++) await producer.send([record(topic, value, { partition: n % 2 })]);
+    await producer.close(1000);
+    const sizes: number[] = [];
+    let read = 0;
+    const consumer = cluster.kafka.consumer(
+      { groupId: unique("group"), topics: [topic], start: "earliest", sessionTimeout: 10_000 },
+      {
+        async records(batch) {
+          sizes.push(batch.read(Infinity).reduce((sum, { size }) => sum + size, 0));
+          read += sizes.at(-1) ?? 0;
+        },
+        assigned: () => [],
+        revoking: async () => undefined,
+        state: () => undefined,
+        warn: () => undefined,
+      },
+    );
+    try {
+      await until(
+        "all is read",
+        () => read >= COUNT * SIZE,
+        60_000,
+        () => sizes,
+      );
+    } finally {
+      await consumer.close();
+    }
+    assert.ok(Math.max(...sizes) < 80 * 1024 * 1024, sizes.join());
   });
 
   it("what is written here with each codec, one after the other in one topic, Java reads", async function write() {

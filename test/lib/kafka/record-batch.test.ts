@@ -136,6 +136,37 @@ describe("record batches", () => {
   });
 });
 
+describe("record batches that unpack to much", () => {
+  const MB = 1024 * 1024;
+  const packed = async (offset: number, size: number): Promise<Buffer> => {
+    const value = Buffer.alloc(size);
+    const batch = await encodeBatch([{ topic: "t", key: null, value, timestamp: 0 }], 0, codecByName("gzip"));
+    batch.writeBigInt64BE(BigInt(offset), 0);
+    seal(batch);
+    return batch;
+  };
+
+  it("are left for the next fetch once enough of this one is unpacked", async () => {
+    const one = await packed(0, MB);
+    const all = Buffer.concat(
+      Array.from({ length: 10 }, (_, offset) => {
+        const copy = Buffer.from(one);
+        copy.writeBigInt64BE(BigInt(offset), 0);
+        return copy;
+      }),
+    );
+    const budget = { left: 3.5 * MB };
+    const set = await openRecordSet(all, [], budget);
+    assert.deepEqual(
+      set.read(Infinity).map(({ offset }) => offset),
+      [0, 1, 2, 3],
+    );
+    assert.equal(set.nextOffset, 4);
+    assert.ok(budget.left <= 0);
+    assert.equal((await openRecordSet(all)).nextOffset, 10);
+  });
+});
+
 describe("CRC-32C", () => {
   it("gives the check value of its definition, at every alignment", () => {
     assert.equal(crc32c(Buffer.from("123456789")), 0xe3069283);
