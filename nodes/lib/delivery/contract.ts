@@ -48,6 +48,8 @@ export interface Emission {
    * elements to send again, when a node named them, otherwise without an argument.
    */
   message(elements?: readonly number[]): Message;
+  /** For sources that decode: the bytes of the records of `message(elements)`, for their dead letters. */
+  originals?(elements?: readonly number[]): readonly OriginalBytes[];
   /** Number of source records in the message (1, or the batch length). */
   readonly records: number;
   /** Size of those records at the source, in bytes. */
@@ -63,6 +65,12 @@ export interface Emission {
    * `emissionsOf`.
    */
   undo?(failed: FailedTry): boolean;
+}
+
+/** A record's bytes as they were at its source. */
+export interface OriginalBytes {
+  readonly key?: Buffer | null;
+  readonly value?: Buffer | null;
 }
 
 /** A try that failed. */
@@ -113,6 +121,8 @@ export interface DeadLetter {
   /** Tells it from others wherever it is stored, so that what is stored twice counts once; made when absent. */
   readonly id?: string;
   readonly message: Message;
+  /** The bytes of each record of the message; kept where the message does not give them back (originals.ts). */
+  readonly originals?: readonly OriginalBytes[];
   readonly error: Error;
   readonly node?: NodeRef;
   readonly attempts: number;

@@ -5,7 +5,8 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { messageOf } from "../errors";
-import { TOKEN, type DeadLetter, type Message } from "./contract";
+import { TOKEN, type DeadLetter, type Message, type OriginalBytes } from "./contract";
+import { originalsOf } from "./originals";
 
 /** Nesting beyond this is shown as text: nothing that a record carries is as deep. */
 const DEEPEST = 200;
@@ -77,7 +78,9 @@ export const letterOf = ({ error, time, ...stored }: StoredDeadLetter): DeadLett
 };
 
 /** One line, without its line end. Never throws: what can't be encoded is described. */
-export const encodeDeadLetter = ({ id, message, error, node, attempts, time }: DeadLetter): string => {
+export const encodeDeadLetter = (letter: DeadLetter): string => {
+  const { id, message, error, node, attempts, time } = letter;
+  const originals = originalsOf(letter);
   const about = {
     id: id ?? randomUUID(),
     time: new Date(time).toISOString(),
@@ -87,7 +90,11 @@ export const encodeDeadLetter = ({ id, message, error, node, attempts, time }: D
   };
   const { [TOKEN]: _token, ...kept } = message;
   try {
-    return JSON.stringify({ ...about, message: encode(kept, []) });
+    return JSON.stringify({
+      ...about,
+      message: encode(kept, []),
+      ...(originals && { originals: encode(originals) }),
+    });
   } catch (problem) {
     const text = inspect(kept, { depth: 4, maxStringLength: 100_000, maxArrayLength: 10_000 });
     return JSON.stringify({ ...about, message: { payload: text }, unserialisable: messageOf(problem) });
@@ -102,6 +109,7 @@ export interface StoredDeadLetter {
   readonly node?: { readonly id: string; readonly type: string; readonly name?: string };
   readonly attempts: number;
   readonly message: Message;
+  readonly originals?: readonly OriginalBytes[];
 }
 
 /**
@@ -109,6 +117,10 @@ export interface StoredDeadLetter {
  * @throws SyntaxError when the line is torn: the process was killed while it wrote, and the record was not acknowledged.
  */
 export const decodeDeadLetter = (line: string): StoredDeadLetter => {
-  const stored = JSON.parse(line) as StoredDeadLetter;
-  return { ...stored, message: decode(stored.message) as Message };
+  const { originals, ...stored } = JSON.parse(line) as StoredDeadLetter;
+  return {
+    ...stored,
+    message: decode(stored.message) as Message,
+    ...(originals && { originals: decode(originals) as OriginalBytes[] }),
+  };
 };

@@ -217,6 +217,7 @@ export class Flight implements TokenOwner, Passenger, Linked<Flight> {
     const letter = (error: Error, elements: readonly number[] | undefined): DeadLetter => ({
       id: randomUUID(),
       message: remake(emission, elements),
+      ...(emission.originals && { originals: emission.originals(elements) }),
       error,
       ...(failure.node && { node: failure.node }),
       attempts: tries,

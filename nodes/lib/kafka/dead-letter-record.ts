@@ -4,22 +4,34 @@
  */
 import { isUtf8 } from "node:buffer";
 import { batchOf, isRecord } from "../batch";
-import type { DeadLetter, Message, NodeRef } from "../delivery/contract";
+import type { DeadLetter, Message, NodeRef, OriginalBytes } from "../delivery/contract";
 import { decode, encode, type StoredDeadLetter } from "../delivery/dead-letter-format";
 import { TOKEN } from "../delivery/contract";
+import { isJsonOf } from "../delivery/originals";
 import type { FetchedRecord, Headers, OutgoingRecord } from "./port";
 
 const CONNECT = "__connect.errors.";
 const OWN = "__citystream.";
 
-/** How a value was turned into bytes, so that replay brings back what it was. */
-type Form = "bytes" | "text" | "json" | "null";
+/**
+ * How a value was turned into bytes, so that replay brings back what it was. `original`: it is the record's own JSON, as
+ * it was before kafka in decoded it.
+ */
+type Form = "bytes" | "text" | "json" | "null" | "original";
 
 const bytesOf = (value: unknown): readonly [Buffer | null, Form] => {
   if (value === null || value === undefined) return [null, "null"];
   if (Buffer.isBuffer(value)) return [value, "bytes"];
   if (typeof value === "string") return [Buffer.from(value), "text"];
   return [Buffer.from(JSON.stringify(encode(value)) ?? String(value)), "json"];
+};
+
+/** The record's own bytes, as long as they are those of the value. */
+const originalOf = (value: unknown, original: Buffer | null | undefined): readonly [Buffer | null, Form] => {
+  const written = bytesOf(value);
+  const [bytes] = written;
+  if (!original || bytes?.equals(original) || !isJsonOf(original, value)) return written;
+  return [original, "original"];
 };
 
 type HeaderList = readonly (readonly [string, Buffer | null])[];
@@ -55,14 +67,15 @@ const recordOf = (
   { error, node, attempts, time }: DeadLetter,
   id: string,
   from: NodeRef,
+  original: OriginalBytes | undefined,
 ): OutgoingRecord => {
   const { payload, key, headers, [TOKEN]: _token, ...rest } = message;
   const source = (typeof rest["source"] === "object" && rest["source"] !== null ? rest["source"] : {}) as Record<
     string,
     unknown
   >;
-  const [value, payloadForm] = bytesOf(payload);
-  const [keyBytes, keyForm] = bytesOf(key);
+  const [value, payloadForm] = originalOf(payload, original?.value);
+  const [keyBytes, keyForm] = originalOf(key, original?.key);
   return {
     topic,
     key: keyBytes,
@@ -100,9 +113,11 @@ const recordOf = (
 export const deadLetterRecords = (topic: string, letter: DeadLetter, id: string, from: NodeRef): OutgoingRecord[] => {
   const elements = batchOf(letter.message);
   // One value that merely looks like a batch stays whole.
-  if (elements === undefined || !elements.every(isRecord)) return [recordOf(topic, letter.message, letter, id, from)];
+  const { originals = [] } = letter;
+  if (elements === undefined || !elements.every(isRecord))
+    return [recordOf(topic, letter.message, letter, id, from, originals[0])];
   const one = elements.length === 1;
-  return elements.map((element, n) => recordOf(topic, element, letter, one ? id : `${id}/${n}`, from));
+  return elements.map((element, n) => recordOf(topic, element, letter, one ? id : `${id}/${n}`, from, originals[n]));
 };
 
 const textOf = (headers: Headers | undefined, name: string): string | undefined => {
@@ -118,7 +133,8 @@ const valueOf = (bytes: Buffer | null, form: string | undefined): unknown => {
   if (!isUtf8(bytes)) return bytes;
   const text = bytes.toString();
   try {
-    return decode(JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    return form === "original" ? value : decode(value);
   } catch {
     return text;
   }
@@ -177,6 +193,9 @@ export const letterOfRecord = (
       node: { id: node, type: mine("node.type") ?? connect("class.name") ?? "", ...(name !== undefined && { name }) },
     }),
     attempts: Number(mine("attempts") ?? 1),
+    ...((mine("payload") === "original" || mine("key") === "original") && {
+      originals: [{ value: record.value, key: record.key }],
+    }),
     message: {
       ...rest,
       payload: valueOf(record.value, mine("payload")),

@@ -54,6 +54,9 @@ export class RecordEmission implements PlacedEmission {
     this.first = undefined;
     return message;
   }
+  originals(): readonly FetchedRecord[] {
+    return [this.record];
+  }
 }
 
 export const batchMessage = (elements: Message[], records: readonly FetchedRecord[], origin: Origin): Message => ({
@@ -91,9 +94,13 @@ export class BatchEmission implements PlacedEmission {
     const { all, first } = this;
     this.first = undefined;
     if (first && !elements) return batchMessage(first, all, this.origin);
-    const chosen = elements ? elements.flatMap((index) => all[index] ?? []) : all;
+    const chosen = this.originals(elements);
     const list = chosen.map((record) => messageOf(record, this.origin, this.decoders));
     return batchMessage(list, chosen, this.origin);
+  }
+  originals(elements?: readonly number[]): readonly FetchedRecord[] {
+    const { all } = this;
+    return elements ? elements.flatMap((index) => all[index] ?? []) : all;
   }
 }
 

@@ -122,14 +122,14 @@ export class Unit {
   /** Puts what has failed for good among the dead letters; the slot keeps the rest. */
   bury(slot: Slot, { dead, failure, tries }: FailedTry): void {
     if (dead === "all") {
-      this.letters.push(letterOf(this.messageOf(slot.records), failure.error, failure.node, tries));
+      this.letters.push(letterOf(this.messageOf(slot.records), failure.error, failure.node, tries, slot.records));
       slot.records = [];
       return;
     }
     const gone = new Set(dead.map(({ index }) => index));
     for (const { index, error } of dead) {
       const record = slot.records[index];
-      if (record) this.letters.push(letterOf(this.messageOf([record]), error, failure.node, tries));
+      if (record) this.letters.push(letterOf(this.messageOf([record]), error, failure.node, tries, [record]));
     }
     if (gone.size > 0) slot.records = slot.records.filter((_record, index) => !gone.has(index));
   }
@@ -139,9 +139,16 @@ export class Unit {
   }
 }
 
-const letterOf = (message: Message, error: Error, node: NodeRef | undefined, attempts: number): DeadLetter => ({
+const letterOf = (
+  message: Message,
+  error: Error,
+  node: NodeRef | undefined,
+  attempts: number,
+  originals?: readonly FetchedRecord[],
+): DeadLetter => ({
   id: randomUUID(),
   message,
+  ...(originals && { originals }),
   error,
   ...(node && { node }),
   attempts,

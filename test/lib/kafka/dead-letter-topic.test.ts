@@ -115,6 +115,30 @@ describe("dead letters in a Kafka topic", () => {
     }
   });
 
+  it("keep a record's own bytes as long as they are those of its payload, and not when that was edited", () => {
+    const original = { value: Buffer.from('{"$date": "2026-01-01"}'), key: null };
+    const written = (payload: unknown, originals = [original]) =>
+      deadLetterRecords("dlq", letter({ payload, key: null }, { originals }), "one", { id: "in", type: "in" });
+    const [kept] = written({ $date: "2026-01-01" });
+    assert.deepEqual(kept?.value, original.value);
+    const headers = Object.fromEntries(kept?.headers ?? []);
+    const back = letterOfRecord("dlq", 0, {
+      offset: 0,
+      timestamp: 0,
+      key: null,
+      value: original.value,
+      headers,
+      size: 0,
+    });
+    assert.deepEqual(back.message.payload, { $date: "2026-01-01" }, "and not the date that a tag of ours would mean");
+    for (const payload of [{ $date: "2026-01-02" }, { edited: true }, null, "text"]) {
+      const [edited] = written(payload);
+      const expected =
+        payload === null ? null : Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload));
+      assert.deepEqual(edited?.value, expected);
+    }
+  });
+
   it("reads what Kafka Connect itself has written", () => {
     const back = letterOfRecord("dlq", 1, {
       offset: 5,
