@@ -1,6 +1,7 @@
 /** Checks what `npm pack` would publish, and the rules of Node-RED's scorecard that can be read from the files. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import path from "node:path";
 import { packNodes, ROOT } from "./editor/nodes";
 
@@ -17,7 +18,7 @@ interface Manifest {
 /** What users need; anything else in the package is a mistake. */
 const WANTED = [
   /^dist\/nodes\/.+\.(js|html|json|svg|wasm|bin)$/u,
-  /^dist\/vendor\//u,
+  /^dist\/vendor\/.+\.(js|LICENSE\.txt)$/u,
   /^models\//u,
   /^examples\/.+\.json$/u,
   /^(LICENSE|README(\.ko)?\.md|CHANGELOG\.md|package\.json)$/u,
@@ -78,6 +79,13 @@ for (const { set, declaration } of nodes) {
 }
 for (const page of Object.values(manifest["node-red"].plugins)) {
   expect(files.has(page), `${page} would not be published`);
+}
+const vendored = [...files].filter((file) => /^dist\/vendor\/.+\.js$/u.test(file));
+expect(vendored.length > 0, "dist/vendor would not be published");
+for (const file of vendored) {
+  const needed = [...readFileSync(path.join(ROOT, file), "utf8").matchAll(/\brequire\("([^"]+)"\)/gu)];
+  for (const [, name = ""] of needed)
+    expect(isBuiltin(name), `${file} needs ${name}: run \`npm run build\`, which bundles it`);
 }
 expect(packed.unpackedSize <= LARGEST, `the package unpacks to ${packed.unpackedSize} bytes, more than ${LARGEST}`);
 

@@ -1,7 +1,7 @@
 /** Compression of record batches, by the number that the batch's attributes carry. */
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
-import { decompress as decompressZstd, Decompress as ZstdStream } from "fzstd";
+import { decompress as decompressZstd, Decompress as ZstdStream } from "../../../vendor/fzstd";
 import { tooLarge } from "../compression/limit";
 import { compressLz4, decompressLz4 } from "../compression/lz4";
 import { compressSnappy, decompressSnappy } from "../compression/snappy";

@@ -1,0 +1,1 @@
+export { decompress, Decompress } from "fzstd";
