@@ -46,10 +46,14 @@ const writeRepeat = (offset: number, length: number, into: Buffer, at: number): 
 };
 
 /** Writes bytes[from…to), at most a block, as raw Snappy; `into` needs room for its worst case. @returns where it ends */
-const compressRaw = (finder: MatchFinder, bytes: Uint8Array, from: number, to: number, into: Buffer, at: number) => {
-  let rest = to - from;
+const writeSize = (size: number, into: Buffer, at: number): number => {
+  let rest = size;
   for (; rest >= 128; rest >>>= 7) into[at++] = (rest & 0x7f) | 0x80;
   into[at++] = rest;
+  return at;
+};
+
+const compressBlock = (finder: MatchFinder, bytes: Uint8Array, from: number, to: number, into: Buffer, at: number) => {
   const { list, used } = finder.find(bytes, from, to);
   for (let i = 0; i < used; i += 3) {
     const literals = list[i]!;
@@ -61,6 +65,19 @@ const compressRaw = (finder: MatchFinder, bytes: Uint8Array, from: number, to: n
   return at;
 };
 
+/** Room for so many bytes, if none of them repeats. */
+const mostOf = (size: number): number => 5 + size + Math.ceil(size / BLOCK) * (32 + BLOCK / 6);
+
+/** Raw Snappy, without frames: one stream of any size, as Avro and Hadoop have it. */
+export const compressRawSnappy = (bytes: Uint8Array): Buffer => {
+  const into = Buffer.allocUnsafe(mostOf(bytes.length));
+  let at = writeSize(bytes.length, into, 0);
+  const finder = makeMatchFinder(bytes.length);
+  for (let from = 0; from < bytes.length; from += BLOCK)
+    at = compressBlock(finder, bytes, from, Math.min(from + BLOCK, bytes.length), into, at);
+  return into.subarray(0, at);
+};
+
 /** Snappy in Java's frames. */
 export const compressSnappy = (bytes: Uint8Array): Buffer => {
   const blocks = Math.ceil(bytes.length / BLOCK);
@@ -69,7 +86,8 @@ export const compressSnappy = (bytes: Uint8Array): Buffer => {
   let at = XERIAL.length;
   const finder = makeMatchFinder(bytes.length);
   for (let from = 0; from < bytes.length; from += BLOCK) {
-    const end = compressRaw(finder, bytes, from, Math.min(from + BLOCK, bytes.length), into, at + 4);
+    const to = Math.min(from + BLOCK, bytes.length);
+    const end = compressBlock(finder, bytes, from, to, into, writeSize(to - from, into, at + 4));
     into.writeInt32BE(end - at - 4, at);
     at = end;
   }

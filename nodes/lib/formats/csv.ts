@@ -1,7 +1,7 @@
 /** Comma-separated values as RFC 4180 has them, with a header line; lines end with a line feed, as Hadoop's readers expect. */
 import { Rejected } from "../errors";
 import { ndjsonLine } from "./ndjson";
-import type { RecordFormat } from "./record-format";
+import type { LineFormat } from "./text-file";
 
 const needsQuotes = /[",\r\n]|^\s|\s$/u;
 
@@ -57,7 +57,7 @@ function recordOf(value: unknown): Record<string, unknown> {
  * @param columns the columns in order, others are left out; empty: those of the records. Then a record that brings a new
  *   column begins a new file, whose header has the columns known so far and the new one.
  */
-export function csv(columns: readonly string[] = []): RecordFormat {
+export function csv(columns: readonly string[] = []): LineFormat {
   let known: string[] = [...columns];
   return {
     extension: ".csv",

@@ -1,6 +1,6 @@
 /** Newline-delimited JSON: one JSON value a line. https://github.com/ndjson/ndjson-spec */
 import { Rejected, messageOf } from "../errors";
-import type { RecordFormat } from "./record-format";
+import type { LineFormat } from "./text-file";
 
 /**
  * One line, without its end. Bytes that are JSON text already are kept as they are; typed arrays become arrays.
@@ -50,7 +50,7 @@ const plain = (value: unknown): unknown => {
 };
 const hasViewOrIs = (value: unknown): boolean => ArrayBuffer.isView(value) || hasView(value);
 
-export const ndjson: RecordFormat = {
+export const ndjson: LineFormat = {
   extension: ".ndjson",
   begin: () => ({ head: () => "", encode: (value) => `${ndjsonLine(value)}\n` }),
 };

@@ -1,20 +1,26 @@
 /** How records become the bytes of a file. */
 
-/** Writes the records of one file. */
+/** Writes the records of one file. What it has of them stays in memory until the file is published. */
 export interface FileEncoder {
-  /** What stands before the first record; asked for after the first record was encoded. */
-  head(): string;
   /**
-   * One record, with its line end.
-   * @returns undefined when this file can't take it because its columns differ: it belongs to a new file
+   * Takes a record in.
+   * @returns its size before compression, in bytes (of formats that are packed later an estimate); undefined when this
+   *   file can't take it because its columns differ: it belongs to a new file
    * @throws Rejected when no file can take it
    */
-  encode(value: unknown): string | undefined;
+  add(value: unknown): number | undefined;
+  /**
+   * The whole file: head, records, tail. Nothing is added after it was asked for.
+   * @throws Retriable when what was gathered is lost: its records must come again
+   */
+  content(): Promise<readonly Uint8Array[]>;
+  /** The file will not be published. */
+  drop(): void;
 }
 
-/** A file format. */
+/** A file format, for the files of one place. */
 export interface RecordFormat {
-  /** With its dot: `.ndjson`. */
+  /** With its dot, and that of the compression: `.ndjson.gz`. */
   readonly extension: string;
   /** Begins a file. The format may remember what earlier files held, to keep columns stable. */
   begin(): FileEncoder;

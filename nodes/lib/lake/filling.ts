@@ -87,7 +87,7 @@ export class Filling {
   }
 
   private begin(place: Place, now: number): OpenFile {
-    const file = new OpenFile(place.format.begin(), this.options.gzip, now, ++this.sequence);
+    const file = new OpenFile(place.format.begin(), now, ++this.sequence);
     this.growing.begin(place, file);
     return file;
   }
@@ -96,7 +96,10 @@ export class Filling {
     try {
       return file.add(record.value, now);
     } catch (error) {
-      if (file.records === 0) this.growing.drop(file);
+      if (file.records === 0) {
+        this.growing.drop(file);
+        file.failed(deliveryError(error));
+      }
       throw error;
     }
   }

@@ -20,9 +20,9 @@ export interface Publication {
 }
 
 /** How a file of a place is to be published. */
-export function publicationOf(place: Place, file: OpenFile, node: string, gzip: boolean): Publication {
-  const { origin, directory, format } = place;
-  const extension = `${format.extension}${gzip ? ".gz" : ""}`;
+export function publicationOf(place: Place, file: OpenFile, node: string): Publication {
+  const { origin, directory } = place;
+  const { extension } = place.format;
   const first = file.offsets.reduce((a, b) => Math.min(a, b), Infinity);
   const last = file.offsets.reduce((a, b) => Math.max(a, b), -1);
   return {
@@ -63,6 +63,7 @@ export class Publisher {
     private readonly fence: Fence,
     private readonly options: Omit<CreateOptions, "createParent">,
     private readonly publication: Publication,
+    private readonly content: readonly Uint8Array[],
   ) {}
 
   /**
@@ -87,9 +88,9 @@ export class Publisher {
   }
 
   private async publishIn(epoch: string): Promise<string> {
-    const { file, directory, index, node } = this.publication;
+    const { directory, index, node } = this.publication;
     const below = directory === "" ? "" : `${directory}/`;
-    this.ready ??= { temporary: await this.write(epoch, await file.content()), epoch, unsure: false };
+    this.ready ??= { temporary: await this.write(epoch, this.content), epoch, unsure: false };
     for (;;) {
       const name = this.publication.name(this.copy);
       const target = `${below}${name}`;

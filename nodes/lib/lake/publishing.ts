@@ -37,10 +37,16 @@ export class Publishing {
 
   private async publish(place: Place, file: OpenFile, reason: RotationReason, generation: number): Promise<void> {
     const { origin, directory } = place;
-    const { gzip, once, node } = this.options;
+    const { once, node } = this.options;
     const exact = origin !== undefined && once;
-    const publication = publicationOf(place, file, digest(node), gzip);
-    const publisher = new Publisher(this.store, place.lane.fence, this.options.create, publication);
+    const publication = publicationOf(place, file, digest(node));
+    const publisher = new Publisher(
+      this.store,
+      place.lane.fence,
+      this.options.create,
+      publication,
+      await file.content(),
+    );
     const name = await this.effort.untilDone(async () => {
       if (exact && generation !== place.generation) throw new Fenced();
       try {

@@ -23,7 +23,8 @@ export interface WriterOptions {
   readonly node: string;
   /** Makes the format of a directory's files. */
   format(): RecordFormat;
-  readonly gzip: boolean;
+  /** The writer has closed: no format is used any more. */
+  closed?(): Promise<void>;
   readonly limits: RotationLimits;
   readonly create: Omit<CreateOptions, "createParent">;
   /** Leave out records that the lake already holds. */
@@ -108,6 +109,7 @@ export class LakeWriter {
     this.growing.stop();
     for (const place of this.places.all()) this.failQueue(place, closed());
     await this.effort.ended();
+    await this.options.closed?.();
   }
 
   private enter(arrival: Arrival): void {

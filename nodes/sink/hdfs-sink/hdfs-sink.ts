@@ -1,5 +1,7 @@
 import { csv } from "../../lib/formats/csv";
 import { ndjson } from "../../lib/formats/ndjson";
+import { packings } from "../../lib/formats/packing";
+import { textFile } from "../../lib/formats/text-file";
 import { directoryTemplate } from "../../lib/lake/directory";
 import { LakeWriter } from "../../lib/lake/writer";
 import { defineNode } from "../../lib/node";
@@ -16,8 +18,7 @@ export = defineNode(declaration, (node) => {
     open: ({ stored, away }) =>
       new LakeWriter(lake.store, {
         node: node.id,
-        format: () => (format === "csv" ? csv(columns) : ndjson),
-        gzip: compression === "gzip",
+        format: () => textFile(format === "csv" ? csv(columns) : ndjson, packings[compression]),
         limits: {
           records: settings.rotateRecords,
           bytes: settings.rotateSize * MEGABYTE,

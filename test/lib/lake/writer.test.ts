@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { csv } from "../../../nodes/lib/formats/csv";
 import { ndjson } from "../../../nodes/lib/formats/ndjson";
+import { packings } from "../../../nodes/lib/formats/packing";
+import { textFile } from "../../../nodes/lib/formats/text-file";
 import { Retriable } from "../../../nodes/lib/errors";
 import type { LakeRecord } from "../../../nodes/lib/lake/place";
 import { type Store, StoreError, readAll } from "../../../nodes/lib/lake/store";
@@ -16,8 +18,7 @@ function writerOn(store: Store, options: Partial<WriterOptions> = {}): LakeWrite
   const files: Stored[] = [];
   const writer = new LakeWriter(store, {
     node: "node-1",
-    format: () => ndjson,
-    gzip: false,
+    format: () => textFile(ndjson),
     limits: forever,
     create: {},
     once: true,
@@ -246,7 +247,7 @@ describe("the lake's writer", () => {
   });
 
   it("compresses into one gzip stream that any reader takes", async () => {
-    const writer = writerOn(store, { gzip: true });
+    const writer = writerOn(store, { format: () => textFile(ndjson, packings.gzip) });
     const done = writer.write(numbered(0, 30_000), true, "1.1");
     await writer.close(5000);
     await done;
@@ -255,7 +256,7 @@ describe("the lake's writer", () => {
   });
 
   it("begins a new file when CSV columns change, and keeps them from then on", async () => {
-    const writer = writerOn(store, { format: () => csv() });
+    const writer = writerOn(store, { format: () => textFile(csv()) });
     const values = [{ a: 1 }, { a: 2, b: 'x,"y"' }, { a: null, b: "" }, { b: "서울" }];
     const done = writer.write(
       values.map((value, at) => ({ ...from(at), value, index: at })),
