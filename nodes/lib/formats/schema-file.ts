@@ -1,0 +1,162 @@
+/**
+ * Files of formats that state a schema. It is given by the user, or learned from the first records of each file; a
+ * later record that does not fit begins a new file, whose schema has what was known and what is new.
+ */
+import { Rejected } from "../errors";
+import type { FileEncoder } from "./record-format";
+import { Conforming, type Conform, type Target } from "./schema/conform";
+import { type Known, learnRecord, nothing, typeOfKnown } from "./schema/learn";
+import type { RecordType } from "./schema/type";
+
+/** Takes the rows of one file, in the form of its target. */
+export interface RowEncoder {
+  /** @param size as in memory, in bytes, roughly */
+  add(row: Readonly<Record<string, unknown>>, size: number): void;
+  content(): Promise<readonly Uint8Array[]>;
+  drop(): void;
+}
+
+export interface RowFormat {
+  readonly target: Target;
+  /** Whether names must be such as Avro allows. */
+  readonly mangle: boolean;
+  begin(type: RecordType): RowEncoder;
+}
+
+/** Bytes of records from which a file's schema is learned. */
+const LEARNED_FROM = 1 << 20;
+
+/** Bytes that a value takes, by a rough guess which is quicker than writing it. */
+export function weigh(value: unknown): number {
+  switch (typeof value) {
+    case "string":
+      return value.length + 4;
+    case "object": {
+      if (value === null) return 1;
+      if (ArrayBuffer.isView(value)) return value.byteLength + 4;
+      let size = 4;
+      if (Array.isArray(value)) for (const one of value) size += weigh(one);
+      else for (const name in value) size += weigh((value as Record<string, unknown>)[name]);
+      return size;
+    }
+    default:
+      return 8;
+  }
+}
+
+function recordOf(value: unknown, format: string): Record<string, unknown> {
+  let read = value;
+  if (Buffer.isBuffer(value)) {
+    try {
+      read = JSON.parse(value.toString("utf8"));
+    } catch (cause) {
+      throw new Rejected(`${format}: the payload is bytes that are not JSON; decode them before the sink`, { cause });
+    }
+  }
+  if (typeof read !== "object" || read === null || Array.isArray(read) || ArrayBuffer.isView(read))
+    throw new Rejected(
+      `${format}: the payload must be an object whose properties are columns; it is ${read === null ? "null" : Array.isArray(read) ? "an array" : `a ${typeof read}`}`,
+    );
+  return read as Record<string, unknown>;
+}
+
+const named = <T>(format: string, action: () => T): T => {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof Rejected ? new Rejected(`${format}: ${error.message}`, { cause: error }) : error;
+  }
+};
+
+/** Records go to the file as they come. */
+class GivenSchemaFile implements FileEncoder {
+  constructor(
+    private readonly name: string,
+    private readonly conform: Conform,
+    private readonly rows: RowEncoder,
+  ) {}
+
+  add(value: unknown): number {
+    const record = recordOf(value, this.name);
+    const row = named(this.name, () => this.conform(record)) as Record<string, unknown>;
+    const size = weigh(record);
+    this.rows.add(row, size);
+    return size;
+  }
+
+  content(): Promise<readonly Uint8Array[]> {
+    return this.rows.content();
+  }
+
+  drop(): void {
+    this.rows.drop();
+  }
+}
+
+/** Records wait until the file's schema is settled: at its publication, or after the first megabyte. */
+class LearnedSchemaFile implements FileEncoder {
+  private waiting: { readonly record: Record<string, unknown>; readonly size: number }[] = [];
+  private waitingBytes = 0;
+  private settled: { readonly conform: Conform; readonly rows: RowEncoder } | undefined;
+
+  /** @param learned what the files of the place have taught so far, kept for the next ones */
+  constructor(
+    private readonly name: string,
+    private readonly format: RowFormat,
+    private readonly learned: { known: Known },
+    private own: Known = learned.known,
+  ) {}
+
+  add(value: unknown): number | undefined {
+    const record = recordOf(value, this.name);
+    const known = named(this.name, () => learnRecord(this.learned.known, record));
+    if (known.kind === "record" && known.fields.size === 0)
+      throw new Rejected(`${this.name}: the payload has no properties that could be columns`);
+    const isNew = known !== this.learned.known;
+    this.learned.known = known;
+    const size = weigh(record);
+    if (this.settled) {
+      if (isNew) return undefined;
+      this.settled.rows.add(this.settled.conform(record) as Record<string, unknown>, size);
+      return size;
+    }
+    this.own = known;
+    this.waiting.push({ record, size });
+    this.waitingBytes += size;
+    if (this.waitingBytes >= LEARNED_FROM) this.settle();
+    return size;
+  }
+
+  content(): Promise<readonly Uint8Array[]> {
+    return (this.settled ?? this.settle()).rows.content();
+  }
+
+  drop(): void {
+    this.waiting = [];
+    this.settled?.rows.drop();
+  }
+
+  private settle(): { conform: Conform; rows: RowEncoder } {
+    const type = typeOfKnown(this.own, this.format.mangle);
+    const conform = new Conforming(this.format.target, true).record(type);
+    const rows = this.format.begin(type);
+    for (const { record, size } of this.waiting) rows.add(conform(record) as Record<string, unknown>, size);
+    this.waiting = [];
+    this.settled = { conform, rows };
+    return this.settled;
+  }
+}
+
+/**
+ * Begins files of one place.
+ * @param name the format's, for people
+ * @param schema undefined: learned from the records
+ */
+export function schemaFiles(name: string, format: RowFormat, schema: RecordType | undefined): () => FileEncoder {
+  if (schema) {
+    const conform = new Conforming(format.target, false).record(schema);
+    return () => new GivenSchemaFile(name, conform, format.begin(schema));
+  }
+  const learned = { known: nothing };
+  return () => new LearnedSchemaFile(name, format, learned);
+}
