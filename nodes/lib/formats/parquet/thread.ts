@@ -1,0 +1,106 @@
+/** The side of the thread that makes Parquet files on which records arrive. */
+import type { SchemaElement } from "hyparquet";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { Retriable } from "../../errors";
+import type { FromThread, ParquetCodec, ToThread } from "./messages";
+
+interface Asked {
+  resolve(bytes: Uint8Array): void;
+  reject(error: Error): void;
+}
+
+/** A running thread, until it has ended. */
+class Running {
+  lost: Error | undefined;
+  readonly asked = new Map<number, Asked>();
+  /** Files that it holds. */
+  readonly files = new Set<number>();
+  readonly ended: Promise<void>;
+  private readonly worker = new Worker(join(__dirname, "worker.js"));
+
+  constructor() {
+    this.worker.on("message", (answer: FromThread) => this.answered(answer));
+    this.worker.on("error", (error) => this.lose(error));
+    this.ended = new Promise((resolve) => {
+      this.worker.on("exit", (code) => {
+        this.lose(new Error(`it ended with code ${code}`));
+        resolve();
+      });
+    });
+  }
+
+  tell(message: ToThread): void {
+    this.worker.postMessage(message);
+  }
+
+  /** Whether the process waits for the thread. */
+  hold(): void {
+    if (this.files.size > 0) this.worker.ref();
+    else this.worker.unref();
+  }
+
+  private answered(answer: FromThread): void {
+    const asked = this.asked.get(answer.file);
+    this.asked.delete(answer.file);
+    this.files.delete(answer.file);
+    this.hold();
+    if ("bytes" in answer) asked?.resolve(answer.bytes);
+    else asked?.reject(new Retriable(`Parquet: the file could not be made: ${answer.error}`));
+  }
+
+  private lose(error: Error): void {
+    this.lost ??= new Retriable(`Parquet: the thread that makes files was lost: ${error.message}`, { cause: error });
+    for (const { reject } of this.asked.values()) reject(this.lost);
+    this.asked.clear();
+  }
+}
+
+/** A file in the making. */
+export interface ThreadFile {
+  rows(columns: readonly unknown[][], size: number): void;
+  /** @throws Retriable when the thread was lost or could not make it */
+  finish(): Promise<Uint8Array>;
+  drop(): void;
+}
+
+/** Started when the first file is begun; a lost thread is replaced by the next file. */
+export class ParquetThread {
+  private running: Running | undefined;
+  private count = 0;
+
+  begin(schema: SchemaElement[], codec: ParquetCodec): ThreadFile {
+    if (!this.running || this.running.lost) this.running = new Running();
+    const { running } = this;
+    const file = ++this.count;
+    running.files.add(file);
+    running.hold();
+    running.tell({ do: "begin", file, schema, codec });
+    return {
+      rows: (columns, size) => running.tell({ do: "rows", file, columns, size }),
+      finish: () =>
+        new Promise((resolve, reject) => {
+          if (running.lost) {
+            reject(running.lost);
+            return;
+          }
+          running.asked.set(file, { resolve, reject });
+          running.tell({ do: "finish", file });
+        }),
+      drop() {
+        if (!running.files.delete(file)) return;
+        running.hold();
+        running.tell({ do: "drop", file });
+      },
+    };
+  }
+
+  /** Ends the thread; resolves when it has gone. */
+  async end(): Promise<void> {
+    const { running } = this;
+    this.running = undefined;
+    if (!running || running.lost) return;
+    running.tell({ do: "end" });
+    await running.ended;
+  }
+}
