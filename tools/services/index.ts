@@ -10,9 +10,10 @@ import { mariadb } from "./mariadb";
 import { mosquitto } from "./mosquitto";
 import { node24 } from "./node24";
 import { platformatic } from "./platformatic";
+import { readers } from "./readers";
 import { startService } from "./start";
 
-export { chromium, node24, platformatic };
+export { chromium, node24, platformatic, readers };
 
 export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb };
 
@@ -22,6 +23,10 @@ export const programs = {
   platformatic: {
     about: "@platformatic/kafka, the optional Kafka client, by npm",
     install: async () => void (await platformatic()),
+  },
+  readers: {
+    about: "pyarrow, DuckDB and fastavro, which read lake files, by pip; needs Python 3.10",
+    install: async () => void (await readers()),
   },
   chromium: {
     about: "Chromium with Korean fonts, for tests of the editor",

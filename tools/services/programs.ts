@@ -11,6 +11,8 @@ const sources: Readonly<Record<string, string>> = {
   npm: "npm: it comes with Node.js, https://nodejs.org",
   mosquitto: "Mosquitto 2: `apt-get install mosquitto`, or `brew install mosquitto`",
   mariadbd: "MariaDB 10.11 or newer: `apt-get install mariadb-server`, or `brew install mariadb`",
+  python3:
+    "Python 3.10 or newer with venv: `apt-get install python3-venv`, `brew install python`, or https://www.python.org",
   chromium: "Chromium: `apt-get install chromium fonts-nanum`",
 };
 

@@ -1,0 +1,31 @@
+/** Reads lake files with pyarrow, DuckDB and fastavro, which know nothing of the pack. */
+import type { Context } from "mocha";
+import path from "node:path";
+import { ROOT } from "../../../tools/editor/nodes";
+import { readers } from "../../../tools/services";
+import { MissingProgram, run } from "../../../tools/services/programs";
+
+export type Reader = "pyarrow" | "duckdb" | "fastavro";
+
+/** Rows as `test/fixtures/read-lake.py` says. */
+export type Row = Record<string, unknown>;
+export interface ReadBack {
+  (reader: Reader | "rewrite", files: readonly string[]): Promise<Row[][]>;
+}
+
+/** The readers; where this machine can't have them the test is skipped, or fails with `CI=true`. */
+export async function readBack(context: Context): Promise<ReadBack> {
+  // the first time on a machine they are fetched
+  context.timeout(600_000);
+  let python: string;
+  try {
+    python = await readers();
+  } catch (error) {
+    if (!(error instanceof MissingProgram) || process.env["CI"] === "true") throw error;
+    console.warn(`      skipped: ${error.message}`);
+    return context.skip();
+  }
+  const script = path.join(ROOT, "test/fixtures/read-lake.py");
+  return async (reader, files) =>
+    JSON.parse(await run(python, [script, reader, ...files], { env: { PYTHONIOENCODING: "utf-8" } })) as Row[][];
+}
