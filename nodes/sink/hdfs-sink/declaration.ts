@@ -1,5 +1,5 @@
 import { declareNode } from "../../lib/declare";
-import { choice, configNode, flag, names, number, optionalNumber, text } from "../../lib/fields";
+import { choice, configNode, flag, json, names, number, optionalNumber, text } from "../../lib/fields";
 import type { Lake } from "../../lib/lake/lake";
 
 export const declaration = declareNode({
@@ -18,19 +18,46 @@ export const declaration = declareNode({
       placeholder: "{{payload.site}}/dt={{payload.day}}",
       hint: "Below the lake, made when the first record comes: {{payload.site}}. A slash in a value is escaped.",
     }),
-    format: choice({ label: "Format", default: "ndjson", options: { ndjson: "NDJSON", csv: "CSV" } }),
+    format: choice({
+      label: "Format",
+      default: "ndjson",
+      options: { ndjson: "NDJSON", csv: "CSV", avro: "Avro", parquet: "Parquet" },
+    }),
     columns: names({
       label: "Columns",
       showIf: { field: "format", is: ["csv"] },
       placeholder: "time, site, pm25",
       hint: "In this order, others are left out. Empty: as they come; a new column begins a new file.",
     }),
+    schema: json({
+      label: "Schema",
+      showIf: { field: "format", is: ["avro", "parquet"] },
+      hint: "An Avro schema of a record, for Parquet too. Empty: learned from the records; what does not fit begins a new file.",
+    }),
     content: choice({
       label: "Write",
       default: "payload",
       options: { payload: "the payload", record: "payload, key, timestamp, headers, source" },
     }),
-    compression: choice({ label: "Compression", default: "none", options: { none: "none", gzip: "gzip" } }),
+    coordinates: flag({ label: "Add _topic, _partition, _offset", default: false }),
+    compression: choice({
+      label: "Compression",
+      default: "none",
+      options: { none: "none", gzip: "gzip (.gz)", zstd: "zstd (.zst)", snappy: "Hadoop Snappy (.snappy)" },
+      showIf: { field: "format", is: ["ndjson", "csv"] },
+    }),
+    avroCompression: choice({
+      label: "Compression",
+      default: "deflate",
+      options: { none: "none", deflate: "deflate", snappy: "Snappy", zstd: "zstd" },
+      showIf: { field: "format", is: ["avro"] },
+    }),
+    parquetCompression: choice({
+      label: "Compression",
+      default: "snappy",
+      options: { none: "none", snappy: "Snappy", gzip: "gzip", zstd: "zstd" },
+      showIf: { field: "format", is: ["parquet"] },
+    }),
     rotateRecords: number({ label: "Records", default: 10_000, min: 1, integer: true, section: "rotation" }),
     rotateSize: number({ label: "Size (MB)", default: 16, min: 0.001, max: 1024, section: "rotation" }),
     rotateAge: number({

@@ -1,24 +1,22 @@
-import { csv } from "../../lib/formats/csv";
-import { ndjson } from "../../lib/formats/ndjson";
-import { packings } from "../../lib/formats/packing";
-import { textFile } from "../../lib/formats/text-file";
 import { directoryTemplate } from "../../lib/lake/directory";
 import { LakeWriter } from "../../lib/lake/writer";
 import { defineNode } from "../../lib/node";
 import { gatheringSink } from "../../lib/node-sink";
 import { declaration } from "./declaration";
-import { originOf, partOf, wholeRecord } from "./records";
+import { formatsOf } from "./formats";
+import { located, originOf, partOf, wholeRecord } from "./records";
 
 const MEGABYTE = 1024 * 1024;
 
 export = defineNode(declaration, (node) => {
-  const { lake, format, columns, content, compression, ...settings } = node.settings;
+  const { lake, content, coordinates, ...settings } = node.settings;
   const directory = directoryTemplate(settings.directory, "Directory");
+  const formats = formatsOf(node.settings);
   return gatheringSink(node, {
     open: ({ stored, away }) =>
       new LakeWriter(lake.store, {
         node: node.id,
-        format: () => textFile(format === "csv" ? csv(columns) : ndjson, packings[compression]),
+        ...formats,
         limits: {
           records: settings.rotateRecords,
           bytes: settings.rotateSize * MEGABYTE,
@@ -36,13 +34,17 @@ export = defineNode(declaration, (node) => {
         stored: (file) => stored(file.records),
         away,
       }),
-    take: (record, carrier, index) => ({
-      value: content === "record" ? wholeRecord(record) : record.payload,
-      directory: directory.render(record === carrier ? record : { ...carrier, ...record }),
-      index,
-      origin: originOf(record["source"]),
-      part: partOf(carrier),
-    }),
+    take(record, carrier, index) {
+      const value = content === "record" ? wholeRecord(record) : record.payload;
+      const origin = originOf(record["source"]);
+      return {
+        value: coordinates ? located(value, origin) : value,
+        directory: directory.render(record === carrier ? record : { ...carrier, ...record }),
+        index,
+        origin,
+        part: partOf(carrier),
+      };
+    },
     begun(stored) {
       if (stored === 0) node.status("writing", "blue");
     },
