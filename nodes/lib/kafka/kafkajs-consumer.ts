@@ -38,12 +38,26 @@ const topicsNow = async (link: Link, topics: ConsumerOptions["topics"]): Promise
   return [...new Set([...named, ...matched])].sort();
 };
 
+/** What there is of these topics now. */
+const partitionsNow = async (link: Link, topics: readonly string[]): Promise<Set<string>> => {
+  if (topics.length === 0) return new Set();
+  const broker = await link.cluster.brokerPool.findConnectedBroker();
+  const { topicMetadata } = await broker.metadata(topics);
+  return new Set(
+    topicMetadata.flatMap(({ topic, partitionMetadata }) =>
+      partitionMetadata.map(({ partitionId }) => `${topic}/${partitionId}`),
+    ),
+  );
+};
+
 export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, events: ConsumerEvents): Consumer => {
   const { groupId } = options;
   const closing = new AbortController();
   const shared: Shared = { epochs: 0, last: undefined, missing: undefined };
   let session: Session | undefined;
   let { instanceId } = options;
+  /** What there was when it began: what comes later, "latest" must not skip the first records of. */
+  let first: ReadonlySet<string> | undefined;
 
   const watchPatterns = (own: Session, topics: readonly string[]): (() => void) => {
     if (!options.topics.some(isPattern)) return () => undefined;
@@ -93,8 +107,10 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
         commit: async (positions) => {
           await commit(positions.map((position) => ({ ...position, epoch: own.epoch })));
         },
+        isNew: ({ topic, partition }) => first?.has(`${topic}/${partition}`) === false,
       });
       const topics = await topicsNow(link, options.topics);
+      if (options.start === "latest") first ??= await partitionsNow(link, topics);
       if (topics.length === 0)
         return new Retriable(`No topic matches ${options.topics.join(", ")} yet; waiting until one does`);
       unwatch = watchPatterns(own, topics);

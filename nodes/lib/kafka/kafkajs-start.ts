@@ -20,12 +20,15 @@ export interface StartEvents {
   failed(error: Error): void;
   warn(text: string): void;
   commit(positions: readonly (TopicPartition & { offset: number })[]): Promise<void>;
+  /** It was not there when the consumer began. */
+  isNew(partition: TopicPartition): boolean;
 }
 
 /**
  * kafkajs asks `fetchTopicsOffset` only for partitions without a committed offset. Here that is where timestamps are
  * looked up, `committed` is refused, and a start at the end is committed at once: else records that arrive before the
- * first commit would be skipped when the group rebalances or the process ends.
+ * first commit would be skipped when the group rebalances or the process ends. Topics and partitions that have come since
+ * then begin at their first record: it takes seconds until a consumer sees them.
  *
  * When the next record is gone, kafkajs commits −1 or −2 for "latest" or "earliest", which a restart would take for
  * "nothing committed". Here the earliest offset that is left is committed in its place.
@@ -37,6 +40,16 @@ export const openStart = (
 ): void => {
   const { cluster } = link;
   const ask = cluster.fetchTopicsOffset.bind(cluster);
+  const fromTheFirst = async (found: readonly RawTopicOffsets[]): Promise<void> => {
+    for (const { topic, partitions } of found) {
+      const come = partitions.filter(({ partition }) => events.isNew({ topic, partition }));
+      if (come.length === 0) continue;
+      const asked = come.map(({ partition }) => ({ partition }));
+      const [earliest] = await ask([{ topic, partitions: asked, fromBeginning: true }]);
+      for (const p of come)
+        p.offset = earliest?.partitions.find(({ partition }) => partition === p.partition)?.offset ?? p.offset;
+    }
+  };
   const begin = async (topics: readonly object[]): Promise<RawTopicOffsets[]> => {
     if (start === "earliest") return ask([...topics]);
     const wanted = (topics as readonly Wanted[]).filter(({ partitions }) => partitions.length > 0);
@@ -60,6 +73,7 @@ export const openStart = (
     for (const { topic, partitions } of found)
       // No record is that young: begin at the end.
       for (const p of partitions) if (Number(p.offset) < 0) p.offset = ends.get(`${topic}/${p.partition}`) ?? "0";
+    if (start === "latest") await fromTheFirst(found);
     const positions = found.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
     );

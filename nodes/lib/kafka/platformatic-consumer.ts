@@ -2,7 +2,7 @@
 import { asError, ConfigError, Retriable } from "../errors";
 import { fencedInstance, outOfRange } from "./answers";
 import { explain } from "./errors";
-import { offsetsAt, topics as allTopics } from "./platformatic-admin";
+import { countsOf, offsetsAt, topics as allTopics } from "./platformatic-admin";
 import { makeFetching, type Fetching } from "./platformatic-fetch";
 import { isFenced, makeGroup, type Group, type Member } from "./platformatic-group";
 import { makeLink, type Link } from "./platformatic-link";
@@ -54,6 +54,10 @@ export const makeConsumer = (
   let missing: Error | undefined;
   let blocked: Error | undefined;
   const show = (): void => events.state(missing ?? blocked);
+  /** What there was when it began: what comes later, "latest" must not skip the first records of. */
+  let first: ReadonlyMap<string, number> | undefined;
+  const isNew = ({ topic, partition }: TopicPartition): boolean =>
+    first !== undefined && partition >= (first.get(topic) ?? 0);
 
   const topicsNow = async (link: Link): Promise<string[]> => {
     const named = options.topics.filter((topic) => typeof topic === "string");
@@ -62,8 +66,10 @@ export const makeConsumer = (
     const matched = (await allTopics(link)).filter(
       (topic) => !topic.startsWith("__") && patterns.some((pattern) => pattern.test(topic)),
     );
-    if (matched.length + named.length === 0)
+    if (matched.length + named.length === 0) {
+      first ??= new Map();
       throw new Retriable(`No topic matches ${options.topics.join(", ")} yet; waiting until one does`);
+    }
     return [...new Set([...named, ...matched])].toSorted((a, b) => (a < b ? -1 : 1));
   };
 
@@ -73,7 +79,7 @@ export const makeConsumer = (
       try {
         await events.beforeOffsets?.(own.epoch);
         if (own.ended) return;
-        const { positions, commit: due } = await beginAt(own.link, options, partitions);
+        const { positions, commit: due } = await beginAt(own.link, options, partitions, isNew);
         if (own.ended) return;
         own.fetching.begin(positions);
         commit(due.map((position) => ({ ...position, epoch: own.epoch }))).catch((error: Error) =>
@@ -161,7 +167,11 @@ export const makeConsumer = (
         groupId,
         instanceId: instanceId ?? null,
         sessionTimeout,
-        topics: () => topicsNow(link),
+        async topics() {
+          const topics = await topicsNow(link);
+          if (options.start === "latest") first ??= await countsOf(link, topics);
+          return topics;
+        },
       },
       {
         assigned: (partitions, member, kept) => assign(link, partitions, member, kept, failed),

@@ -25,6 +25,8 @@ export const beginAt = async (
   link: Link,
   { groupId, start }: Pick<ConsumerOptions, "groupId" | "start">,
   partitions: readonly TopicPartition[],
+  /** It was not there when the consumer began: it takes seconds until a consumer sees it, so it begins at its first record. */
+  isNew: (partition: TopicPartition) => boolean,
 ): Promise<Beginning> => {
   const committed = await committedOf(link, groupId, partitions);
   const known = committed.filter(({ offset }) => offset >= 0);
@@ -43,7 +45,12 @@ export const beginAt = async (
     );
   if (start === "earliest") return { positions: [...known, ...(await offsetsAt(link, unknown, start))], commit: [] };
   const latest = await offsetsAt(link, unknown, "latest");
-  if (start === "latest") return { positions: [...known, ...latest], commit: latest };
+  if (start === "latest") {
+    const come = unknown.filter(isNew);
+    const earliest = come.length > 0 ? await offsetsAt(link, come, "earliest") : [];
+    const all = [...latest.filter((each) => !isNew(each)), ...earliest];
+    return { positions: [...known, ...all], commit: all };
+  }
   const found = await offsetsAt(link, unknown, start.timestamp);
   const ends = new Map(latest.map((each) => [keyOf(each), each.offset]));
   // No record is that young: begin at the end.

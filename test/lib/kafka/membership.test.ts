@@ -169,6 +169,36 @@ describe("a consumer in its group", () => {
     assert.deepEqual(ofLost(), [end]);
   });
 
+  it("begins with the first record of a topic that comes later, also when it starts at new records", async function later() {
+    this.timeout(120_000);
+    const prefix = unique("later");
+    const [old, missing] = [`${prefix}-old`, unique("missing")];
+    const make = (topic: string): Promise<void> =>
+      cluster.kafka.createTopic(topic, { partitions: 1, replication: 1, config: { "retention.ms": "-1" } });
+    await make(old);
+    await write(cluster.kafka, [record(old, 1)]);
+    const member = join(old, unique("group"), { start: "latest", topics: [new RegExp(`^${prefix}-.*$`), missing] });
+    await until("it has its partition", () => member.epochs.at(-1) === 1, 30_000);
+    for (const [topic, value] of [
+      [`${prefix}-new`, 2],
+      [missing, 3],
+      [old, 4],
+    ] as const) {
+      if (topic !== old) await make(topic);
+      await write(cluster.kafka, [record(topic, value)]);
+    }
+    await until(
+      "all that came since is read",
+      () => [2, 3, 4].every((n) => member.got.includes(n)),
+      60_000,
+      () => [member.got, member.troubles],
+    );
+    assert.deepEqual(
+      member.got.toSorted((a, b) => a - b),
+      [2, 3, 4],
+    );
+  });
+
   it("goes on at the earliest record when the next one is gone, commits where, and says so", async () => {
     const topic = await newTopic(cluster.kafka);
     const group = unique("group");
