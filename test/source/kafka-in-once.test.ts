@@ -1,5 +1,8 @@
 /** kafka in, at most once: only a crash may lose records, and none comes twice. */
 import assert from "node:assert/strict";
+import type { Consumer } from "../../nodes/lib/kafka/port";
+import { decoder } from "../../nodes/source/kafka-in/decode";
+import { makeIntake, type Intake } from "../../nodes/source/kafka-in/intake";
 import { flowOf, nodeRed, type Harness } from "../harness";
 import {
   clusterFor,
@@ -112,6 +115,89 @@ describe("kafka in, at most once", () => {
       assert.deepEqual(all(), [...range(0, 200), ...range(1000, 1200)]);
     } finally {
       await member.close();
+    }
+  });
+
+  it("goes on where it was when it could not give back and nobody has read on since", async function outage() {
+    this.timeout(120_000);
+    const topic = await newTopic(cluster.kafka);
+    const group = unique("group");
+    await fill(topic, 0, 200);
+    const got: number[] = [];
+    const open: (() => void)[] = [];
+    let refuses = false;
+    let assignments = 0;
+    let consumer: Consumer | undefined;
+    const intake: Intake = makeIntake(
+      {
+        mode: "record",
+        group,
+        source: {
+          running: true,
+          pressure: () => undefined,
+          deliver(emission, finished) {
+            got.push(Number(emission.message().payload));
+            open.push(() => finished("delivered"));
+          },
+        },
+        decoders: { value: decoder("json", "value"), key: decoder("text", "key") },
+        span: { records: 50, bytes: 1e6 },
+        once: true,
+        bury: async () => undefined,
+      },
+      {
+        batchRecords: 1,
+        commitInterval: 10,
+        commitRecords: 50,
+        damaged: "stop",
+        stuck: () => undefined,
+        warn: () => undefined,
+        revokeDrain: 0,
+      },
+      () =>
+        consumer && {
+          ...consumer,
+          commit: (positions) =>
+            refuses
+              ? Promise.reject(new Error("no coordinator"))
+              : (consumer?.commit(positions) ?? Promise.resolve([])),
+        },
+    );
+    const using = cluster.kafka.consumer(
+      { groupId: group, topics: [topic], start: "earliest", sessionTimeout: 6000 },
+      {
+        records: intake.records,
+        assigned(partitions, epoch, kept) {
+          refuses = false;
+          assignments++;
+          return intake.assigned(partitions, epoch, kept);
+        },
+        revoking: intake.revoking,
+        state: () => undefined,
+        warn: () => undefined,
+      },
+    );
+    consumer = using;
+    try {
+      await red.until("its span is full", () => got.length === 50, 60_000);
+      for (const finish of open.splice(0, 25)) finish();
+      await red.until("its span is full again", () => got.length === 75, 60_000);
+      refuses = true;
+      using.rejoin(new Error("the connection is gone"));
+      await red.until("it has joined again", () => assignments === 2, 60_000);
+      assert.equal(await committedOf(cluster.kafka, group, topic), 100);
+      await red.until(
+        "the rest comes",
+        () => {
+          for (const finish of open.splice(0)) finish();
+          return got.length >= 200;
+        },
+        60_000,
+        () => got.slice(70, 80),
+      );
+      assert.deepEqual(got, range(0, 200));
+    } finally {
+      await using.close();
     }
   });
 });
