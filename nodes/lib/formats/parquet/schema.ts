@@ -28,10 +28,7 @@ function numberElement(type: "INT32" | "INT64", logical: Logical | undefined): O
   }
 }
 
-function bytesElement(
-  type: Extract<Type, { kind: "bytes" | "fixed" }> | { kind: "bytes"; logical?: Logical | undefined },
-): Omit<SchemaElement, "name"> {
-  const { logical } = type;
+function bytesElement(logical: Logical | undefined, size: number | undefined): Omit<SchemaElement, "name"> {
   if (logical?.kind === "decimal") {
     const { precision, scale } = logical;
     const decimal = { converted_type: "DECIMAL", precision, scale } as const;
@@ -39,7 +36,7 @@ function bytesElement(
     if (precision <= 18) return { type: "INT64", ...decimal };
     return { type: "FIXED_LEN_BYTE_ARRAY", type_length: bytesFor(precision), ...decimal };
   }
-  return "size" in type ? { type: "FIXED_LEN_BYTE_ARRAY", type_length: type.size } : { type: "BYTE_ARRAY" };
+  return size === undefined ? { type: "BYTE_ARRAY" } : { type: "FIXED_LEN_BYTE_ARRAY", type_length: size };
 }
 
 const text = { type: "BYTE_ARRAY", converted_type: "UTF8" } as const;
@@ -95,7 +92,7 @@ function elements(
       return [{ name, repetition_type, type: "DOUBLE" }];
     case "bytes":
     case "fixed":
-      return [{ name, repetition_type, ...bytesElement(type as Extract<Type, { kind: "fixed" }>) }];
+      return [{ name, repetition_type, ...bytesElement(type.logical, "size" in type ? type.size : undefined) }];
     default:
       return [{ name, repetition_type, ...text }];
   }
