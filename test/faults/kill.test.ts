@@ -37,7 +37,7 @@ const TRIALS: readonly (KillTrial & { readonly says: string })[] = [
   { says: "loses nothing of it in a full deploy", name: "full deploy", how: "full", ...backlog },
   { says: "loses nothing of it in a deploy of flows", name: "flow deploy", how: "flows", ...backlog },
   { says: "loses nothing of it in a deploy of nodes", name: "node deploy", how: "nodes", ...backlog },
-  // Together 20 kills: the slice of `npm run soak`.
+  // With the two formats below 30 kills: the slice of `npm run soak`.
   ...(["record", "batch", "record", "batch"] as const).map((mode, index) => ({
     says: `loses nothing in five kills at random moments (${mode} mode, ${1 + index} partitions)`,
     name: `soak ${mode} ${index}`,
@@ -48,6 +48,17 @@ const TRIALS: readonly (KillTrial & { readonly says: string })[] = [
     mode,
     partitions: 1 + index,
     jitter: 300,
+  })),
+  ...(["avro", "parquet"] as const).map((format) => ({
+    says: `loses and repeats nothing in ${format} files in five kills at random moments`,
+    name: `lake ${format}`,
+    records: 6000,
+    disturbances: 5,
+    how: "kill" as const,
+    step: { kind: "random" as const, from: 5, to: 60 },
+    mode: "batch" as const,
+    jitter: 300,
+    format,
   })),
 ];
 

@@ -29,12 +29,14 @@ export const cases: Readonly<Record<Family, SoakCase>> = {
     run(around, disturbed) {
       // Together about 10,000 records a kill.
       const mode = pick(["record", "batch", "batch"] as const);
+      const format = pick(["ndjson", "avro", "parquet"] as const);
       const disturbances = 5;
       const records = mode === "record" ? 3000 * disturbances : 14_000 * disturbances;
       const partitions = pick([1, 2, 4, 5]);
       return killTrial(around, {
-        name: `kill ${mode}`,
+        name: `kill ${mode} ${format}`,
         mode,
+        format,
         disturbances,
         records: Math.ceil(records / partitions) * partitions,
         partitions,

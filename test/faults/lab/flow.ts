@@ -24,12 +24,16 @@ export interface FlowSpec {
   readonly output?: string | undefined;
   readonly file?: string | undefined;
   readonly lake?: string | undefined;
+  /** Of the lake's files; NDJSON when absent. */
+  readonly format?: LakeFormat | undefined;
   readonly influx?: { readonly url: string; readonly database: string; readonly measurement: string } | undefined;
   /** Code of the function; `return msg;` when absent. */
   readonly code?: string;
   /** Changes with each redeploy, so that there is something to deploy. */
   readonly version?: number;
 }
+
+export type LakeFormat = "ndjson" | "avro" | "parquet";
 
 /** Records that finish between two commits, at most, unless Kafka is slow to answer. */
 export const COMMIT_RECORDS = 200;
@@ -116,6 +120,7 @@ export function flowOf(spec: FlowSpec, more: readonly FlowNode[] = []): FlowNode
       type: "citystream-hdfs-sink",
       lake: "lake",
       directory: "records",
+      format: spec.format ?? "ndjson",
       rotateRecords: FILE_RECORDS,
       rotateAge: 1,
       rotateIdle: 0.5,

@@ -6,7 +6,7 @@ import path from "node:path";
 import type { NodeRedChild } from "../../harness/child";
 import { until } from "../../harness/words";
 import { commitTime, movedBack, STRAGGLERS, tooEarly } from "./commits";
-import { COMMIT_RECORDS, FILE_RECORDS, flowOf, type FlowSpec, type Step } from "./flow";
+import { COMMIT_RECORDS, FILE_RECORDS, flowOf, type FlowSpec, type LakeFormat, type Step } from "./flow";
 import { redeploy, startMember, stopMember, type Deployment, type Surroundings } from "./member";
 import { some } from "./numbers";
 import { observing, unique, type Ends, type Observer } from "./observer";
@@ -36,6 +36,8 @@ export interface KillTrial {
   /** Into Kafka alone, and nothing may be repeated for a reader of committed transactions. */
   readonly exactlyOnce?: boolean;
   readonly code?: string;
+  /** Of the lake's files; NDJSON when absent. */
+  readonly format?: LakeFormat;
   /** ms to wait once the goal of a kill is reached: 0 … 1 times this. */
   readonly jitter?: number;
   /** Longest time without anything committed, in ms. */
@@ -72,7 +74,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   const inFile = file === undefined ? undefined : filePlace(seed, file);
   const places = [
     ...(inFile ? [inFile] : []),
-    ...(lake === undefined ? [] : [folderPlace(seed, path.join(lake, "records"))]),
+    ...(lake === undefined ? [] : [folderPlace(seed, path.join(lake, "records"), trial.format)]),
   ];
   const spec: FlowSpec = {
     ...around,
@@ -177,6 +179,8 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     faults.push(`${unfinished} records of a partition were under way, more than ${span}`);
   const { repeated } = kafka.tally.counts(records);
   if (exactlyOnce && repeated > 0) faults.push(`kafka: ${repeated} repeated`);
+  const stored = places.find(({ name }) => name === "lake")?.tally.counts(records);
+  if (trial.format && stored && stored.repeated > 0) faults.push(`lake: ${stored.repeated} repeated`);
   // A deploy brings again what was under way, and what had not been committed.
   const bound = disturbances * partitions * (span + COMMIT_RECORDS + 2 * FILE_RECORDS + batch);
   if (how !== "kill" && repeated > bound) faults.push(`kafka: ${repeated} repeated, more than ${bound}`);

@@ -1,6 +1,10 @@
 /** Places where records arrive beside Kafka, read as any program would read them. */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import path from "node:path";
+import { ROOT } from "../../../tools/editor/nodes";
+import { readers } from "../../../tools/services";
+import { run } from "../../../tools/services/programs";
+import type { LakeFormat } from "./flow";
 import { Tally } from "./numbers";
 
 export interface Place {
@@ -40,15 +44,26 @@ export function filePlace(seed: string, file: string, name = "file"): Place {
   };
 }
 
-/** A folder of files of lines. As readers of lakes do, it passes over names that begin with a dot or an underscore. */
-export function folderPlace(seed: string, folder: string, name = "lake"): Place {
+/** The values in files of a lake: lines read here, Avro by fastavro, Parquet by pyarrow. */
+async function valuesIn(files: readonly string[], format: LakeFormat): Promise<unknown[]> {
+  if (format === "ndjson")
+    return files.flatMap((file) => readFileSync(file, "utf8").split("\n")).filter((line) => line !== "");
+  const python = await readers();
+  const reader = format === "avro" ? "fastavro" : "pyarrow";
+  const read = await run(python, [path.join(ROOT, "test/fixtures/read-lake.py"), reader, ...files]);
+  return (JSON.parse(read) as unknown[][]).flat();
+}
+
+/** A folder of a lake's files. As readers of lakes do, it passes over names that begin with a dot or an underscore. */
+export function folderPlace(seed: string, folder: string, format: LakeFormat = "ndjson", name = "lake"): Place {
   const tally = new Tally(seed);
   const seen = new Set<string>();
   return {
     name,
     tally,
-    look() {
-      if (!existsSync(folder)) return Promise.resolve();
+    async look() {
+      if (!existsSync(folder)) return;
+      const fresh: string[] = [];
       for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
         const file = path.join(entry.parentPath, entry.name);
         const hidden = path
@@ -57,9 +72,9 @@ export function folderPlace(seed: string, folder: string, name = "lake"): Place 
           .some((part) => /^[._]/u.test(part));
         if (!entry.isFile() || hidden || seen.has(file)) continue;
         seen.add(file);
-        for (const line of readFileSync(file, "utf8").split("\n")) if (line !== "") tally.see(line);
+        fresh.push(file);
       }
-      return Promise.resolve();
+      if (fresh.length > 0) for (const value of await valuesIn(fresh, format)) tally.see(value);
     },
   };
 }
