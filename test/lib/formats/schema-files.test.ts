@@ -44,7 +44,7 @@ describe("formats with a schema", () => {
   afterEach(() => thread.end());
 
   for (const { title, codecs, readers, make } of cases) {
-    describe(title, function format() {
+    describe(title, function judged() {
       this.timeout(120_000);
 
       for (const codec of codecs)
@@ -192,8 +192,8 @@ describe("formats with a schema", () => {
 
   it("writes the same bytes for the same records", async () => {
     for (const { make, codecs } of cases) {
-      const once = await make(undefined, codecs[1] ?? "", thread).begin();
-      const again = await make(undefined, codecs[1] ?? "", thread).begin();
+      const once = make(undefined, codecs[1] ?? "", thread).begin();
+      const again = make(undefined, codecs[1] ?? "", thread).begin();
       for (const encoder of [once, again]) for (let id = 0; id < 5000; id++) encoder.add(reading(id));
       assert.ok(Buffer.concat(await once.content()).equals(Buffer.concat(await again.content())));
     }

@@ -31,7 +31,7 @@ class Running {
   }
 
   tell(message: ToThread): void {
-    this.worker.postMessage(message);
+    this.worker.postMessage(message, []);
   }
 
   /** Whether the process waits for the thread. */

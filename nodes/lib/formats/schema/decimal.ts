@@ -28,7 +28,7 @@ export function decimalOf(value: unknown, precision: number, scale: number): big
  */
 export function decimalBytes(unscaled: bigint, size?: number): Buffer {
   let length = size ?? 1;
-  while (size === undefined && BigInt.asIntN(length * 8, unscaled) !== unscaled) length++;
+  if (size === undefined) while (BigInt.asIntN(length * 8, unscaled) !== unscaled) length++;
   const hex = BigInt.asUintN(length * 8, unscaled)
     .toString(16)
     .padStart(length * 2, "0");

@@ -121,7 +121,7 @@ const optional = (type: Type): Type => ({ kind: "union", branches: [{ kind: "nul
 const written = (name: string, first: boolean): string =>
   !first || avroName.test(name)
     ? name
-    : [...name]
+    : Array.from(name)
         .map((one, at) =>
           /^[A-Za-z_]$/.test(one) || (at > 0 && /^\d$/.test(one))
             ? one
