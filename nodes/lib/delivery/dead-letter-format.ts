@@ -1,12 +1,22 @@
 /**
  * Dead letters as lines of JSON, for people, jq and replay. What JSON can't say is tagged: `{"$base64": …}` bytes,
- * `{"$number": "NaN"}`, `{"$bigint": …}`, `{"$date": …}`; what can't be kept at all is named in brackets.
+ * `{"$number": "NaN"}`, `{"$bigint": …}`, `{"$date": …}`. An object of the record's own that looks like a tag, such as a
+ * date in MongoDB's extended JSON, is wrapped: `{"$literal": {"$date": …}}`. What can't be kept at all is named in brackets.
  */
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { messageOf } from "../errors";
 import { TOKEN, type DeadLetter, type Message, type OriginalBytes } from "./contract";
 import { originalsOf } from "./originals";
+
+const LITERAL = "$literal";
+const TAGS = new Set(["$base64", "$number", "$bigint", "$date", LITERAL]);
+
+/** Whether an object of JSON would be taken for one of the tags. */
+const looksTagged = (value: object): boolean => {
+  const [key, ...others] = Object.keys(value);
+  return key !== undefined && others.length === 0 && TAGS.has(key);
+};
 
 /** Nesting beyond this is shown as text: nothing that a record carries is as deep. */
 const DEEPEST = 200;
@@ -41,31 +51,42 @@ const encodeObject = (value: object, above: object[]): unknown => {
       encoded[key] = `[unreadable: ${messageOf(error)}]`;
     }
   }
-  return encoded;
+  return looksTagged(encoded) ? { [LITERAL]: encoded } : encoded;
 };
 
 /** A value as JSON can say it, bytes and the like tagged. */
 export const encode = (value: unknown, above: object[] = []): unknown => {
   if (typeof value === "number" && !Number.isFinite(value)) return { $number: String(value) };
+  if (Object.is(value, -0)) return { $number: "-0" };
   if (typeof value === "bigint") return { $bigint: value.toString() };
   if (typeof value === "function" || typeof value === "symbol") return undefined;
   return typeof value === "object" && value !== null ? encodeObject(value, above) : value;
 };
 
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const decodeAll = (value: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).map(([name, each]) => [name, decode(each)]));
+
+/** What a tag stands for; undefined when the object only resembles one. */
+const untagged = (key: string, tagged: unknown): unknown => {
+  if (key === LITERAL) return isObject(tagged) && looksTagged(tagged) ? decodeAll(tagged) : undefined;
+  if (key === "$date" && tagged === null) return new Date(NaN);
+  if (typeof tagged !== "string") return undefined;
+  if (key === "$base64") return Buffer.from(tagged, "base64");
+  if (key === "$number") return Number(tagged);
+  if (key === "$bigint") return /^-?\d+$/u.test(tagged) ? BigInt(tagged) : undefined;
+  return new Date(tagged);
+};
+
 /** The value that `encode` was given, as far as it was kept. */
 export const decode = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(decode);
-  if (typeof value !== "object" || value === null) return value;
-  const keys = Object.keys(value);
-  const [key] = keys;
-  const tagged = keys.length === 1 ? (value as Record<string, unknown>)[key as string] : undefined;
-  if (typeof tagged === "string") {
-    if (key === "$base64") return Buffer.from(tagged, "base64");
-    if (key === "$number") return Number(tagged);
-    if (key === "$bigint" && /^-?\d+$/u.test(tagged)) return BigInt(tagged);
-    if (key === "$date") return new Date(tagged);
-  }
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, decode(each)]));
+  if (!isObject(value)) return value;
+  const [key] = Object.keys(value);
+  const meant = key !== undefined && looksTagged(value) ? untagged(key, value[key]) : undefined;
+  return meant ?? decodeAll(value);
 };
 
 /** A letter as it is written again: its error is one once more. */

@@ -134,7 +134,7 @@ const valueOf = (bytes: Buffer | null, form: string | undefined): unknown => {
   const text = bytes.toString();
   try {
     const value: unknown = JSON.parse(text);
-    return form === "original" ? value : decode(value);
+    return form === "json" ? decode(value) : value;
   } catch {
     return text;
   }
