@@ -2,27 +2,85 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import path from "node:path";
 import { syncDirectory } from "../delivery/dead-letter-file";
-import type { TopicPartition } from "../kafka/port";
+
+/** Offsets of a partition, `next` is the one after the last. */
+export interface Run {
+  readonly partition: number;
+  readonly first: number;
+  readonly next: number;
+}
 
 export interface DoneOffsets {
   has(partition: number, offset: number): boolean;
   /** Resolves when they are durable. */
-  add(positions: readonly { readonly partition: number; readonly offset: number }[]): Promise<void>;
+  add(runs: readonly Run[]): Promise<void>;
   /** Those below are committed and need not be kept. */
-  below(partition: TopicPartition["partition"], offset: number): void;
+  below(partition: number, offset: number): void;
 }
 
-/** The file is written anew when it has so many lines that nobody needs. */
+/** The file is written anew when it has so many lines more than twice those that say the same. */
 const SUPERFLUOUS = 10_000;
 
+/** Partition, first offset, the one after the last. What a kill has torn can't read like another line. */
+const LINE = /^\+(\d+) (\d+) (\d+);$/u;
+/** Of the first version: partition and offset. */
+const FIRST_VERSION = /^(\d+) (\d+)$/u;
+
+/**
+ * Done offsets of one partition. Neighbours are one run, so that memory grows with the letters that wait between them,
+ * however many are done behind one that nobody touches.
+ */
+class Runs {
+  private runs: { first: number; next: number }[] = [];
+
+  get size(): number {
+    return this.runs.length;
+  }
+
+  *[Symbol.iterator](): Generator<{ readonly first: number; readonly next: number }> {
+    yield* this.runs;
+  }
+
+  /** Index of the first run that ends at the offset or beyond. */
+  private reach(offset: number): number {
+    let [low, high] = [0, this.runs.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.runs[middle]?.next ?? Infinity) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  has(offset: number): boolean {
+    const run = this.runs[this.reach(offset + 1)];
+    return run !== undefined && run.first <= offset;
+  }
+
+  add(first: number, next: number): void {
+    const start = this.reach(first);
+    let end = start;
+    let made = { first, next };
+    for (let run = this.runs[end]; run !== undefined && run.first <= made.next; run = this.runs[++end])
+      made = { first: Math.min(made.first, run.first), next: Math.max(made.next, run.next) };
+    this.runs.splice(start, end - start, made);
+  }
+
+  below(offset: number): void {
+    this.runs.splice(0, this.reach(offset + 1));
+    const [run] = this.runs;
+    if (run !== undefined && run.first < offset) run.first = offset;
+  }
+}
+
 export async function openDoneOffsets(file: string): Promise<DoneOffsets> {
-  const partitions = new Map<number, Set<number>>();
-  let superfluous = 0;
+  const partitions = new Map<number, Runs>();
+  let lines = 0;
   let turn: Promise<void> = Promise.resolve();
-  const offsetsOf = (partition: number): Set<number> => {
+  const runsOf = (partition: number): Runs => {
     const known = partitions.get(partition);
     if (known) return known;
-    const made = new Set<number>();
+    const made = new Runs();
     partitions.set(partition, made);
     return made;
   };
@@ -30,10 +88,10 @@ export async function openDoneOffsets(file: string): Promise<DoneOffsets> {
     if (error.code === "ENOENT") return "";
     throw error;
   });
-  // A line without its end was torn: its letter is not done.
   for (const line of stored.split("\n").slice(0, -1)) {
-    const [partition, offset] = line.split(" ").map(Number);
-    if (Number.isInteger(partition) && Number.isInteger(offset)) offsetsOf(partition as number).add(offset as number);
+    const [, partition, first, next] = (LINE.exec(line) ?? FIRST_VERSION.exec(line) ?? []).map(Number);
+    lines += 1;
+    if (partition !== undefined && first !== undefined) runsOf(partition).add(first, next || first + 1);
   }
   await mkdir(path.dirname(file), { recursive: true });
 
@@ -46,35 +104,34 @@ export async function openDoneOffsets(file: string): Promise<DoneOffsets> {
       await handle.close();
     }
   };
-  const lines = (partition: number, offsets: Iterable<number>): string =>
-    [...offsets].map((offset) => `${partition} ${offset}\n`).join("");
+  const lineOf = (partition: number, first: number, next: number): string => `+${partition} ${first} ${next};\n`;
+
+  const writeAnew = async (): Promise<void> => {
+    const all = [...partitions].flatMap(([partition, runs]) =>
+      [...runs].map(({ first, next }) => lineOf(partition, first, next)),
+    );
+    await write(`${file}.new`, "w", all.join(""));
+    await rename(`${file}.new`, file);
+    await syncDirectory(path.dirname(file));
+    lines = all.length;
+  };
 
   return {
     has: (partition, offset) => partitions.get(partition)?.has(offset) ?? false,
-    add(positions) {
+    add(added) {
       turn = turn
         .catch(() => undefined)
         .then(async () => {
-          if (superfluous > SUPERFLUOUS) {
-            superfluous = 0;
-            await write(`${file}.new`, "w", [...partitions].map(([partition, all]) => lines(partition, all)).join(""));
-            await rename(`${file}.new`, file);
-            await syncDirectory(path.dirname(file));
-          }
+          const needed = [...partitions.values()].reduce((sum, { size }) => sum + size, 0);
+          if (lines > 2 * needed + SUPERFLUOUS) await writeAnew();
+          const text = added.map(({ partition, first, next }) => lineOf(partition, first, next)).join("");
           // Begins with a line end: what is torn before it stays apart.
-          await write(file, "a", `\n${positions.map(({ partition, offset }) => `${partition} ${offset}\n`).join("")}`);
-          for (const { partition, offset } of positions) offsetsOf(partition).add(offset);
+          await write(file, "a", `\n${text}`);
+          lines += added.length + 1;
+          for (const { partition, first, next } of added) runsOf(partition).add(first, next);
         });
       return turn;
     },
-    below(partition, offset) {
-      const known = partitions.get(partition);
-      if (known === undefined) return;
-      for (const one of known) {
-        if (one >= offset) continue;
-        known.delete(one);
-        superfluous += 1;
-      }
-    },
+    below: (partition, offset) => partitions.get(partition)?.below(offset),
   };
 }

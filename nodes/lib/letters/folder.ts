@@ -3,7 +3,8 @@
  * done are named in a file beside theirs; when all of a file are, both are removed, unless somebody still writes to it.
  */
 import { createHash } from "node:crypto";
-import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { open, readdir, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { deadLetterFile, DONE, LETTERS, openFiles } from "../delivery/dead-letter-file";
 import { decodeDeadLetter } from "../delivery/dead-letter-format";
@@ -70,6 +71,7 @@ const letterIn = (line: Buffer): Letter | undefined => {
 export function letterFolder(directory: string, prefix: string, most = MOST): LetterStore {
   const files = new Map<string, File>();
   const entries = new Map<string, Entry>();
+  /** Ids that are done while lines are unread, which may hold versions of them; empty once all are read. */
   const finished = new Set<string>();
   const writer = deadLetterFile({ directory, prefix });
   let more = false;
@@ -108,12 +110,13 @@ export function letterFolder(directory: string, prefix: string, most = MOST): Le
     const name = path.join(directory, `${file.name}${DONE}`);
     const { size } = await stat(name).catch(() => ({ size: 0 }));
     if (size <= file.doneRead) return;
-    file.doneRead = size;
-    for (const id of (await readFile(name, "utf8")).split("\n")) {
-      if (id === "") continue;
-      finished.add(id);
-      forget(id);
-    }
+    for await (const lines of readLines(name, file.doneRead))
+      for (const { at, bytes } of lines) {
+        const id = bytes.toString();
+        finished.add(id);
+        forget(id);
+        file.doneRead = at + bytes.length + 1;
+      }
   };
 
   const readFileOn = async (file: File): Promise<void> => {
@@ -138,6 +141,13 @@ export function letterFolder(directory: string, prefix: string, most = MOST): Le
     await unlink(name);
     await unlink(path.join(directory, `${file.name}${DONE}`)).catch(() => undefined);
     files.delete(file.name);
+  };
+
+  /** A list of done letters whose file is gone: its process was killed between the two. */
+  const removeIfAlone = async (name: string): Promise<void> => {
+    const file = path.join(directory, name.slice(0, -DONE.length));
+    if (files.has(path.basename(file)) || existsSync(file)) return;
+    await unlink(path.join(directory, name)).catch(() => undefined);
   };
 
   const look = async (): Promise<void> => {
@@ -170,15 +180,16 @@ export function letterFolder(directory: string, prefix: string, most = MOST): Le
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       }
     }
+    if (!more) finished.clear();
+    for (const name of names) if (name.endsWith(DONE)) await removeIfAlone(name);
   };
 
   const markDone = async (file: File, ids: readonly string[]): Promise<void> => {
-    const lines = ids.map((id) => `${id}\n`).join("");
     const handle = await open(path.join(directory, `${file.name}${DONE}`), "a");
     try {
-      await handle.appendFile(lines);
+      // Begins with a line end: what a kill has torn before it stays apart.
+      await handle.appendFile(`\n${ids.join("\n")}\n`);
       await handle.datasync();
-      file.doneRead += Buffer.byteLength(lines);
     } finally {
       await handle.close();
     }
@@ -220,7 +231,7 @@ export function letterFolder(directory: string, prefix: string, most = MOST): Le
         }
         for (const [file, list] of byFile) await markDone(file, list);
         for (const id of known) {
-          finished.add(id);
+          if (more) finished.add(id);
           forget(id);
         }
         for (const file of byFile.keys()) await removeIfDone(file);

@@ -8,7 +8,7 @@ import { LowWaterMark, type Positions } from "../delivery/low-water-mark";
 import { Retriable } from "../errors";
 import { deadLetterRecords, letterOfRecord } from "../kafka/dead-letter-record";
 import type { FetchedBatch, FetchedRecord, Kafka, Producer } from "../kafka/port";
-import { openDoneOffsets, type DoneOffsets } from "./done-offsets";
+import { openDoneOffsets, type DoneOffsets, type Run } from "./done-offsets";
 import { summaryOf, type LetterStore, type LetterSummary } from "./store";
 
 export interface LetterTopicOptions {
@@ -44,6 +44,8 @@ interface Part {
   committed: number | undefined;
   next: number | undefined;
 }
+
+const runOf = ({ part: { partition }, position: { first, next } }: Entry): Run => ({ partition, first, next });
 
 export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterStore {
   const { topic, most = MOST } = options;
@@ -108,7 +110,8 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
   const take = (part: Part, record: FetchedRecord, done: DoneOffsets): void => {
     const { offset, size } = record;
     if (part.next !== undefined && offset < part.next) return;
-    const position = part.mark.delivered(offset, offset + 1, 1, size);
+    // Offsets of no record (a transaction's marker, what was compacted) belong to the record behind them.
+    const position = part.mark.delivered(part.next ?? offset, offset + 1, 1, size);
     part.next = offset + 1;
     if (done.has(part.partition, offset)) return finish(part, position);
     // The fetch's memory is not kept for one record of it.
@@ -182,7 +185,7 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
   const done = async (ids: readonly string[]): Promise<void> => {
     const known = ids.flatMap((id) => entries.get(id) ?? []);
     if (known.length === 0) return;
-    await (await opened).add(known.map(({ part, record }) => ({ partition: part.partition, offset: record.offset })));
+    await (await opened).add(known.map(runOf));
     for (const id of ids) remove(id);
   };
 
@@ -220,9 +223,7 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
       const failed = outcomes.find((outcome) => outcome instanceof Error);
       if (failed) throw new Retriable(`dead letters can't be written to topic "${topic}": ${failed.message}`);
       // The new ones take the place of these, which may be read by now.
-      await (
-        await opened
-      ).add(before.map(({ part, record }) => ({ partition: part.partition, offset: record.offset })));
+      await (await opened).add(before.map(runOf));
       for (const { summary, record } of before) if (entries.get(summary.id)?.record === record) remove(summary.id);
     },
     async close() {

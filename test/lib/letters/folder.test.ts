@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 import { appendFileSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { DeadLetter } from "../../../nodes/lib/delivery/contract";
 import { deadLetterFile } from "../../../nodes/lib/delivery/dead-letter-file";
 import { matcher, readFilter } from "../../../nodes/lib/letters/filter";
@@ -98,6 +100,61 @@ describe("a folder of dead letters", () => {
     await store.refresh();
     assert.deepEqual([idsOf(store), store.more], [["2", "4", "5"], false]);
     await store.close();
+  });
+
+  it("remembers no letter once it is done and its file has been read", async function memory() {
+    this.timeout(120_000);
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const used = (): number => (collect(), process.memoryUsage().heapUsed);
+    const store = letterFolder(directory, "kept");
+    const others = deadLetterFile({ directory });
+    let made = 0;
+    const round = async (): Promise<void> => {
+      await others.write(
+        Array.from({ length: 10_000 }, () => letter(`a letter with a long name, number ${(made += 1)}`)),
+      );
+      await store.refresh();
+      await store.done(idsOf(store));
+    };
+    await round();
+    const before = used();
+    for (let n = 0; n < 3; n += 1) await round();
+    const grown = used() - before;
+    assert.equal(store.size, 0);
+    assert.ok(grown < 1_000_000, `${grown} bytes are kept of ${made} letters`);
+    await others.close();
+    await store.close();
+  });
+
+  it("reads on where a kill has torn the list of what is done, and removes a list whose letters are gone", async () => {
+    await write("a", letter("1"), letter("2"), letter("3"));
+    const [name = ""] = readdirSync(directory);
+    appendFileSync(path.join(directory, `${name}.done`), "1\nha");
+    const store = await opened();
+    await store.done(["2"]);
+    await store.close();
+    const again = await opened();
+    assert.deepEqual(idsOf(again), ["3"]);
+    appendFileSync(path.join(directory, "dead-letters-2026-01-01T00-00-00.000Z-1-1.ndjson.done"), "7\n");
+    await again.done(["3"]);
+    await again.refresh();
+    assert.deepEqual(readdirSync(directory), []);
+    await again.close();
+  });
+
+  it("knows what another process has done, also between two of its own", async () => {
+    await write("a", ...["1", "2", "3", "4"].map((id) => letter(id)));
+    const [mine, theirs] = [await opened(), await opened()];
+    await mine.done(["1"]);
+    await theirs.done(["2"]);
+    await mine.done(["3"]);
+    await mine.refresh();
+    assert.deepEqual(idsOf(mine), ["4"]);
+    await theirs.refresh();
+    assert.deepEqual(idsOf(theirs), ["4"]);
+    await mine.close();
+    await theirs.close();
   });
 
   it("refuses a filter that makes no sense, naming the property", () => {
