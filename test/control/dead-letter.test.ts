@@ -208,6 +208,37 @@ describe("dead letter", () => {
     assert.equal((await list()).size, 0);
   });
 
+  it("discards what was counted, and nothing that came, was edited or is replayed since", async () => {
+    const post = async (action: string, body: object): Promise<Record<string, unknown>> => {
+      const answer = await fetch(`${red.url}/citystream/dead-letters/letters/${action}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      return { status: answer.status, ...((await answer.json()) as object) };
+    };
+    await store(...[1, 2, 3, 4].map((n) => letter(n)));
+    await red.deploy(flow({}, { id: "replayed", type: "test-collect", manual: true }));
+    await ask("replay", { ids: ["letter-4"] });
+    await red.arrived("replayed", 1, 60_000);
+    const { selection, count } = await post("select", { all: true });
+    assert.equal(count, 3, "without the one that is being replayed");
+    await store(letter(5));
+    const put = await fetch(`${red.url}/citystream/dead-letters/letters/letter-2`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ message: { payload: { n: "mended" } } }),
+    });
+    assert.equal(put.status, 200, await put.text());
+    assert.deepEqual(await post("discard", { selection }), { status: 200, count: 2 });
+    assert.deepEqual((await ids()).toSorted(), ["letter-2", "letter-4", "letter-5"]);
+    const again = await post("discard", { selection });
+    assert.equal(again["status"], 400);
+    assert.match(String(again["error"]), /not known any more/u);
+    assert.equal((await list()).size, 3);
+    assert.equal((await post("select", {}))["status"], 400, "nor is all meant when nobody says so");
+  });
+
   it("shows letters that come while it runs, and leaves files alone that are still written to", async () => {
     const writing = deadLetterFile({ directory: folder });
     await writing.write([letter(1)]);

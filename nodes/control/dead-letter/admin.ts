@@ -106,8 +106,18 @@ function routes({ httpAdmin, auth }: NodeAPI, { desks }: Registry): void {
     handler(async ({ desk }, { body }) => ({ count: await desk.replay(chosen(body)) })),
   );
   httpAdmin.post(
+    `${at}/select`,
+    reads,
+    handler(async ({ desk }, { body }) => ({ ...(await desk.select(chosen(body))) })),
+  );
+  httpAdmin.post(
     `${at}/discard`,
     writes,
-    handler(async ({ desk }, { body }) => ({ count: await desk.discard(chosen(body)) })),
+    handler(async ({ desk }, { body }) => {
+      const { selection } = objectOf(body);
+      return {
+        count: await (typeof selection === "string" ? desk.discardSelection(selection) : desk.discard(chosen(body))),
+      };
+    }),
   );
 }
