@@ -16,7 +16,7 @@ import {
 import { ConfigError } from "./errors";
 import type { Fields, Settings, TlsOptions } from "./fields";
 import { readSettings, type SettingsContext } from "./settings";
-import { throttledStatus, type Colour } from "./status";
+import { nodeStatus, type Colour, type NodeStatus } from "./status";
 
 export interface NodeContext<F extends Fields = Fields> {
   readonly RED: NodeAPI;
@@ -58,39 +58,33 @@ export interface BareContext<F extends Fields> {
   /** @throws ConfigError */
   withSettings(definition: NodeDef): NodeContext<F>;
   show(word: string, colour: Colour): void;
+  /** A message has failed, or was treated well: the status says so beside what the node itself shows. */
+  failed(): void;
+  succeeded(): void;
   /** No status is shown after this. */
   stop(): void;
 }
 
 export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declaration: Declaration<F>): BareContext<F> {
   const set = declaration.type.replace(/^citystream-/u, "");
-  const throttled = throttledStatus((status) => node.status(status));
   let closing = false;
   node.on("close", () => {
     closing = true;
   });
   const words = { ...commonStatuses, ...declaration.statuses } as Readonly<Record<string, string>>;
-  let latest: Parameters<NodeContext["status"]> | undefined;
-  let overlaid = false;
-  /** What keeps a source from working is shown instead of what it says itself. */
-  const overlay = (trouble: Parameters<NodeContext["status"]> | undefined): void => {
-    overlaid = trouble !== undefined;
-    const next = trouble ?? latest;
-    if (next) show(...next);
-  };
-  const status: NodeContext["status"] = (...shown) => {
-    latest = shown;
-    if (!overlaid) show(...shown);
-  };
-  const show: NodeContext["status"] = (word, colour, detail) => {
-    if (!Object.hasOwn(words, word)) throw new Error(`${declaration.type} declares no status "${word}"`);
-    const shown = RED._(`${namespaceOf(set)}:${set}.status.${word}`);
-    const text = detail === undefined || detail === "" ? shown : `${shown} ${detail}`;
-    throttled.set({ fill: colour, shape: colour === "grey" || colour === "yellow" ? "ring" : "dot", text });
-  };
+  const shown = nodeStatus(
+    (word) => {
+      if (!Object.hasOwn(words, word)) throw new Error(`${declaration.type} declares no status "${word}"`);
+      return RED._(`${namespaceOf(set)}:${set}.status.${word}`);
+    },
+    (next) => node.status(next),
+  );
+  const status: NodeContext["status"] = (word, colour, detail) => shown.own({ word, colour, detail });
   return {
     show: status,
-    stop: throttled.stop,
+    failed: shown.failed,
+    succeeded: shown.succeeded,
+    stop: shown.stop,
     withSettings(definition) {
       const settings = readSettings(
         declaration.fields,
@@ -125,7 +119,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
         source(options) {
           const source = deliveryOf(RED).source(
             node as NodeRef & { send(message: unknown): void },
-            withTroubles(options, overlay),
+            withTroubles(options, shown.trouble),
           );
           return counted(source, countsOf(node as NodeRef));
         },
@@ -137,17 +131,15 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
 }
 
 /** The options of a source whose outages and stuck dead letters show in its status. */
-function withTroubles(
-  options: SourceOptions,
-  overlay: (trouble: Parameters<NodeContext["status"]> | undefined) => void,
-): SourceOptions {
+function withTroubles(options: SourceOptions, overlay: NodeStatus["trouble"]): SourceOptions {
   let outage: Outage | undefined;
   let stuck: Error | undefined;
   const show = (): void => {
-    if (stuck) overlay(["deadLetters", "red"]);
+    if (stuck) overlay({ word: "deadLetters", colour: "red" });
     else if (outage) {
       const { node, next } = outage;
-      overlay(["outage", "red", `${node.name || node.type}, ${new Date(next).toTimeString().slice(0, 8)}`]);
+      const detail = `${node.name || node.type}, ${new Date(next).toTimeString().slice(0, 8)}`;
+      overlay({ word: "outage", colour: "red", detail });
     } else overlay(undefined);
   };
   return {

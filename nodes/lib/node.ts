@@ -85,13 +85,14 @@ function inputHandler<F extends Fields>(
     counts.received += records;
     const finish = (): void => {
       counts.finished += records;
+      context.succeeded();
       done();
     };
     const fail = (thrown: unknown): void => {
       const failed = thrown instanceof BatchFailure ? thrown.elements.length : records;
       counts.failed += failed;
       counts.finished += records - failed;
-      context.show("failed", "red");
+      context.failed();
       done(asError(thrown));
     };
     try {

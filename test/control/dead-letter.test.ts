@@ -193,6 +193,13 @@ describe("dead letter", () => {
     assert.match(errors[1] ?? "", /replay: say which letters/u);
     assert.match(errors[2] ?? "", /must be list, replay or discard, and is "purge"/u);
     assert.match(errors[3] ?? "", /from: give a time/u);
+    await red.until(
+      "the status says that messages failed, and how many letters wait",
+      () =>
+        red.status("letters")?.text === "letters 2 · failed" ||
+        /letters\.\w+ 2 · /u.test(red.status("letters")?.text ?? ""),
+      60_000,
+    );
     for (const body of ["", "{}", '{"id":["letter-3"]}'])
       for (const action of ["discard", "replay"]) {
         const answer = await fetch(`${red.url}/citystream/dead-letters/letters/${action}`, {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { throttledStatus, type Status } from "../../nodes/lib/status";
+import { nodeStatus, throttledStatus, type Status } from "../../nodes/lib/status";
 import { until } from "../harness";
 
 describe("a throttled status", () => {
@@ -20,5 +20,76 @@ describe("a throttled status", () => {
     status.stop();
     status.set({ text: "same" });
     assert.equal(shown.length, 1);
+  });
+});
+
+describe("a node's status", () => {
+  const words: Readonly<Record<string, string>> = { stored: "stored", away: "no server:", failed: "failed" };
+  /** How long a failure shows, in ms: longer than a status must stand. */
+  const TIME = 1_200;
+  let shown: Status[];
+  let status: ReturnType<typeof nodeStatus>;
+  beforeEach(() => {
+    shown = [];
+    status = nodeStatus(
+      (word) => words[word] ?? word,
+      (next) => shown.push(next),
+      TIME,
+    );
+  });
+  afterEach(() => status.stop());
+  const shows = (text: string, fill: string): Promise<void> =>
+    until(
+      `"${text}" is shown`,
+      () => shown.at(-1)?.text === text && shown.at(-1)?.fill === fill,
+      30_000,
+      () => shown,
+    );
+
+  it("says beside the node's own state that a message failed, whichever comes first, and how far it is meanwhile", async () => {
+    status.own({ word: "stored", colour: "green", detail: 5 });
+    status.failed();
+    await shows("stored 5 · failed", "red");
+    status.own({ word: "stored", colour: "green", detail: 6 });
+    await shows("stored 6 · failed", "red");
+  });
+
+  it("shows a failure for some time among successes, and no longer", async () => {
+    status.own({ word: "stored", colour: "green", detail: 1 });
+    status.failed();
+    status.succeeded();
+    status.own({ word: "stored", colour: "green", detail: 2 });
+    await shows("stored 2 · failed", "red");
+    await shows("stored 2", "green");
+  });
+
+  it("goes on saying so while nothing succeeds, and stops at the first success after that time", async () => {
+    const other: Status[] = [];
+    const lasting = nodeStatus(
+      (word) => words[word] ?? word,
+      (next) => other.push(next),
+      TIME,
+    );
+    lasting.succeeded();
+    lasting.failed();
+    status.failed();
+    status.succeeded();
+    await until("the one that succeeded is clear", () => shown.at(-1)?.text === undefined, 30_000);
+    assert.equal(other.at(-1)?.text, "failed");
+    lasting.succeeded();
+    await until("the other is clear too", () => other.at(-1)?.text === undefined, 30_000);
+    lasting.stop();
+  });
+
+  it("lets a red state, which says why, stand alone, and what keeps a source from working before both", async () => {
+    status.own({ word: "stored", colour: "green" });
+    status.failed();
+    status.own({ word: "away", colour: "red", detail: "refused" });
+    await shows("no server: refused", "red");
+    status.trouble({ word: "outage", colour: "red", detail: "store" });
+    await shows("outage store", "red");
+    status.own({ word: "stored", colour: "green", detail: 3 });
+    status.trouble(undefined);
+    await shows("stored 3 · failed", "red");
   });
 });

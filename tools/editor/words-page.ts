@@ -6,6 +6,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { BESIDE } from "../../nodes/lib/status";
 import { english, korean, type Words } from "./catalogue";
 import { ROOT, type PackNode } from "./nodes";
 
@@ -101,9 +102,12 @@ export function wordsPage(nodes: readonly PackNode[], reasons: readonly string[]
         }
         return text;
     }
-    // A status text of the runtime: a word, or a word and a detail.
+    // A status text of the runtime: a word, or a word and a detail, or these and that messages fail.
     function status(node, text) {
         var words = statuses[node.type];
+        var end = text.lastIndexOf(${literal(BESIDE)});
+        var failed = end > 0 && words.find(function(word) { return word[0] === text.slice(end + ${BESIDE.length}) && /\\.failed$/.test(word[1]); });
+        if (failed) { return status(node, text.slice(0, end)) + ${literal(BESIDE)} + node._(failed[1]); }
         for (var i = 0; i < words.length; i++) {
             if (text === words[i][0]) { return node._(words[i][1]); }
             if (text.indexOf(words[i][0] + " ") === 0) {

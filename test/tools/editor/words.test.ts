@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { explain } from "../../../nodes/lib/kafka/errors";
+import { BESIDE } from "../../../nodes/lib/status";
 import { english, korean } from "../../../tools/editor/catalogue";
 import { packNodes, ROOT } from "../../../tools/editor/nodes";
 import { checkWords, PLUGIN, statusWords, wordsPage } from "../../../tools/editor/words-page";
@@ -21,6 +22,11 @@ describe("statuses in the reader's language", () => {
             const wanted = both[reader][key];
             assert.equal(editor.arrives(declaration.type, word), wanted);
             assert.equal(editor.arrives(declaration.type, `${word} 3 / 103`), `${wanted} 3 / 103`);
+            const failed = `${BESIDE}${both[server]["failed"]}`;
+            assert.equal(
+              editor.arrives(declaration.type, `${word} 3${failed}`),
+              `${wanted} 3${BESIDE}${both[reader]["failed"]}`,
+            );
           }
       }
     });
