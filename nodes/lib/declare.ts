@@ -29,7 +29,7 @@ export interface Declaration<F extends Fields = Fields> {
   readonly notice?: string;
   /** Config nodes: the form has a "Test connection" button. */
   readonly testable?: boolean;
-  /** The form, and the node on the workspace, have a button that opens the node's own view: its folder's `view.js`. */
+  /** The form, and the node on the workspace, have a button that opens the node's own view: `citystreamView` in the node's folder `view`. */
   readonly view?: { readonly button: string };
 }
 

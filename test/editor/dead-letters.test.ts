@@ -85,8 +85,11 @@ for (const [language, words] of [
       await opened.locator("h4").waitFor();
       assert.match(await opened.innerText(), /TypeError: the value is not JSON/u);
       assert.match(await opened.locator('[data-part="bytes"]').innerText(), /\{"broken":/u, "bytes are shown as text");
-      await opened.locator("summary").click();
-      assert.match(await opened.locator("details pre").innerText(), /TypeError: the value is not JSON\n\s+at /u);
+      await opened.locator('[data-part="stack"] summary').click();
+      assert.match(
+        await opened.locator('[data-part="stack"] pre').innerText(),
+        /TypeError: the value is not JSON\n\s+at /u,
+      );
       if (SHOTS) {
         mkdirSync(SHOTS, { recursive: true });
         await page.waitForFunction(`!$(".red-ui-tray").is(":animated")`);

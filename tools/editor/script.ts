@@ -1,5 +1,5 @@
 /** The inline script that registers a node in the editor. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Declaration } from "../../nodes/lib/declare";
 import type { Field, RowsField } from "../../nodes/lib/fields";
@@ -35,10 +35,17 @@ export function scriptOf({ set, declaration, source }: PackNode): string {
     });`;
   return `<script type="text/javascript">
 (function() {
-${snippetsFor(registration)}${declaration.view ? indented(readFileSync(path.join(source, "view.js"), "utf8")) : ""}${registration}
+${snippetsFor(registration)}${declaration.view ? viewOf(source) : ""}${registration}
 })();
 </script>`;
 }
+
+/** The functions of a node's own view, part by part. */
+const viewOf = (source: string): string => {
+  const folder = path.join(source, "view");
+  const parts = readdirSync(folder).sort();
+  return parts.map((name) => indented(readFileSync(path.join(folder, name), "utf8"))).join("");
+};
 
 const indented = (code: string): string => `${code.trim().replaceAll(/^(?=.)/gmu, "    ")}\n`;
 
