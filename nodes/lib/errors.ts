@@ -19,6 +19,14 @@ export class Retriable extends Error {
   }
 }
 
+/** The source has undone this try, and the record comes again: no server is away, and no try is used up. */
+export class Undone extends Retriable {
+  readonly undone = true;
+  constructor(message: string) {
+    super(message, { unreachable: true });
+  }
+}
+
 /** This record will never succeed: it goes to dead letters at once. */
 export class Rejected extends Error {
   override readonly name = "Rejected";
@@ -49,8 +57,31 @@ export function notStored(failed: readonly FailedElement[], all: number): BatchF
 /** Function nodes run in a realm of their own, whose errors are no instances of this one's. */
 const isError = (thrown: unknown): thrown is Error => thrown instanceof Error || isNativeError(thrown);
 
+const textOf = (thrown: object): string => {
+  if ("message" in thrown && typeof thrown.message === "string") return thrown.message;
+  try {
+    return JSON.stringify(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
+};
+
 /** What a thrown value says, whatever was thrown. */
-export const messageOf = (thrown: unknown): string => (isError(thrown) ? thrown.message : String(thrown));
+export const messageOf = (thrown: unknown): string => {
+  if (isError(thrown)) return thrown.message;
+  return typeof thrown === "object" && thrown !== null ? textOf(thrown) : String(thrown);
+};
+
+/** What judges an error (delivery/failure-kind.ts), in plain objects that nodes report as errors as well. */
+const TELLING = ["name", "code", "status", "statusCode", "response", "cause"] as const;
 
 /** The thrown value as an Error. */
-export const asError = (thrown: unknown): Error => (isError(thrown) ? thrown : new Error(String(thrown)));
+export const asError = (thrown: unknown): Error => {
+  if (isError(thrown)) return thrown;
+  const error = new Error(messageOf(thrown));
+  if (typeof thrown === "object" && thrown !== null)
+    for (const key of TELLING)
+      if (key in thrown)
+        Object.defineProperty(error, key, { value: (thrown as Record<string, unknown>)[key], configurable: true });
+  return error;
+};

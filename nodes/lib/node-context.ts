@@ -175,7 +175,7 @@ function counted(source: DeliverySource, counts: NodeCounts): DeliverySource {
       counts.emitted += emission.records;
     },
     pressure: () => source.pressure(),
-    recall: (which) => source.recall(which),
+    recall: (which, only) => source.recall(which, only),
     close: (drain) => source.close(drain),
   };
 }

@@ -1,6 +1,8 @@
 /** kafka in, exactly once: what a committed reader finds in Kafka after flows that split, fail, repeat and time out. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
@@ -179,6 +181,51 @@ describe("kafka in, exactly once", function exactlyOnce() {
       assert.deepEqual(sorted([...(found ?? []), ...(letters ?? [])]), numbers(20));
       assert.deepEqual(letters, [7]);
     });
+
+  it("waits for a server that is away without asking it for each record, and commits once it is back", async () => {
+    const { input, output, group } = await names();
+    await fill(input, 300);
+    let [up, asked] = [false, 0];
+    const server = http.createServer((request, response) => {
+      asked += 1;
+      if (up) response.end();
+      else request.socket.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      await deploy(
+        exact(input, group, { breakerFailures: 5, breakerPause: 0.3, initialDelay: 20, maxDelay: 100, attempts: 2 }),
+        fn("f", "return [msg, msg];", [["out"], ["store"]]),
+        kafkaOut(output, { wires: [[]] }),
+        {
+          id: "store",
+          type: "http request",
+          name: "store",
+          method: "GET",
+          ret: "txt",
+          paytoqs: "ignore",
+          senderr: true,
+          url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+          wires: [[]],
+        },
+      );
+      const isAway = (): boolean => / store, \d\d:\d\d:\d\d$/u.test(red.status("in")?.text ?? "");
+      await until("the source names the node", isAway, 60_000, () => red.status("in"));
+      // Without a pause each try would ask for all 300.
+      const before = asked;
+      await until("ten more tries", () => asked >= before + 10, 60_000);
+      await until("it still waits", isAway, 60_000, () => red.status("in"));
+      assert.equal(await committedOf(cluster.kafka, group, input), 0);
+      assert.deepEqual(await values(output), []);
+      up = true;
+      await committed(group, input, 300);
+      await holds(output, numbers(300));
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
 
   it("puts what can't be decoded among the dead letters of the same transaction", async () => {
     const { input, output, group } = await names();

@@ -70,6 +70,15 @@ export class Breaker {
     else if (delivered && this.outage === undefined) this.counts.clear();
   }
 
+  /** A passenger's source has taken it back: what it was sent to try is still unknown, so another is sent. */
+  left(passenger: Passenger): void {
+    this.queue.delete(passenger);
+    if (this.probe !== passenger) return;
+    clearTimeout(this.timer);
+    this.probe = undefined;
+    this.half();
+  }
+
   close(): void {
     clearTimeout(this.timer);
     clearImmediate(this.releasing);

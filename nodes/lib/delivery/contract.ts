@@ -167,8 +167,11 @@ export interface DeliverySource {
   deliver(emission: Emission, finished: (verdict: Verdict, failure?: Failure) => void): void;
   /** Tells holders of this source's records (sinks with open files, windows) that it is paused for want of room. */
   pressure(): void;
-  /** Ends emissions at once, with the verdict `abandoned`; what their branches still do is late. */
-  recall(which: (emission: Emission) => boolean): void;
+  /**
+   * Ends emissions at once, with the verdict `abandoned`; what their branches still do is late.
+   * @param only `waiting`: those that are not in the flow, but wait for their next try
+   */
+  recall(which: (emission: Emission) => boolean, only?: "waiting"): void;
   /** Waits up to `drain` ms for what is in flight, then abandons the rest. */
   close(drain: number): Promise<void>;
 }

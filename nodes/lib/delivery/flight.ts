@@ -161,7 +161,12 @@ export class Flight implements TokenOwner, Passenger, Linked<Flight> {
     const errors = failed === undefined ? [failure.error] : failed.map((element) => element.error);
     const fates = errors.map(fateOf);
     if (fates.some((fate) => fate !== "later")) this.tries += 1;
-    if (!interrupted) this.tellBreaker(failure, errors[fates.indexOf("later")]);
+    const away = errors.filter((_error, index) => fates[index] === "later");
+    if (!interrupted && (away.length === 0 || !away.every(isUndone)))
+      this.tellBreaker(
+        failure,
+        away.find((error) => !isUndone(error)),
+      );
     const over = (error: Error): boolean => {
       const fate = fateOf(error);
       return fate === "never" || this.emission.once === true || (fate === "again" && this.tries >= retry.attempts);
@@ -255,7 +260,9 @@ export class Flight implements TokenOwner, Passenger, Linked<Flight> {
     if (this.landed) return;
     this.landed = true;
     clearTimeout(this.timer);
-    if (this.owner.breaker.busy) this.owner.breaker.ended(this, verdict === "delivered");
+    const { breaker } = this.owner;
+    if (breaker.busy && verdict === "abandoned") breaker.left(this);
+    else if (breaker.busy) breaker.ended(this, verdict === "delivered");
     this.owner.landed(this);
     try {
       if (failure === undefined) this.finished(verdict);
@@ -265,6 +272,9 @@ export class Flight implements TokenOwner, Passenger, Linked<Flight> {
     }
   }
 }
+
+/** Errors of another copy of the pack are no instances of this one's. */
+const isUndone = (error: Error): boolean => "undone" in error && error.undone === true;
 
 const causeOf = ({ error, node }: TokenFailure): Failure => (node === undefined ? { error } : { error, node });
 

@@ -52,8 +52,9 @@ export class Source implements DeliverySource, FlightOwner {
     this.surroundings.relieve((owner) => owner instanceof Flight && owner.isOf(this));
   }
 
-  recall(which: (emission: Emission) => boolean): void {
-    for (const flight of this.flights) if (which(flight.emission)) flight.abandon();
+  recall(which: (emission: Emission) => boolean, only?: "waiting"): void {
+    for (const flight of this.flights)
+      if (which(flight.emission) && !(only === "waiting" && flight.underWay)) flight.abandon();
   }
 
   close(drain: number): Promise<void> {

@@ -207,8 +207,11 @@ export class ExactPartition implements AssignedPartition {
   }
 
   private doom(unit: Unit, error: Error): void {
-    unit.doomed ??= error;
+    if (unit.doomed) return;
+    unit.doomed = error;
     this.seal(unit);
+    // What waits for a server would only be undone.
+    this.settings.source.recall((emission) => unit.owns(emission), "waiting");
   }
 
   /** Goes on when nothing of the closed unit is in the flow any more. */

@@ -78,8 +78,7 @@ export = defineNode(declaration, (node) => {
   const source = node.source({
     retry: delivery.retry,
     timeout: isExact ? restOf(delivery.timeout, settings.transactionTimeout * 1000) : delivery.timeout,
-    // What can't reach its server undoes its transaction, which is then sent again after a pause.
-    breaker: isExact ? { ...delivery.breaker, failures: 0 } : delivery.breaker,
+    breaker: delivery.breaker,
     deadLetters,
     onHeld: (emission, records) => intake.hold(emission, records),
     onFlows(running) {

@@ -1,5 +1,5 @@
 /** What kafka out nodes below are offered: the transaction of a unit, one for each of its tries. */
-import { Retriable } from "../../lib/errors";
+import { Undone } from "../../lib/errors";
 import type { RecordTransaction } from "../../lib/kafka/exactly-once";
 import type { Kafka, TransactionalProducer } from "../../lib/kafka/port";
 import { UnitEmission, type Unit } from "./unit";
@@ -28,9 +28,7 @@ export const unitTransactions = ({ kafka, label, producer, has }: UnitOwner): ((
       label,
       send: async (emissions, records, batching) => {
         if (!has(unit) || unit.failures !== failures || unit.doomed)
-          throw new Retriable("not written: its transaction is being undone, and the record comes again", {
-            unreachable: true,
-          });
+          throw new Undone("not written: its transaction is being undone, and the record comes again");
         for (const emission of emissions) if (emission instanceof UnitEmission) emission.wrote = true;
         return producer.send(records, batching);
       },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Delivered } from "../../../nodes/lib/delivery/token";
-import { Rejected, Retriable } from "../../../nodes/lib/errors";
+import { Rejected, Retriable, Undone } from "../../../nodes/lib/errors";
 import { until } from "../../harness";
 import { bench, failing, passing, record } from "./source-bench";
 
@@ -31,6 +31,49 @@ describe("a source's circuit breaker", () => {
     assert.equal(one.verdicts.filter(({ verdict }) => verdict === "delivered").length, 201);
     assert.deepEqual(one.letters, []);
     assert.equal(one.outages.at(-1), undefined, "it says that it works again");
+  });
+
+  it("sends another to try when the source has taken the probe back, and takes that for no answer", async () => {
+    const flying: Delivered[] = [];
+    let up = false;
+    const one = bench(
+      (token, message, ledger) => {
+        if (one.outages.length === 0) away(token, message, ledger);
+        else if (up) passing(token, message, ledger);
+        else flying.push(one.enter(token));
+      },
+      { breaker: { failures: 2, pause: 2_000 } },
+    );
+    for (let n = 0; n < 10; n += 1) one.deliver(record(n));
+    await until("one is sent to try", () => flying.length === 1, 60_000);
+    const sent = one.sent.length;
+    const [probe] = one.sent.slice(-1);
+    up = true;
+    one.source.recall((emission) => emission.message().payload === probe?.payload);
+    await until("the others have come through", () => one.source.unfinished === 0, 60_000);
+    assert.equal(one.verdicts.filter(({ verdict }) => verdict === "abandoned").length, 1);
+    assert.equal(one.sent.length, sent + 9);
+    assert.equal(one.outages.filter((outage) => outage === undefined).length, 1);
+  });
+
+  it("is not opened by tries that the source itself has undone", async () => {
+    let n = 0;
+    const one = bench(
+      (token, message, ledger) =>
+        ((n += 1) <= 50 ? failing({ error: new Undone("not written"), node }) : passing)(token, message, ledger),
+      { breaker: { failures: 3, pause: 60_000 } },
+    );
+    for (let sent = 0; sent < 30; sent += 1) one.deliver(record(sent));
+    await one.ended();
+    assert.deepEqual([one.outages, one.letters], [[], []]);
+  });
+
+  it("takes back what waits, and leaves what is in the flow", async () => {
+    const one = bench(away, { breaker: { failures: 2, pause: 60_000 } });
+    for (let sent = 0; sent < 10; sent += 1) one.deliver(record(sent));
+    await until("the breaker is open", () => one.outages.length > 0, 60_000);
+    one.source.recall(() => true, "waiting");
+    assert.equal(one.source.unfinished, 0);
   });
 
   it("is not opened by records that fail for good: each becomes a dead letter at once", async () => {
