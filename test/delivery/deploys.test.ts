@@ -223,6 +223,12 @@ describe("deploys under the delivery ledger", () => {
     await until("delivered", () => source.outcomes.size === 1);
     const instances = ["a", "w", "k"].map((id) => runtime.node(id));
     assert.ok(instances.every((node) => Object.hasOwn(node, "error")));
+    assert.ok(Object.hasOwn(instances[1] as object, "updateWires"));
+    assert.equal(
+      Object.getOwnPropertyDescriptor(instances[1], "send")?.get,
+      undefined,
+      "the switch has no accessor, which would make all its properties slow",
+    );
     await runtime.deploy(
       flow.filter(({ id }) => id !== "s"),
       "nodes",
@@ -230,7 +236,7 @@ describe("deploys under the delivery ledger", () => {
     for (const name of ["onSend", "preDeliver", "onReceive", "onComplete"]) assert.equal(hooks.has(name), false, name);
     assert.equal(hooks.trigger, trigger);
     assert.deepEqual(
-      instances.map((node) => Object.hasOwn(node, "error")),
+      instances.map((node) => ["error", "warn", "updateWires"].some((name) => Object.hasOwn(node, name))),
       [false, false, false],
     );
     assert.equal(

@@ -88,15 +88,16 @@ export const adaptSwitch = (place: Place, tracking: Tracking): void => {
     inner.call(node, sent);
     judged(sent);
   };
-  // A rewiring deploy assigns `send` anew: an accessor keeps the adapter in place.
-  Object.defineProperty(node, "send", {
-    configurable: true,
-    enumerable: true,
-    get: () => send,
-    set: (assigned: typeof inner) => {
-      inner = assigned;
-    },
-  });
+  // A rewiring deploy assigns `send` anew. An accessor would meet that too, but V8 keeps an object whose property became
+  // one as a dictionary, in which every property of the switch is slower to read.
+  const { updateWires } = node;
+  node.send = send;
+  if (updateWires !== undefined)
+    node.updateWires = (wires: unknown): void => {
+      updateWires.call(node, wires);
+      inner = node.send;
+      node.send = send;
+    };
   const { warn } = node;
   node.warn = (text: unknown): void => {
     warn.call(node, text);
@@ -106,7 +107,8 @@ export const adaptSwitch = (place: Place, tracking: Tracking): void => {
     tracking.complete(place, delivered);
   };
   place.undo.push(() => {
-    Object.defineProperty(node, "send", { value: inner, writable: true, configurable: true, enumerable: true });
     Reflect.deleteProperty(node, "warn");
+    Reflect.deleteProperty(node, "updateWires");
+    node.send = inner;
   });
 };

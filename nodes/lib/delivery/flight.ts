@@ -259,7 +259,7 @@ export class Flight implements TokenOwner, Passenger, Linked<Flight> {
   private land(verdict: Verdict, failure?: Failure): void {
     if (this.landed) return;
     this.landed = true;
-    clearTimeout(this.timer);
+    if (this.timer !== undefined) clearTimeout(this.timer);
     const { breaker } = this.owner;
     if (breaker.busy && verdict === "abandoned") breaker.left(this);
     else if (breaker.busy) breaker.ended(this, verdict === "delivered");

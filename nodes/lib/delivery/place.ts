@@ -50,6 +50,8 @@ export class Place implements Whereabouts {
   /** When the node last completed a delivery, by the ledger's clock. */
   completed = 0;
   closed = false;
+  /** The node has listened to its input. */
+  private heard = false;
   /** Messages that the node still has of tries that were ended, with their ids; only of tries that can be undone. */
   readonly outlives = new Map<object, string>();
   unverified = false;
@@ -75,7 +77,9 @@ export class Place implements Whereabouts {
 
   /** True when nothing would ever receive: the node refused its settings and listens to no input. */
   get deaf(): boolean {
-    return !this.node._inputCallback && !this.node._inputCallbacks;
+    if (this.heard) return false;
+    this.heard = Boolean(this.node._inputCallback ?? this.node._inputCallbacks);
+    return !this.heard;
   }
 
   expect(delivered: Delivered): void {
@@ -133,5 +137,32 @@ export class Place implements Whereabouts {
   /** Everything on its way to the node and in it, oldest first. */
   all(): Delivered[] {
     return [...this.held, ...this.transit];
+  }
+}
+
+/** On a node instance: its place, while hooks are installed. */
+export const PLACE = Symbol.for("citystream.delivery.place");
+export type Placed = RedNode & { [PLACE]?: Place };
+
+/**
+ * The place of a node as it was last found. Messages come to a node in runs, since a turn of the event loop hands over
+ * what the last one sent, and to compare a node is cheaper than to look a property up in nodes of many shapes.
+ */
+export class Near {
+  private node: RedNode | undefined;
+  private place: Place | undefined;
+
+  of(node: RedNode): Place | undefined {
+    if (node === this.node) return this.place;
+    const place = (node as Placed)[PLACE];
+    if (place !== undefined) {
+      this.node = node;
+      this.place = place;
+    }
+    return place;
+  }
+
+  forget(): void {
+    this.node = this.place = undefined;
   }
 }

@@ -4,14 +4,10 @@ import { TOKEN } from "./contract";
 import type { Ledger } from "./ledger";
 import { COMING, ENDED, isUndoable, RECEIVED, type Delivered, type Token, type TokenFailure } from "./token";
 import { merge } from "./merge";
-import { Place } from "./place";
+import { Near, Place, PLACE, type Placed } from "./place";
 import { watchErrors } from "./node-errors";
 import { soon } from "./soon";
 import type { CompleteEvent, ReceiveEvent, RedMessage, RedNode, SendEvent } from "./red";
-
-/** On a node instance: its place, while hooks are installed. */
-const PLACE = Symbol.for("citystream.delivery.place");
-type Placed = RedNode & { [PLACE]?: Place };
 
 export interface TrackingOutlets {
   /** A message came under a token that is settled: a branch that outlived its record. */
@@ -36,6 +32,9 @@ export class Tracking {
 
   /** Who sent something in this turn under a try that had ended: what they put into it comes to nothing. */
   private readonly outdated = new Set<Place>();
+  private readonly sending = new Near();
+  private readonly awaiting = new Near();
+  private readonly treating = new Near();
 
   constructor(
     readonly ledger: Ledger,
@@ -45,7 +44,7 @@ export class Tracking {
   delivering(event: SendEvent): void {
     const message = event.msg;
     const id = message[TOKEN];
-    const sender = (event.source.node as Placed)[PLACE];
+    const sender = this.sending.of(event.source.node);
     const holds = sender !== undefined && sender.held.size > 0;
     // The usual case first: a node passes on the very object that it received.
     const passed = holds && id !== undefined ? sender.held.get(message) : undefined;
@@ -53,7 +52,7 @@ export class Tracking {
     if (token === undefined) return;
     const { node } = event.destination;
     if (typeof node?.receive !== "function") return this.miss(event.source.node, message);
-    const place = (node as Placed)[PLACE] ?? this.placeOf(node);
+    const place = this.awaiting.of(node) ?? this.placeOf(node);
     const delivered = this.ledger.enter(token, place, message, holds ? sender : undefined);
     place.expect(delivered);
     if (!holds) return;
@@ -90,8 +89,8 @@ export class Tracking {
 
   receiving(event: ReceiveEvent): void {
     const message = event.msg;
-    const node = event.destination.node as Placed;
-    let place = node[PLACE];
+    const { node } = event.destination;
+    let place = this.treating.of(node);
     let delivered = place?.arrive(message);
     if (delivered !== undefined) {
       // Only a delivery that was under way begins a turn: what is handed over directly happens within its sender's.
@@ -121,7 +120,7 @@ export class Tracking {
   }
 
   completing(event: CompleteEvent): void {
-    const place = (event.node.node as Placed)[PLACE];
+    const place = this.treating.of(event.node.node);
     if (place === undefined) return;
     const delivered = place.held.get(event.msg);
     if (delivered === undefined) {
@@ -196,11 +195,12 @@ export class Tracking {
   /** Leaves node instances as Node-RED made them. */
   forgetPlaces(): void {
     for (const place of this.places) {
-      for (const undo of place.undo) undo();
+      for (const undo of place.undo.toReversed()) undo();
       Reflect.deleteProperty(place.node, PLACE);
     }
     this.places.clear();
     this.closed.clear();
+    for (const near of [this.sending, this.awaiting, this.treating]) near.forget();
     this.sent.length = this.sents = 0;
   }
 
