@@ -188,6 +188,35 @@ const register = (harness: Harness): void => {
     });
   });
 
+  // Sends new messages, is done some time later, and forgets what it has when it is closed.
+  type("test-forgets", function forgets(settings) {
+    nodes.createNode(this, settings);
+    const timers = new Set<NodeJS.Timeout>();
+    const soon = (work: () => void): void => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        work();
+      }, Math.random() * 4);
+      timers.add(timer);
+    };
+    this.on("input", ({ payload, topic, record }: Message, send: (message: Message) => void, done: Done) => {
+      soon(() => {
+        send({ payload, topic, record });
+        soon(done);
+      });
+    });
+    this.on("close", () => timers.forEach((timer) => clearTimeout(timer)));
+  });
+
+  type("test-twins", function twins(settings) {
+    nodes.createNode(this, settings);
+    this.on("input", (message: Message, send: (message: Message) => void, done: Done) => {
+      send(message);
+      send(message);
+      done();
+    });
+  });
+
   type("test-throws", function throws(settings) {
     nodes.createNode(this, settings);
     this.on("input", (_message: Message, _send: unknown, _done: Done) => {

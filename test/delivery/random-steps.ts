@@ -77,6 +77,8 @@ export const KINDS: Record<string, Kind> = {
   junction: simple((id, targets) => ({ id, type: "junction", wires: [targets] })),
   "one argument": simple((id, targets) => ({ id, type: "test-one-argument", passes: "now", wires: [targets] })),
   "switch else": simple((id, targets) => ({ ...switchOn([{ t: "else" }], [targets]), id })),
+  forgets: simple((id, targets) => ({ id, type: "test-forgets", wires: [targets] })),
+  "one object twice": simple((id, targets) => ({ id, type: "test-twins", wires: [targets] })),
   flaky: simple((id, targets) => ({ id, type: "test-flaky", wires: [targets] })),
   link: (id, targets) => ({
     nodes: [
@@ -122,6 +124,16 @@ export const KINDS: Record<string, Kind> = {
       fn(id, "msg.payload = [msg.payload, msg.payload, msg.payload]; return msg;", [[`${id}s`]]),
       { ...split, id: `${id}s`, wires: [[`${id}o`]] },
       { id: `${id}o`, type: "sort", order: "ascending", targetType: "seq", seqKey: "payload", wires: [[`${id}w`]] },
+      { ...switchOn([{ t: "else" }], [[`${id}j`]], { repair: true }), id: `${id}w` },
+      { ...join({ mode: "auto" }), id: `${id}j`, wires: [targets] },
+    ],
+    route: always(targets),
+  }),
+  "a switch that waits for sequences": (id, targets) => ({
+    nodes: [
+      fn(id, "msg.payload = [msg.payload, msg.payload, msg.payload]; return msg;", [[`${id}s`]]),
+      { ...split, id: `${id}s`, wires: [[`${id}d`]] },
+      { ...delay({ pauseType: "random", randomLast: "6" }, [[`${id}w`]]), id: `${id}d` },
       { ...switchOn([{ t: "else" }], [[`${id}j`]], { repair: true }), id: `${id}w` },
       { ...join({ mode: "auto" }), id: `${id}j`, wires: [targets] },
     ],
@@ -212,6 +224,13 @@ export const ROUTING: Record<string, Kind> = {
       },
     ],
     route: (_record, topic) => (topic === "a" ? [...targets, ...more] : topic === "b" ? more : targets),
+  }),
+  "caught by a Catch node that leads nowhere": (id, targets) => ({
+    nodes: [
+      fn(id, "if (msg.record % 3 === 0) throw new Error('caught'); return msg;", [targets]),
+      { id: `${id}c`, type: "catch", scope: [id], uncaught: false, wires: [[]] },
+    ],
+    route: (record) => (record % 3 === 0 ? [] : targets),
   }),
   caught: caught("if (msg.record % 3 === 0) throw new Error('caught'); return msg;"),
   "caught async": caught(`${wait} if (msg.record % 3 === 0) throw new Error('caught'); return msg;`),
