@@ -16,7 +16,7 @@ describe("a mountain of records behind a slow step", () => {
     this.timeout(600_000);
     const around = { brokers, folder, nodeArguments: ["--max-old-space-size=512"] };
     // The event loop of a machine that others use is late for their sake. The soak asks for 50 ms;
-    // here it is a second, which a flow that took the mountain at once would exceed by far.
+    // here it is a second, which a flow that took the mountain at once would exceed by far, and 50 ms of the process's own.
     const trial = { name: "backlog", records: 200_000, perSecond: 100, lasting: 20_000, mostDelay: 1000 };
     const verdict = await backlogTrial(around, trial);
     console.log(told(verdict).replaceAll(/^/gmu, "      "));
