@@ -5,10 +5,10 @@ import { explain } from "./errors";
 import * as admin from "./kafkajs-admin";
 import { checkBrokers, contextOf } from "./cluster-options";
 import { makeLink, type Link } from "./kafkajs-cluster";
-import { makeTransactional } from "./kafkajs-transaction";
 import { makeConsumer } from "./kafkajs-consumer";
-import { kafkajsWire } from "./kafkajs-wire";
+import { kafkajsTransactionWire, kafkajsWire } from "./kafkajs-wire";
 import { makeProducer } from "./producer";
+import { makeTransactional } from "./transaction";
 import type { ClusterOptions, Kafka } from "./port";
 
 /**
@@ -80,7 +80,10 @@ export const openKafka = (options: ClusterOptions): Kafka => {
     producer: (settings) => makeProducer(kafkajsWire(makeLink(options)), settings),
     transactions() {
       const own = makeLink(options);
-      return { producer: (settings) => makeTransactional(own, settings), close: () => own.close() };
+      return {
+        producer: (settings) => makeTransactional(kafkajsTransactionWire(own, settings.transactionalId), settings),
+        close: () => own.close(),
+      };
     },
     async close() {
       if (shared) await drop(shared);

@@ -194,11 +194,6 @@ export const apiKeys = {
   joinGroup: 11,
   heartbeat: 12,
   syncGroup: 14,
-  initProducerId: 22,
-  addPartitionsToTxn: 24,
-  addOffsetsToTxn: 25,
-  endTxn: 26,
-  txnOffsetCommit: 28,
 } as const;
 
 /** Errors that say that this member must join again. */

@@ -7,8 +7,9 @@ import * as admin from "./platformatic-admin";
 import { makeConsumer } from "./platformatic-consumer";
 import { makeLink, type Link } from "./platformatic-link";
 import { findPackage } from "./platformatic-package";
-import { platformaticWire } from "./platformatic-wire";
+import { platformaticTransactionWire, platformaticWire } from "./platformatic-wire";
 import { makeProducer } from "./producer";
+import { makeTransactional } from "./transaction";
 import type { ClusterOptions, Kafka } from "./port";
 
 /**
@@ -62,6 +63,13 @@ export const openPlatformatic = (options: ClusterOptions, folder?: string): Kafk
     committed: (groupId, topic) => ask((link) => admin.committed(link, groupId, topic)),
     consumer: (settings, events) => makeConsumer(options, entry, settings, events),
     producer: (settings) => makeProducer(platformaticWire(makeLink(options, entry)), settings),
+    transactions() {
+      const own = makeLink(options, entry);
+      return {
+        producer: (settings) => makeTransactional(platformaticTransactionWire(own, settings.transactionalId), settings),
+        close: () => own.close(),
+      };
+    },
     async close() {
       if (shared) await drop(shared);
     },

@@ -36,9 +36,9 @@ export interface Link {
   any(): Promise<Line>;
   /** To the broker of an id, as the metadata of last time has it. */
   node(id: number, purpose: Purpose): Promise<Line>;
-  /** The broker that keeps a group's offsets and members. */
-  coordinator(groupId: string, purpose: Purpose): Promise<Line>;
-  /** The coordinator has moved, or may have. */
+  /** The broker that keeps a group's offsets and members, or a transactional id's transactions. */
+  coordinator(name: string, purpose: Purpose, of?: CoordinatorOf): Promise<Line>;
+  /** Coordinators have moved, or may have. */
   forgetCoordinator(): void;
   /** One request. An answer that says what failed is an answer. @throws an error that `explain` knows */
   ask<A extends readonly unknown[], R>(request: RawApi<A, R>, line: Line, ...args: A): Promise<R>;
@@ -57,7 +57,9 @@ export interface Link {
   close(limit?: number): Promise<void>;
 }
 
-const GROUP_COORDINATOR = 0;
+export type CoordinatorOf = "group" | "transaction";
+/** As FindCoordinator has them. */
+const COORDINATORS: Readonly<Record<CoordinatorOf, number>> = { group: 0, transaction: 1 };
 
 const addressOf = (broker: string): Address => {
   const colon = broker.lastIndexOf(":");
@@ -90,7 +92,7 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
   const waiting = new Set<{ readonly name: string; readonly since: number }>();
   const open = new Set<RawConnection>();
   let known = new Map<number, Address>();
-  let coordinator: Promise<Address> | undefined;
+  const coordinators = new Map<string, Promise<Address>>();
   let loaded: Promise<Platformatic> | undefined;
   let codes: Platformatic | undefined;
   let closed = false;
@@ -193,24 +195,26 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
       if (!address) throw Object.assign(new Error(`Broker ${id} is away`), { type: "BROKER_NOT_AVAILABLE" });
       return line(address, purpose);
     },
-    async coordinator(groupId, purpose) {
-      coordinator ??= (async () => {
+    async coordinator(name, purpose, of = "group") {
+      const key = `${of}/${name}`;
+      const find = async (): Promise<Address> => {
         const { findCoordinatorV2 } = await lib();
-        const { coordinators } = await ask(findCoordinatorV2, await any(), GROUP_COORDINATOR, [groupId]);
-        const [found] = coordinators;
+        const answer = await ask(findCoordinatorV2, await any(), COORDINATORS[of], [name]);
+        const [found] = answer.coordinators;
         if (!found || found.errorCode !== 0) throw errorOf(found?.errorCode ?? 15);
         return found;
-      })();
-      const asked = coordinator;
+      };
+      const asked = coordinators.get(key) ?? find();
+      coordinators.set(key, asked);
       try {
         return await line(await asked, purpose);
       } catch (error) {
-        if (coordinator === asked) coordinator = undefined;
+        if (coordinators.get(key) === asked) coordinators.delete(key);
         throw error;
       }
     },
     forgetCoordinator() {
-      coordinator = undefined;
+      coordinators.clear();
     },
     ask,
     track,

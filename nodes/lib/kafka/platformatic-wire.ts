@@ -1,9 +1,11 @@
-/** What the producer needs, by @platformatic/kafka. */
+/** What producers need, by @platformatic/kafka. */
 import { createTopic, partitionsIn } from "./platformatic-admin";
 import { named } from "./platformatic-errors";
 import type { Line, Link } from "./platformatic-link";
 import { decodeProduce, encodeProduce } from "./produce-request";
-import type { PartitionBatch, PartitionResult, ProducerWire } from "./producer-wire";
+import type { PartitionBatch, PartitionResult, ProducerWire, TransactionWire } from "./producer-wire";
+import { bodyOf, type Request } from "./transaction-requests";
+import { FieldReader } from "./wire-fields";
 
 const PRODUCE = 0;
 const VERSION = 7;
@@ -16,6 +18,7 @@ const send = async (
   batches: readonly PartitionBatch[],
   acks: -1 | 0 | 1,
   timeout: number,
+  transactionalId?: string,
 ): Promise<readonly PartitionResult[]> => {
   const { Writer } = await link.lib();
   return new Promise((resolve, reject) => {
@@ -23,7 +26,7 @@ const send = async (
       PRODUCE,
       VERSION,
       () => {
-        const writer = Writer.create().append(encodeProduce(batches, acks, timeout));
+        const writer = Writer.create().append(encodeProduce(batches, acks, timeout, transactionalId));
         if (acks === 0) writer.context.noResponse = true;
         return writer;
       },
@@ -35,7 +38,29 @@ const send = async (
   });
 };
 
-export const platformaticWire = (link: Link): ProducerWire => {
+const ask = async <T>(link: Link, { connection, broker }: Line, request: Request<T>): Promise<T> => {
+  const { Writer } = await link.lib();
+  const { apiKey, apiName, version, flexible } = request;
+  const answer = new Promise<T>((resolve, reject) => {
+    connection.send<{ readonly read: T }>(
+      apiKey,
+      version,
+      () => Writer.create().append(bodyOf(request)),
+      (_id, _key, _version, reader) => {
+        const body = new FieldReader(reader.buffer.slice(0));
+        // The throttle time.
+        body.int32();
+        return { read: request.read(body) };
+      },
+      flexible,
+      flexible,
+      (error, found) => (found ? resolve(found.read) : reject(named(error ?? new Error("Connection closed"), broker))),
+    );
+  });
+  return link.track(apiName, answer);
+};
+
+const wireOf = (link: Link, transactionalId?: string): ProducerWire => {
   const used = new Map<number, Line>();
   return {
     context: link.context,
@@ -55,7 +80,7 @@ export const platformaticWire = (link: Link): ProducerWire => {
     async produce(leader, batches, acks, timeout) {
       const line = await link.node(leader, "produce");
       used.set(leader, line);
-      return send(link, line, batches, acks, timeout);
+      return send(link, line, batches, acks, timeout, transactionalId);
     },
     failed(failure) {
       const { broker } = failure as { broker?: string };
@@ -69,3 +94,24 @@ export const platformaticWire = (link: Link): ProducerWire => {
     close: () => link.close(),
   };
 };
+
+export const platformaticWire = (link: Link): ProducerWire => wireOf(link);
+
+/** @param link shared with other producers */
+export const platformaticTransactionWire = (link: Link, transactionalId: string): TransactionWire => ({
+  ...wireOf(link, transactionalId),
+  transactional: true,
+  async ask(request, groupId) {
+    const line = await (groupId === undefined
+      ? link.coordinator(transactionalId, "group", "transaction")
+      : link.coordinator(groupId, "group"));
+    try {
+      return await ask(link, line, request);
+    } catch (error) {
+      link.drop(line);
+      throw error;
+    }
+  },
+  forgetCoordinator: () => link.forgetCoordinator(),
+  close: async () => undefined,
+});

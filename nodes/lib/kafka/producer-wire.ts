@@ -1,6 +1,7 @@
 /** What a producer needs of a Kafka client: its connections and its requests. Batches, order and retries are not its part. */
 import type { ErrorContext } from "./errors";
 import type { TopicCreation } from "./port";
+import type { Request } from "./transaction-requests";
 
 export interface PartitionBatch {
   readonly topic: string;
@@ -55,4 +56,15 @@ export interface ProducerWire {
   failed(failure: unknown): void;
   protocolError(code: number): ProtocolError;
   close(): Promise<void>;
+}
+
+/** What one transactional producer needs beyond that. Its connections are others' too: `close` leaves them open. */
+export interface TransactionWire extends ProducerWire {
+  /**
+   * Asks the coordinator of the transactional id, or of a group.
+   * @throws what the client throws when there is no answer; `failed` is to be told of it
+   */
+  ask<T>(request: Request<T>, groupId?: string): Promise<T>;
+  /** The coordinator has moved, or may have. */
+  forgetCoordinator(): void;
 }

@@ -1,18 +1,14 @@
 /**
- * Transactional producers on one connection: the ordinary producer's queue and order, with partitions added to the
+ * Transactional producers that share connections: the ordinary producer's queue and order, with partitions added to the
  * transaction before they are written, and the coordinator's requests asked until there is an answer.
  */
 import { Retriable } from "../errors";
 import { explain } from "./errors";
-import type { Link } from "./kafkajs-cluster";
-import { errorFromCode, type RawBroker } from "./kafkajs-internals";
-import { produce } from "./kafkajs-produce";
-import * as requests from "./kafkajs-transaction-requests";
-import type { Holder, Identity } from "./kafkajs-transaction-requests";
-import { kafkajsWire } from "./kafkajs-wire";
 import { Fenced, type Producer, type TransactionalProducer, type TransactionOptions } from "./port";
 import { makeProducer } from "./producer";
-import type { PartitionBatch, ProducerWire } from "./producer-wire";
+import type { PartitionBatch, ProducerWire, TransactionWire } from "./producer-wire";
+import * as requests from "./transaction-requests";
+import type { Holder, Identity, Request } from "./transaction-requests";
 
 /** Bytes of one transaction that may wait for the broker. */
 const BUFFER = 64 * 1024 * 1024;
@@ -36,11 +32,9 @@ const ABORTED = new Retriable("its transaction was aborted: the record comes aga
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const makeTransactional = (
-  link: Link,
+  wire: TransactionWire,
   { transactionalId, timeout, state }: TransactionOptions,
 ): TransactionalProducer => {
-  const wire = kafkajsWire(link);
-  let coordinator: RawBroker | undefined;
   let identity: Identity | undefined;
   let producer: Producer | undefined;
   /** Partitions of the open transaction. */
@@ -51,7 +45,7 @@ export const makeTransactional = (
 
   const fenced = (code: number): Fenced =>
     new Fenced(
-      `transaction ${transactionalId}: another process has taken it over, or it was open for longer than ${timeout / 1000} s (${errorFromCode(code).type ?? code})`,
+      `transaction ${transactionalId}: another process has taken it over, or it was open for longer than ${timeout / 1000} s (${wire.protocolError(code).type ?? code})`,
     );
   const lose = (error: Error): void => {
     lost ??= error;
@@ -60,7 +54,7 @@ export const makeTransactional = (
 
   /** The answer of the coordinator of transactions, or of the group: asked until there is one that is worth something. */
   const answer = async <T extends { readonly errorCode: number }>(
-    request: (broker: RawBroker) => Promise<T>,
+    request: Request<T>,
     groupId?: string,
     own = identity,
   ): Promise<T> => {
@@ -69,14 +63,7 @@ export const makeTransactional = (
       if (identity !== own) throw ABORTED;
       try {
         await wire.connect();
-        const broker =
-          groupId === undefined
-            ? (coordinator ??= await link.cluster.findGroupCoordinator({
-                groupId: transactionalId,
-                coordinatorType: 1,
-              }))
-            : await link.cluster.findGroupCoordinator({ groupId });
-        const found = await request(broker);
+        const found = await wire.ask(request, groupId);
         if (!SOON.has(found.errorCode)) {
           if (found.errorCode === 0) state(undefined);
           return found;
@@ -86,12 +73,12 @@ export const makeTransactional = (
           continue;
         }
       } catch (error) {
-        const shown = explain(error, link.context);
+        const shown = explain(error, wire.context);
         if (!(shown instanceof Retriable)) throw shown;
         state(shown);
         wire.failed(error);
       }
-      coordinator = undefined;
+      wire.forgetCoordinator();
       await pause(Math.min(2000, 20 * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2));
     }
   };
@@ -99,15 +86,14 @@ export const makeTransactional = (
   /** A request of the present transaction. @throws Fenced, ConfigError, or ABORTED */
   const must = async (
     own: Identity,
-    request: (broker: RawBroker, holder: Holder) => Promise<number>,
+    request: (holder: Holder) => Request<{ readonly errorCode: number }>,
     groupId?: string,
   ): Promise<void> => {
     if (lost) throw lost;
-    const holder = { transactionalId, ...own };
-    const { errorCode } = await answer(async (broker) => ({ errorCode: await request(broker, holder) }), groupId, own);
+    const { errorCode } = await answer(request({ transactionalId, ...own }), groupId, own);
     if (identity !== own) throw ABORTED;
     if (errorCode === 0) return;
-    const error = LOST.has(errorCode) ? fenced(errorCode) : explain(errorFromCode(errorCode), link.context);
+    const error = LOST.has(errorCode) ? fenced(errorCode) : explain(wire.protocolError(errorCode), wire.context);
     lose(error);
     throw error;
   };
@@ -123,7 +109,7 @@ export const makeTransactional = (
       .then(async () => {
         const missing = batches.filter(({ topic, partition }) => !added.has(`${topic}/${partition}`));
         if (missing.length === 0) return;
-        await must(own, (broker, holder) => requests.addPartitions(broker, holder, missing));
+        await must(own, (holder) => requests.addPartitions(holder, missing));
         for (const { topic, partition } of missing) added.add(`${topic}/${partition}`);
       });
     return adding;
@@ -134,7 +120,6 @@ export const makeTransactional = (
     let given = false;
     return {
       ...wire,
-      transactional: true,
       async identity() {
         if (!given) {
           given = true;
@@ -145,20 +130,18 @@ export const makeTransactional = (
       },
       async produce(leader, batches, acks, limit) {
         await add(own, batches);
-        const broker = await link.cluster.findBroker({ nodeId: leader });
-        const results = await produce(broker, batches, acks, limit, transactionalId);
+        const results = await wire.produce(leader, batches, acks, limit);
         const refused = results.find(({ errorCode }) => LOST.has(errorCode));
         if (refused && identity === own) lose(fenced(refused.errorCode));
         return results;
       },
-      close: async () => undefined,
     };
   };
 
   const take = async (from: Identity | undefined): Promise<void> => {
-    const found = await answer((broker) => requests.initProducerId(broker, transactionalId, timeout, from));
+    const found = await answer(requests.initProducerId(transactionalId, timeout, from));
     if (LOST.has(found.errorCode)) throw fenced(found.errorCode);
-    if (found.errorCode !== 0) throw explain(errorFromCode(found.errorCode), link.context);
+    if (found.errorCode !== 0) throw explain(wire.protocolError(found.errorCode), wire.context);
     identity = { producerId: found.producerId, producerEpoch: found.producerEpoch };
     added = new Set();
     lost = undefined;
@@ -171,8 +154,8 @@ export const makeTransactional = (
       await take(undefined);
     },
     async stable(groupId, partition) {
-      const { errorCode } = await answer((broker) => requests.stableOffset(broker, groupId, partition), groupId);
-      if (errorCode !== 0) throw explain(errorFromCode(errorCode), link.context);
+      const { errorCode } = await answer(requests.stableOffset(groupId, partition), groupId);
+      if (errorCode !== 0) throw explain(wire.protocolError(errorCode), wire.context);
     },
     async send(records, { compression, linger, batchBytes }) {
       if (lost) return records.map(() => lost ?? ABORTED);
@@ -189,9 +172,9 @@ export const makeTransactional = (
     },
     async commit(member, position) {
       const own = present();
-      await must(own, (broker, holder) => requests.addOffsets(broker, holder, member.groupId));
-      await must(own, (broker, holder) => requests.commitOffset(broker, holder, member, position), member.groupId);
-      await must(own, (broker, holder) => requests.endTransaction(broker, holder, true));
+      await must(own, (holder) => requests.addOffsets(holder, member.groupId));
+      await must(own, (holder) => requests.commitOffset(holder, member, position), member.groupId);
+      await must(own, (holder) => requests.endTransaction(holder, true));
       added = new Set();
     },
     async abort() {
@@ -201,9 +184,7 @@ export const makeTransactional = (
       const own = present();
       const holder = { transactionalId, ...own };
       // Asked first, because InitProducerId of a fenced producer aborts its successor's transaction before it is refused.
-      const { errorCode } = await answer(async (broker) => ({
-        errorCode: await requests.endTransaction(broker, holder, false),
-      }));
+      const { errorCode } = await answer(requests.endTransaction(holder, false));
       if (LOST.has(errorCode) && errorCode !== INVALID_TXN_STATE) throw fenced(errorCode);
       await take(own);
     },
