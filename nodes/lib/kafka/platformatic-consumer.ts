@@ -180,7 +180,11 @@ export const makeConsumer = (
           watchdog?.progress();
           show();
         },
-        trouble: events.state,
+        trouble(error) {
+          // What fails is known, and tried again.
+          watchdog?.progress();
+          events.state(error);
+        },
       },
       signal,
     );

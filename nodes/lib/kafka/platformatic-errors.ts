@@ -1,4 +1,5 @@
 /** Puts the errors of @platformatic/kafka into the shape that `explain` of errors.ts reads. */
+import type { Line } from "./platformatic-link";
 import type { Platformatic } from "./platformatic-package";
 import type { ProtocolError } from "./producer-wire";
 
@@ -27,7 +28,8 @@ export const answerOf = (error: unknown): unknown => {
 };
 
 /** What was thrown, with the protocol's name of the error as `type`, Node's as `code`, and the broker. */
-export const named = (error: unknown, broker: string): Error => {
+export const named = (error: unknown, { broker, failure }: Pick<Line, "broker" | "failure">): Error => {
+  if (failure) return Object.assign(new Error(failure.message, { cause: error }), { broker });
   const all = [...within(error)];
   const refusal = all.find(({ apiId }) => apiId !== undefined);
   const login = all.find(({ code }) => code === "PLT_KFK_AUTHENTICATION");

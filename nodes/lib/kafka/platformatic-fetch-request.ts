@@ -55,7 +55,7 @@ export const sendFetch = async (
       (error, found) => {
         if (!error && found) return resolve(found);
         link.drop(line);
-        reject(named(error ?? new Error("Connection closed"), line.broker));
+        reject(named(error ?? new Error("Connection closed"), line));
       },
     );
   });

@@ -14,6 +14,7 @@ import {
 } from "./platformatic-package";
 import type { ProtocolError } from "./producer-wire";
 import type { ClusterOptions } from "./port";
+import { sleep } from "./sleep";
 
 interface Address {
   readonly host: string;
@@ -24,6 +25,8 @@ interface Address {
 export interface Line {
   readonly connection: RawConnection;
   readonly broker: string;
+  /** Why it was cut, where the package does not know. */
+  failure?: Error;
 }
 
 /** One connection a broker and purpose: a broker answers one request of a connection at a time, and fetches wait long. */
@@ -82,8 +85,27 @@ const optionsOf = (options: ClusterOptions, { host }: Address, requestTimeout: n
   };
 };
 
+/** The first question after a coordinator makes the broker create the topic that it keeps things in. */
+const COORDINATOR_NOT_AVAILABLE = 15;
+/** Together 4.5 s. */
+const FIND_TRIES = 10;
+
 /** A JoinGroup request is answered when all have joined; so much longer it is waited for, in ms. */
 const JOIN_TIMEOUT = 15_000;
+
+/** More than any broker answers at once; text read as a number is more. */
+const LONGEST_ANSWER = 512 * 1024 * 1024;
+
+/** The package waits for the end of whatever begins like an answer: a server that is no Kafka would never be told of. */
+const cutStrangers = (line: Line): void => {
+  const { socket } = line.connection;
+  socket?.once("data", (first: Buffer) => {
+    const length = first.length < 4 ? 4 : first.readInt32BE(0);
+    if (length >= 4 && length < LONGEST_ANSWER) return;
+    line.failure = new Error("what came is not Kafka's protocol");
+    socket.destroy();
+  });
+};
 
 /** @param entry what `findPackage` found; nothing is loaded or connected before the first request */
 export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout = 0): Link => {
@@ -95,7 +117,7 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
   const coordinators = new Map<string, Promise<Address>>();
   let loaded: Promise<Platformatic> | undefined;
   let codes: Platformatic | undefined;
-  let closed = false;
+  const ending = new AbortController();
 
   const lib = (): Promise<Platformatic> =>
     (loaded ??= loadPackage(entry).then((found) => {
@@ -113,18 +135,20 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
     connection.on("error", gone);
     connection.on("close", gone);
     open.add(connection);
+    const made: Line = { connection, broker };
     try {
       const connecting = connection.connect(address.host, address.port);
       // It takes its own listener away after the first error.
       connection.socket?.on("error", () => undefined);
       connection.socket?.setKeepAlive(true, 60_000);
+      cutStrangers(made);
       await connecting;
-      if (closed) throw new Error("Connection closed");
-      return { connection, broker };
+      if (ending.signal.aborted) throw new Error("Connection closed");
+      return made;
     } catch (error) {
       gone();
       cut(connection);
-      throw named(error, broker);
+      throw named(error, made);
     }
   };
 
@@ -166,13 +190,13 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
     }
   };
 
-  const ask: Link["ask"] = async ({ api }, { connection, broker }, ...args) => {
+  const ask: Link["ask"] = async ({ api }, asked, ...args) => {
     try {
-      return await track(codes?.protocolAPIsById[api.key] ?? "a request", api.async(connection, ...args));
+      return await track(codes?.protocolAPIsById[api.key] ?? "a request", api.async(asked.connection, ...args));
     } catch (error) {
       const answer = answerOf(error);
       if (answer !== undefined) return answer as Awaited<ReturnType<typeof api.async>>;
-      throw named(error, broker);
+      throw named(error, asked);
     }
   };
 
@@ -199,10 +223,14 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
       const key = `${of}/${name}`;
       const find = async (): Promise<Address> => {
         const { findCoordinatorV2 } = await lib();
-        const answer = await ask(findCoordinatorV2, await any(), COORDINATORS[of], [name]);
-        const [found] = answer.coordinators;
-        if (!found || found.errorCode !== 0) throw errorOf(found?.errorCode ?? 15);
-        return found;
+        for (let tries = 1; ; tries++) {
+          const answer = await ask(findCoordinatorV2, await any(), COORDINATORS[of], [name]);
+          const [found] = answer.coordinators;
+          if (found?.errorCode === 0) return found;
+          const code = found?.errorCode ?? COORDINATOR_NOT_AVAILABLE;
+          if (code !== COORDINATOR_NOT_AVAILABLE || tries >= FIND_TRIES) throw errorOf(code);
+          await sleep(100 * tries, ending.signal);
+        }
       };
       const asked = coordinators.get(key) ?? find();
       coordinators.set(key, asked);
@@ -230,7 +258,7 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
       cut(connection);
     },
     async close(limit = 2000) {
-      closed = true;
+      ending.abort();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limit)));
       await Promise.race([Promise.allSettled([...open].map((connection) => connection.close())), late]);

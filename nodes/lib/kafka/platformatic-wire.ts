@@ -14,7 +14,7 @@ const TIMEOUT = 60_000;
 
 const send = async (
   link: Link,
-  { connection, broker }: Line,
+  line: Line,
   batches: readonly PartitionBatch[],
   acks: -1 | 0 | 1,
   timeout: number,
@@ -22,7 +22,7 @@ const send = async (
 ): Promise<readonly PartitionResult[]> => {
   const { Writer } = await link.lib();
   return new Promise((resolve, reject) => {
-    connection.send<PartitionResult[]>(
+    line.connection.send<PartitionResult[]>(
       PRODUCE,
       VERSION,
       () => {
@@ -33,16 +33,16 @@ const send = async (
       (_id, _key, _version, reader) => decodeProduce(reader.buffer.slice(0), VERSION),
       false,
       false,
-      (error, results) => (error ? reject(named(error, broker)) : resolve(Array.isArray(results) ? results : [])),
+      (error, results) => (error ? reject(named(error, line)) : resolve(Array.isArray(results) ? results : [])),
     );
   });
 };
 
-const ask = async <T>(link: Link, { connection, broker }: Line, request: Request<T>): Promise<T> => {
+const ask = async <T>(link: Link, line: Line, request: Request<T>): Promise<T> => {
   const { Writer } = await link.lib();
   const { apiKey, apiName, version, flexible } = request;
   const answer = new Promise<T>((resolve, reject) => {
-    connection.send<{ readonly read: T }>(
+    line.connection.send<{ readonly read: T }>(
       apiKey,
       version,
       () => Writer.create().append(bodyOf(request)),
@@ -54,7 +54,7 @@ const ask = async <T>(link: Link, { connection, broker }: Line, request: Request
       },
       flexible,
       flexible,
-      (error, found) => (found ? resolve(found.read) : reject(named(error ?? new Error("Connection closed"), broker))),
+      (error, found) => (found ? resolve(found.read) : reject(named(error ?? new Error("Connection closed"), line))),
     );
   });
   return link.track(apiName, answer);
