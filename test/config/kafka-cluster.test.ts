@@ -3,16 +3,16 @@ import { createServer, type AddressInfo } from "node:net";
 import type { Service } from "../../tools/services";
 import { serviceFor } from "../../tools/services/for-test";
 import { flowOf, nodeRed, type Harness } from "../harness";
-import { clusterNode, collect, kafkaIn, kafkaOut, unique } from "../lib/kafka/harness";
+import { CLIENT, clusterNode, collect, kafkaIn, kafkaOut, unique } from "../lib/kafka/harness";
 
-describe("kafka cluster", () => {
+describe(`kafka cluster (${CLIENT})`, () => {
   let red: Harness;
   let kafka: Service<"kafka">;
   const test = async (settings: Record<string, unknown>, credentials: Record<string, string> = {}) => {
     const response = await fetch(`${red.url}/citystream/test/citystream-kafka-cluster`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ settings: { clientId: "test", sasl: "none", ...settings }, credentials }),
+      body: JSON.stringify({ settings: { clientId: "test", sasl: "none", client: CLIENT, ...settings }, credentials }),
     });
     return JSON.stringify(await response.json());
   };
@@ -55,6 +55,10 @@ describe("kafka cluster", () => {
   it("says which setting is wrong", async () => {
     assert.match(await test({ brokers: "kafka" }), /\\"kafka\\" is not host:port/);
     assert.match(await test({ brokers: kafka.saslBrokers, sasl: "PLAIN" }), /PLAIN needs a user and a password/);
+  });
+
+  it("works with kafkajs when it was made before there was a choice", async () => {
+    assert.match(await test({ brokers: kafka.brokers, client: undefined }), /"word":"found"/);
   });
 
   for (const sasl of ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]) {

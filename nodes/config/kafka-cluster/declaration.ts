@@ -53,6 +53,12 @@ export const declaration = declareNode({
     oauthClient: secret({ label: "OAuth client id", visible: true, showIf: withToken }),
     oauthSecret: secret({ label: "Client secret", showIf: withToken }),
     token: secret({ label: "Token", showIf: withToken }),
+    client: choice({
+      label: "Client",
+      default: "kafkajs",
+      options: { kafkajs: "kafkajs", platformatic: "@platformatic/kafka" },
+      hint: "The library that talks to Kafka. kafkajs comes with the pack. @platformatic/kafka: needs Node.js 22.22 or newer, and npm install @platformatic/kafka@2 in Node-RED's user directory.",
+    }),
   },
   words: {
     found: "__brokers__ broker(s), controller __controller__, Kafka __version__, __topics__ topic(s)",

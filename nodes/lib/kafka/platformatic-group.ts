@@ -1,7 +1,7 @@
 /**
  * Membership of a consumer group (classic protocol) on the connections of @platformatic/kafka: join, share out as
  * leader, heartbeats, give back before joining again, leave. Its own consumer gives no moment to commit before a
- * rebalance, and its stream ends when the broker restarts (docs/decisions/kafka-driver.md).
+ * rebalance, and its stream ends when the broker restarts (docs/decisions/kafka-client.md).
  */
 import { explain } from "./errors";
 import {

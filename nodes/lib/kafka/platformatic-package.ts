@@ -1,7 +1,7 @@
 /**
  * The optional package @platformatic/kafka: where it is, whether it may be used here, and the parts of it that the
  * driver uses. Of its public interface only connections and the requests of the protocol are used, not its consumer and
- * producer (docs/decisions/kafka-driver.md); test/lib/kafka/platformatic.test.ts holds what is relied on.
+ * producer (docs/decisions/kafka-client.md); test/lib/kafka/platformatic.test.ts holds what is relied on.
  */
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
@@ -241,6 +241,7 @@ const versionOf = (entry: string): string => {
 };
 
 const INSTALL = `npm install ${PACKAGE}@2`;
+const NEEDED = `${OLDEST.join(".")} or a newer 2.x`;
 
 /**
  * Path of the package's entry, looked for beside this pack and from `folder`, Node-RED's user directory.
@@ -251,18 +252,24 @@ export const findPackage = (folder?: string, node = process.version): string => 
     throw new ConfigError(
       `Client: ${PACKAGE} needs Node.js ${OLDEST_NODE.slice(0, 2).join(".")} or newer (this is ${node}); choose kafkajs`,
     );
+  const place = folder ?? "Node-RED's user directory";
   let entry: string;
   try {
     entry = require.resolve(PACKAGE, { paths: [...(folder === undefined ? [] : [folder]), __dirname] });
   } catch {
     throw new ConfigError(
-      `Client: ${PACKAGE} is not installed; run "${INSTALL}" in Node-RED's user directory${folder === undefined ? "" : ` (${folder})`} and restart Node-RED, or choose kafkajs`,
+      `Client: ${PACKAGE} is not installed; run "${INSTALL}" in ${place} and restart Node-RED, or choose kafkajs`,
     );
   }
   const version = versionOf(entry);
-  if (!atLeast(version, OLDEST) || numbers(version)[0] !== OLDEST[0])
+  const [major = 0] = numbers(version);
+  if (major < OLDEST[0])
     throw new ConfigError(
-      `Client: ${PACKAGE} ${version} is installed and ${OLDEST.join(".")} or a newer 2.x is needed; run "${INSTALL}" in Node-RED's user directory and restart Node-RED`,
+      `Client: ${PACKAGE} ${version} is installed, of a line that loses records it has acknowledged; run "${INSTALL}" in ${place} for ${NEEDED} and restart Node-RED, or choose kafkajs`,
+    );
+  if (major > OLDEST[0] || !atLeast(version, OLDEST))
+    throw new ConfigError(
+      `Client: ${PACKAGE} ${version} is installed and not known to lose nothing; run "${INSTALL}" in ${place} for ${NEEDED} and restart Node-RED, or choose kafkajs`,
     );
   return entry;
 };

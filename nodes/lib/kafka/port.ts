@@ -1,6 +1,6 @@
 /**
- * What citystream asks of a Kafka client. Nodes and tests know only this file; `kafkajs-*.ts` are the one driver there
- * is today, and a second can stand beside it.
+ * What citystream asks of a Kafka client. Nodes and tests know only this file and `drivers.ts`; `kafkajs-*.ts` are one
+ * driver behind it, `platformatic-*.ts` another.
  */
 import { Retriable } from "../errors";
 import type { CodecName } from "./codecs";

@@ -97,6 +97,7 @@ export const clusterNode = (brokers: string, more: Record<string, unknown> = {})
   brokers,
   clientId: "test",
   sasl: "none",
+  client: CLIENT,
   ...more,
 });
 
