@@ -53,3 +53,9 @@ export const protocolError = (lib: Platformatic | undefined, code: number): Prot
   const { canRetry = false, message = type } = lib?.protocolErrors[type] ?? {};
   return Object.assign(new Error(message), { type, retriable: canRetry });
 };
+
+const OFFSET_FETCH = 9;
+
+/** True for the versions that a broker before Kafka 2.5 offers, where the newest request of the driver came. */
+export const isTooOld = (offered: readonly { readonly apiKey: number; readonly maxVersion: number }[]): boolean =>
+  (offered.find(({ apiKey }) => apiKey === OFFSET_FETCH)?.maxVersion ?? 0) < 7;

@@ -1,11 +1,13 @@
 /** Connections of @platformatic/kafka by broker and purpose, and what the cluster says of itself. */
 import * as net from "node:net";
+import { ConfigError } from "../errors";
 import type { ErrorContext } from "./errors";
 import { rebalanceTimeout } from "./group-protocol";
 import { contextOf } from "./cluster-options";
-import { answerOf, named, protocolError } from "./platformatic-errors";
+import { answerOf, isTooOld, named, protocolError } from "./platformatic-errors";
 import {
   loadPackage,
+  PACKAGE,
   type Platformatic,
   type RawApi,
   type RawConnection,
@@ -129,7 +131,8 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
     purpose === "join" ? rebalanceTimeout(sessionTimeout) + JOIN_TIMEOUT : (options.requestTimeout ?? 30_000);
 
   const connect = async (address: Address, purpose: Purpose, gone: () => void): Promise<Line> => {
-    const { Connection } = await lib();
+    const { Connection, apiVersionsV1 } = await lib();
+    let tooOld = false;
     const broker = `${address.host}:${address.port}`;
     const connection = new Connection(options.clientId, optionsOf(options, address, timeoutOf(purpose)));
     connection.on("error", gone);
@@ -144,12 +147,17 @@ export const makeLink = (options: ClusterOptions, entry: string, sessionTimeout 
       cutStrangers(made);
       await connecting;
       if (ending.signal.aborted) throw new Error("Connection closed");
-      return made;
+      if (purpose === "ask") tooOld = isTooOld((await ask(apiVersionsV1, made, "", "")).apiKeys);
     } catch (error) {
       gone();
       cut(connection);
       throw named(error, made);
     }
+    if (!tooOld) return made;
+    cut(connection);
+    throw new ConfigError(
+      `Broker ${broker} is older than Kafka 2.5, which ${PACKAGE} needs here; choose kafkajs as Client`,
+    );
   };
 
   const cut = (connection: RawConnection): void => {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { ConfigError } from "../../../nodes/lib/errors";
+import { isTooOld } from "../../../nodes/lib/kafka/platformatic-errors";
 import { findPackage } from "../../../nodes/lib/kafka/platformatic-package";
 import { secondDriverFor, testWith } from "./second-driver";
 
@@ -75,6 +76,19 @@ describe("the second driver's package", () => {
           `${version} is installed and not known to lose nothing; run "npm install .*@2" in .* for 2\\.12\\.1 or`,
         ),
       );
+  });
+});
+
+describe("the second driver's broker", () => {
+  it("is Kafka 2.5 or newer: older ones are told from it by the requests that they know", () => {
+    const offsetFetch = (maxVersion: number) => [
+      { apiKey: 1, maxVersion: 11 },
+      { apiKey: 9, maxVersion },
+    ];
+    assert.equal(isTooOld(offsetFetch(6)), true);
+    assert.equal(isTooOld(offsetFetch(7)), false);
+    assert.equal(isTooOld(offsetFetch(10)), false);
+    assert.equal(isTooOld([]), true);
   });
 });
 
