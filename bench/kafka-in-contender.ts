@@ -2,60 +2,14 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Message } from "../nodes/lib/delivery/contract";
 import { startRuntime, type FlowNode } from "../test/harness/runtime";
+import { meter } from "./meter";
 
 export type Contender = "raw" | "batch" | "record" | "kafka-suite" | "kafkajs-pack";
 
-/** From the first record to the last. */
-export interface Measurement {
-  /** Records a second. */
-  readonly rate: number;
-  /** CPU seconds of user and system. */
-  readonly cpu: number;
-  /** 99th percentile of the event loop's delay, in ms. */
-  readonly loopP99: number;
-  /** Highest resident memory, in MB. */
-  readonly rss: number;
-}
-
 const [contender = "", brokers = "", topic = "", count = "", packs = ""] = process.argv.slice(2);
 const wanted = Number(count);
-
-const meter = (): { count(records: number): void; done: Promise<Measurement> } => {
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  let seen = 0;
-  let start = 0;
-  let cpu = process.cpuUsage();
-  let rss = 0;
-  let finish: (measurement: Measurement) => void = () => undefined;
-  const done = new Promise<Measurement>((resolve) => (finish = resolve));
-  const sample = setInterval(() => (rss = Math.max(rss, process.memoryUsage.rss())), 50);
-  return {
-    done,
-    count(records) {
-      if (seen === 0) {
-        start = performance.now();
-        cpu = process.cpuUsage();
-        delay.enable();
-      }
-      seen += records;
-      if (seen < wanted) return;
-      const seconds = (performance.now() - start) / 1000;
-      const used = process.cpuUsage(cpu);
-      delay.disable();
-      clearInterval(sample);
-      rss = Math.max(rss, process.memoryUsage.rss());
-      finish({
-        rate: seen / seconds,
-        cpu: (used.user + used.system) / 1e6,
-        loopP99: delay.percentile(99) / 1e6,
-        rss: rss / 1024 / 1024,
-      });
-    },
-  };
-};
 
 const raw = async (count_: (records: number) => void): Promise<void> => {
   const { Kafka, logLevel } = await import("kafkajs");
@@ -191,7 +145,7 @@ const flowed = async (
 };
 
 const main = async (): Promise<void> => {
-  const { count: count_, done } = meter();
+  const { count: count_, done } = meter(wanted);
   const stop =
     contender === "raw" ? await raw(count_).then(() => undefined) : await flowed(contender as "batch", count_);
   const measurement = await done;

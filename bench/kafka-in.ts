@@ -10,7 +10,8 @@ import path from "node:path";
 import { openKafka } from "../nodes/lib/kafka/kafkajs-client";
 import { service } from "../tools/services";
 import { cacheFolder } from "../tools/services/cache";
-import type { Contender, Measurement } from "./kafka-in-contender";
+import type { Contender } from "./kafka-in-contender";
+import type { Measurement } from "./meter";
 
 const rounds = Number(process.argv[2] ?? 3);
 const records = Number(process.argv[3] ?? 1_000_000);
