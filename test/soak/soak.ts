@@ -14,6 +14,7 @@ import type { Surroundings } from "../faults/lab/member";
 import { USUAL } from "../faults/lab/side-by-side";
 import { told } from "../faults/lab/verdict";
 import { forgetEnded, lastWords } from "../harness/words";
+import { secondDriver } from "../lib/kafka/second-driver";
 import { cases } from "./cases";
 import { remember, remembered, report, totalsOf, type Family, type Finished } from "./totals";
 
@@ -24,7 +25,8 @@ const usage = `usage: npm run soak -- [options]
   --side-by-side N                        trials at the same time; ${USUAL} here when absent
   --minutes M                             begin no trial after so long
   --file PATH                             where finished trials are kept
-  --cluster JSON                          further settings of the Kafka cluster node, such as its driver
+  --client platformatic                   with the second Kafka client, and a Node.js that it runs on
+  --cluster JSON                          further settings of the Kafka cluster node
   --node PATH                             Node.js for Node-RED
   --more                                  go on when the goals are reached
   --report                                only print the totals`;
@@ -36,6 +38,7 @@ function settings() {
       "side-by-side": { type: "string", default: String(USUAL) },
       minutes: { type: "string", default: "Infinity" },
       file: { type: "string", default: path.join(cacheFolder(), "soak/trials.ndjson") },
+      client: { type: "string", default: "kafkajs" },
       cluster: { type: "string" },
       node: { type: "string" },
       more: { type: "boolean", default: false },
@@ -46,7 +49,14 @@ function settings() {
   const families = values.cases.split(",") as Family[];
   const unknown = families.filter((family) => !FAMILIES.includes(family));
   const [limit, minutes] = [Number(values["side-by-side"]), Number(values.minutes)];
-  if (values.help || unknown.length > 0 || !(limit >= 1) || !(minutes > 0)) throw new Error(usage);
+  if (
+    values.help ||
+    unknown.length > 0 ||
+    !["kafkajs", "platformatic"].includes(values.client) ||
+    !(limit >= 1) ||
+    !(minutes > 0)
+  )
+    throw new Error(usage);
   const cluster = values.cluster === undefined ? undefined : (JSON.parse(values.cluster) as Record<string, unknown>);
   return { ...values, file: path.resolve(values.file), families, limit, minutes, cluster };
 }
@@ -61,11 +71,12 @@ function revision(): string {
 }
 
 async function main(): Promise<void> {
-  const { file, families, limit, minutes, cluster, node, more, report: only } = settings();
+  const { file, families, limit, minutes, client, cluster, node, more, report: only } = settings();
   console.log(`finished trials: ${file}`);
   console.log(report(totalsOf(remembered(file))));
   if (only) return;
   const source = revision();
+  const driver = client === "platformatic" ? await secondDriver() : undefined;
   const { brokers } = await service("kafka");
   const influx = await service("influx").catch((error: unknown) => {
     if (!(error instanceof MissingProgram)) throw error;
@@ -94,7 +105,14 @@ async function main(): Promise<void> {
 
   const one = async (family: Family, index: number): Promise<void> => {
     const folder = temporaryFolder(`soak-${family}`);
-    const around: Surroundings = { brokers, influx, folder, cluster, node };
+    const around: Surroundings = {
+      brokers,
+      influx,
+      folder,
+      cluster: { ...driver?.cluster, ...cluster },
+      node: node ?? driver?.node,
+      env: driver?.env,
+    };
     const ended: { verdict?: Finished["verdict"]; error?: string } = {};
     try {
       const verdict = await cases[family].run(around, () => void now.disturbances++, index);
