@@ -29,7 +29,7 @@ export const answerOf = (error: unknown): unknown => {
 
 /** What was thrown, with the protocol's name of the error as `type`, Node's as `code`, and the broker. */
 export const named = (error: unknown, { broker, failure }: Pick<Line, "broker" | "failure">): Error => {
-  if (failure) return Object.assign(new Error(failure.message, { cause: error }), { broker });
+  if (failure) return Object.assign(new Error(failure.message), { broker, thrown: error });
   const all = [...within(error)];
   const refusal = all.find(({ apiId }) => apiId !== undefined);
   const login = all.find(({ code }) => code === "PLT_KFK_AUTHENTICATION");

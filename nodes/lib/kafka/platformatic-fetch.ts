@@ -11,7 +11,7 @@ import { sendFetch, type FetchLimits } from "./platformatic-fetch-request";
 import type { Link } from "./platformatic-link";
 import { partAt, rewind, type Part } from "./platformatic-part";
 import type { FetchedBatch, TopicPartition } from "./port";
-import { isOldFormat, openRecordSet, type RecordSet } from "./record-batch";
+import { isOldFormat, openRecordSet, unpacking, type RecordSet, type Unpacking } from "./record-batch";
 
 export interface FetchOptions extends FetchLimits {
   readonly epoch: number;
@@ -114,12 +114,16 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
     kick();
   };
 
-  const open = async (part: Part, { set, aborted, highWatermark }: FetchedPartition): Promise<void> => {
+  const open = async (
+    part: Part,
+    { set, aborted, highWatermark }: FetchedPartition,
+    budget: Unpacking,
+  ): Promise<void> => {
     if (isOldFormat(set))
       throw new ConfigError(
         `Topic "${part.topic}" holds records in the format of before Kafka 0.11, which this client does not read; choose kafkajs as Client`,
       );
-    const records: RecordSet = await openRecordSet(set, aborted);
+    const records: RecordSet = await openRecordSet(set, aborted, budget);
     const { nextOffset } = records;
     if (nextOffset === 0)
       throw new Retriable(`Kafka sent less than one whole batch of ${part.topic} partition ${part.partition}`);
@@ -139,7 +143,7 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
   };
 
   /** Takes one partition's part of an answer. */
-  const take = async (part: Part, found: FetchedPartition): Promise<void> => {
+  const take = async (part: Part, found: FetchedPartition, budget: Unpacking): Promise<void> => {
     const { errorCode: code } = found;
     const { turn } = part;
     if (code === OFFSET_OUT_OF_RANGE) {
@@ -153,9 +157,10 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
       block(part, link.protocolError(code));
     } else {
       unblock(keyOf(part));
-      if (found.set.length === 0) return;
+      // What is left out of an answer is asked for again.
+      if (found.set.length === 0 || budget.left <= 0) return;
       part.served = requests;
-      await open(part, found);
+      await open(part, found, budget);
       void deliver(part);
     }
   };
@@ -169,6 +174,7 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
       await link.check(answer.errorCode);
       let turn = performance.now();
       let brought = false;
+      const budget = unpacking();
       for (const { topic, partitions } of answer.topics)
         for (const found of partitions) {
           const part = parts.get(keyOf({ topic, partition: found.partition }));
@@ -178,7 +184,7 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
             await nextTurn();
             turn = performance.now();
           }
-          await take(part, found).catch((error: unknown) => block(part, error));
+          await take(part, found, budget).catch((error: unknown) => block(part, error));
         }
       unblock(brokerOf(leader));
       polls.set(leader, brought ? SHORT_POLL : Math.min(POLL, (polls.get(leader) ?? SHORT_POLL) * 2));
