@@ -1,6 +1,6 @@
 /**
  * Fetches the partitions of one assignment: one request a broker at a time, the next batch of a partition fetched while
- * its last is being taken.
+ * its last is being taken, unless that takes long.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asError, ConfigError, Retriable } from "../errors";
@@ -46,6 +46,8 @@ const POLL = 500;
 const SHORT_POLL = 10;
 /** How long decoding may keep the event loop before it lets others run, in ms. */
 const TURN = 8;
+/** What is longer in being taken needs no next batch at hand, in ms. */
+const SLOW = 250;
 /** How long a partition waits after its broker failed, in ms. */
 const RETRY = 250;
 /** How long a partition that can't be read rests, in ms. */
@@ -95,12 +97,14 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
       const { turn } = part;
       part.waiting = undefined;
       part.busy = true;
+      const begun = Date.now();
       kick();
       try {
         const work = events.records(batch);
         taking.add(work);
         const next = await work.finally(() => taking.delete(work));
         part.busy = false;
+        part.slow = Date.now() - begun > SLOW;
         if (isEnded() || part.turn !== turn) continue;
         part.position = next ?? batch.nextOffset;
         // What was fetched meanwhile is given back too: a paused partition keeps nothing.
@@ -240,7 +244,7 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
       }
       const group = byLeader.get(part.leader) ?? { due: [], more: false };
       byLeader.set(part.leader, group);
-      if (part.waiting) group.more = true;
+      if (part.waiting || (part.busy && part.slow)) group.more = true;
       else if (part.notBefore > now) next = Math.min(next, part.notBefore);
       else group.due.push(part);
     }

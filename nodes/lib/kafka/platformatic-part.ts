@@ -11,6 +11,8 @@ export interface Part extends TopicPartition {
   turn: number;
   waiting: { readonly batch: FetchedBatch } | undefined;
   busy: boolean;
+  /** Its last batch was long in being taken: the next is not fetched meanwhile, it would only lie in memory. */
+  slow: boolean;
   paused: boolean;
   /** Not before this time, in ms since the epoch. */
   notBefore: number;
@@ -27,6 +29,7 @@ export const partAt = ({ topic, partition }: TopicPartition, offset: number): Pa
   turn: 0,
   waiting: undefined,
   busy: false,
+  slow: false,
   paused: false,
   notBefore: 0,
   served: 0,
