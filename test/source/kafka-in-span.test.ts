@@ -58,8 +58,7 @@ describe("kafka in, its span and its lag", () => {
     this.timeout(180_000);
     const topic = await newTopic(cluster.kafka);
     const group = unique("group");
-    const transactions = cluster.kafka.transactions?.();
-    assert.ok(transactions, "the driver has transactions");
+    const transactions = cluster.kafka.transactions();
     const producer = transactions.producer({ transactionalId: unique("id"), timeout: 30_000, state: () => undefined });
     await producer.start();
     const batching = { compression: "none", linger: 0, batchBytes: 100_000 } as const;

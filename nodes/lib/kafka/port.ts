@@ -277,7 +277,6 @@ export interface Kafka {
   /** Never throws: it goes on trying, and tells `events.state` why it must. */
   consumer(options: ConsumerOptions, events: ConsumerEvents): Consumer;
   producer(options: ProducerOptions): Producer;
-  /** Absent in a driver that has no transactions. */
-  transactions?(): Transactions;
+  transactions(): Transactions;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /** What exactly once adds to the node: a transactional producer for each partition, and dead letters in its transactions. */
 import type { DeadLetter, DeadLetters, DeliverySource, NodeRef, RetryPolicy } from "../../lib/delivery/contract";
-import { ConfigError, Rejected } from "../../lib/errors";
+import { Rejected } from "../../lib/errors";
 import { deadLetterRecords } from "../../lib/kafka/dead-letter-record";
 import type { Consumer, Kafka, Membership, TransactionalProducer } from "../../lib/kafka/port";
 import type { Decoders } from "./decode";
@@ -61,12 +61,9 @@ const REST = 0.6;
 export const restOf = (timeout: number, transactionTimeout: number): number =>
   Math.min(timeout, transactionTimeout * REST);
 
-/** @throws ConfigError when the cluster's driver has no transactions */
 export const exactlyOnce = (options: ExactlyOnceOptions): ExactlyOnce => {
   const { kafka, deadLetterTopic, deadLetters, node } = options;
-  const transactions = kafka.transactions?.();
-  if (!transactions)
-    throw new ConfigError("Delivery: the driver chosen in the cluster has no transactions; choose kafkajs there");
+  const transactions = kafka.transactions();
 
   const bury = async (letters: readonly DeadLetter[], producer: TransactionalProducer): Promise<void> => {
     if (deadLetterTopic === "") return deadLetters.write(letters);

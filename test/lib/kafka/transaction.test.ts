@@ -60,7 +60,7 @@ describe("a transactional producer", () => {
 
   before(async function services() {
     cluster = await clusterFor(this);
-    transactions = cluster.kafka.transactions!();
+    transactions = cluster.kafka.transactions();
   });
   after(async () => {
     await transactions?.close();
