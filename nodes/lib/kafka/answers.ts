@@ -2,25 +2,44 @@
 import { ConfigError } from "../errors";
 import type { TopicCreation, TopicPartition } from "./port";
 
+/** The cluster answers, and refuses this topic: others are not concerned. */
+export class TopicRefused extends ConfigError {}
+
+const permissions = new Set(["TOPIC_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"]);
+const refusals = new Set([
+  "INVALID_PARTITIONS",
+  "INVALID_CONFIG",
+  "INVALID_REQUEST",
+  "INVALID_TOPIC_EXCEPTION",
+  "POLICY_VIOLATION",
+  "UNSUPPORTED_VERSION",
+]);
+
 /**
  * Why a topic could not be made.
- * @param type the protocol's name of the error; @returns undefined when the topic's settings are not the reason
+ * @param type the protocol's name of the error; @returns undefined when it may be made later
  */
 export const creationRefused = (
   topic: string,
   creation: TopicCreation,
   type: string,
-  cause?: unknown,
-): ConfigError | undefined => {
+  cause: Error,
+): TopicRefused | undefined => {
   if (type === "INVALID_REPLICATION_FACTOR")
-    return new ConfigError(
+    return new TopicRefused(
       `Topic "${topic}" cannot be created with replication ${creation.replication}: the cluster has fewer brokers`,
       { cause },
     );
-  if (type === "INVALID_PARTITIONS" || type === "INVALID_CONFIG")
-    return new ConfigError(`Topic "${topic}" cannot be created with these partitions and settings (${type})`, {
-      cause,
-    });
+  if (permissions.has(type))
+    return new TopicRefused(
+      `Topic "${topic}" cannot be created: this client may not (${type}); create it, or ask for the permission (ACL)`,
+      { cause },
+    );
+  if (refusals.has(type))
+    return new TopicRefused(
+      `Topic "${topic}" cannot be created with these partitions and settings (${type}: ${cause.message})`,
+      { cause },
+    );
   return undefined;
 };
 

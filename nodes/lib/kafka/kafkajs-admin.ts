@@ -1,14 +1,13 @@
 /** Questions to the cluster and topics made in it. */
 import { creationRefused, releaseOf } from "./answers";
+import { asError } from "../errors";
 import { explain } from "./errors";
 import type { Link } from "./kafkajs-cluster";
-import { apiKeys } from "./kafkajs-internals";
+import { apiKeys, type RawError } from "./kafkajs-internals";
 import type { ClusterDescription, TopicCreation } from "./port";
 
-const typeOf = (error: unknown): string => {
-  const { type, errors } = error as { type?: string; errors?: { type?: string }[] };
-  return type ?? errors?.[0]?.type ?? "";
-};
+/** The error of the one topic that was asked for. */
+const ownOf = (error: unknown): RawError => (error as { errors?: RawError[] }).errors?.[0] ?? asError(error);
 
 /** Makes a topic; does nothing when it exists. @throws ConfigError when the cluster refuses its settings */
 export const createTopic = async (link: Link, topic: string, creation: TopicCreation): Promise<void> => {
@@ -26,9 +25,9 @@ export const createTopic = async (link: Link, topic: string, creation: TopicCrea
       ],
     });
   } catch (error) {
-    const type = typeOf(error);
-    if (type === "TOPIC_ALREADY_EXISTS") return;
-    throw creationRefused(topic, creation, type, error) ?? explain(error, link.context);
+    const own = ownOf(error);
+    if (own.type === "TOPIC_ALREADY_EXISTS") return;
+    throw creationRefused(topic, creation, own.type ?? "", own) ?? explain(own, link.context);
   }
 };
 

@@ -30,8 +30,22 @@ export interface Batch {
   /** No more records join it. */
   sealed: boolean;
   encoded?: Buffer;
-  tries: number;
+  /** It was sent, and what the broker made of it is not known. */
+  doubtful: boolean;
+  /** The error it was answered with last, and how often in a row. */
+  refusal: number;
+  refusals: number;
 }
+
+const makeBatch = (entries: Entry[], created: number, sealed: boolean): Batch => ({
+  entries,
+  bytes: entries.reduce((sum, { size }) => sum + size, 0),
+  created,
+  sealed,
+  doubtful: false,
+  refusal: 0,
+  refusals: 0,
+});
 
 export interface Lane {
   readonly topic: string;
@@ -67,7 +81,7 @@ export const append = (lane: Lane, entry: Entry, batchBytes: number, now: number
   let batch = lane.batches.at(-1);
   if (!batch || batch.sealed || batch.bytes + entry.size > batchBytes || batch.entries.length >= MOST) {
     if (batch) batch.sealed = true;
-    batch = { entries: [], bytes: 0, created: now, sealed: false, tries: 0 };
+    batch = makeBatch([], now, false);
     lane.batches.push(batch);
   }
   batch.entries.push(entry);
@@ -82,18 +96,12 @@ export const readyAt = (lane: Lane, linger: number): number => {
   return Math.max(lane.notBefore, batch.sealed ? 0 : batch.created + linger);
 };
 
-/** Puts the halves of the lane's first batch in its place: the broker refused it whole, for its size or one of its records. */
+/** Puts the halves of the lane's first batch in its place: it was refused whole, for its size or one of its records. */
 export const halve = (lane: Lane): void => {
   const batch = lane.batches.shift();
   if (!batch) return;
   const middle = batch.entries.length >> 1;
-  const part = (entries: Entry[]): Batch => ({
-    entries,
-    bytes: entries.reduce((sum, { size }) => sum + size, 0),
-    created: batch.created,
-    sealed: true,
-    tries: 0,
-  });
+  const part = (entries: Entry[]): Batch => makeBatch(entries, batch.created, true);
   lane.batches.unshift(part(batch.entries.slice(0, middle)), part(batch.entries.slice(middle)));
 };
 

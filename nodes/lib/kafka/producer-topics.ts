@@ -1,13 +1,19 @@
 /** Which partitions a producer's topics have and who leads them; makes missing topics when asked to. */
-import { ConfigError, messageOf, Rejected, Retriable } from "../errors";
+import { asError, Rejected, Retriable } from "../errors";
+import { TopicRefused } from "./answers";
 import { explain } from "./errors";
 import { partitionOfKey } from "./partition";
 import { makeLane, type Entry, type Lane } from "./produce-queue";
 import type { ProducerWire } from "./producer-wire";
 import type { ProducerOptions } from "./port";
+import { checkTopicName } from "./topic-name";
 
 /** How long a topic may be unknown before its records fail, in ms; new topics take a moment to be known everywhere. */
 const UNKNOWN_LIMIT = 3000;
+/** The same of a topic that was just made, or is there by the cluster's word: it may not be shown to this client. */
+const MADE_LIMIT = 20_000;
+/** Partitions that are not there are asked for again when what is known is older, in ms. */
+const FRESH = 1000;
 
 export interface Topics {
   /** Puts each entry on its lane, at once or when its topic is known. */
@@ -28,9 +34,21 @@ interface Topic {
   unknownSince: number | undefined;
   /** This producer has asked for it to be made. */
   made: boolean;
+  /** When its partitions were learned, in ms since the epoch. */
+  learned: number;
+  /** Since when it has had fewer partitions than lanes: it was made anew. */
+  shrunkSince: number | undefined;
   /** Where records without key go until the batch is full. */
   sticky: number;
 }
+
+const leaderless = (topic: string, partition: number): Retriable =>
+  new Retriable(`Topic "${topic}": partition ${partition} has no leader, its broker is away`, { unreachable: true });
+
+const unseen = (topic: string, username = "this client"): Retriable =>
+  new Retriable(
+    `Topic "${topic}" does not exist, or ${username} may not see it: create it, or let kafka out create missing topics`,
+  );
 
 export const makeTopics = (
   wire: ProducerWire,
@@ -38,6 +56,10 @@ export const makeTopics = (
   events: {
     placed(lane: Lane, entries: readonly Entry[]): void;
     failed(entries: readonly Entry[], error: Error): void;
+    /** Leaders of partitions are known. */
+    learned(): void;
+    /** Lanes were given up, and with them which sequences were used. */
+    forgotten(): void;
   },
 ): Topics => {
   const topics = new Map<string, Topic>();
@@ -64,14 +86,27 @@ export const makeTopics = (
     }
   };
 
+  /** Takes out what waits on lanes of which nothing is under way, and forgets these lanes' sequences. */
+  const empty = (lanes: readonly Lane[]): readonly Entry[] => {
+    const idle = lanes.filter(({ inFlight }) => !inFlight);
+    if (idle.some(({ sequenceOf }) => sequenceOf >= 0n)) events.forgotten();
+    return idle.flatMap(({ batches }) => batches.splice(0).flatMap(({ entries }) => entries));
+  };
+
   const fail = (topic: Topic, error: Error): void => {
-    const waiting = topic.waiting.splice(0);
-    const entries = topic.lanes
-      .filter(({ inFlight }) => !inFlight)
-      .flatMap(({ batches }) => batches.splice(0).flatMap((b) => b.entries));
-    topics.delete(topic.name);
-    for (const lane of topic.lanes) if (lane.inFlight) topics.set(topic.name, topic);
-    events.failed([...waiting, ...entries], error);
+    const entries = [...topic.waiting.splice(0), ...empty(topic.lanes)];
+    if (!topic.lanes.some(({ inFlight }) => inFlight)) topics.delete(topic.name);
+    events.failed(entries, error);
+  };
+
+  /** A topic that was made anew with fewer partitions: what waits for the others goes to those that are left. */
+  const shrink = (topic: Topic, count: number): void => {
+    const gone = topic.lanes.slice(count);
+    topic.shrunkSince ??= Date.now();
+    if (Date.now() - topic.shrunkSince < UNKNOWN_LIMIT || gone.some(({ inFlight }) => inFlight)) return;
+    topic.lanes.length = count;
+    topic.shrunkSince = undefined;
+    distribute(topic, empty(gone));
   };
 
   /** One question to the cluster; true when the topic's leaders are known. */
@@ -84,24 +119,23 @@ export const makeTopics = (
         options.note?.(
           `Topic "${topic.name}" was there before, with ${partitions.length} partitions instead of ${asked}: it is used as it is`,
         );
-      const missing = partitions.some(({ leader }) => leader < 0);
+      const missing = partitions.find(({ leader }) => leader < 0);
+      if (missing) options.state(leaderless(topic.name, missing.partition));
       for (const { partition, leader } of partitions) {
         const lane = (topic.lanes[partition] ??= makeLane(topic.name, partition, leader));
         lane.leader = leader;
       }
-      return !missing;
+      topic.learned = Date.now();
+      if (partitions.length < topic.lanes.length) shrink(topic, partitions.length);
+      else topic.shrunkSince = undefined;
+      return !missing && topic.shrunkSince === undefined;
     }
     topic.unknownSince ??= Date.now();
-    if (options.create) {
+    const unknown = Date.now() - topic.unknownSince;
+    if (options.create && unknown <= MADE_LIMIT) {
       await wire.createTopic(topic.name, options.create);
       topic.made = true;
-    } else if (Date.now() - topic.unknownSince > UNKNOWN_LIMIT)
-      fail(
-        topic,
-        new Retriable(
-          `Topic "${topic.name}" does not exist, or ${wire.context.username ?? "this client"} may not see it: create it, or let kafka out create missing topics`,
-        ),
-      );
+    } else if (unknown > UNKNOWN_LIMIT) fail(topic, unseen(topic.name, wire.context.username));
     return false;
   };
 
@@ -110,36 +144,64 @@ export const makeTopics = (
     topic.asking = true;
     for (let failures = 0; topics.get(topic.name) === topic; failures++) {
       try {
-        if (await ask(topic, failures > 0)) break;
+        const known = await ask(topic, failures > 0);
+        if (topic.lanes.length > 0) {
+          distribute(topic, topic.waiting.splice(0));
+          events.learned();
+        }
+        if (known) break;
       } catch (error) {
-        const shown = explain(error, wire.context);
-        if (shown instanceof ConfigError && /may not|replication|partitions/i.test(messageOf(shown)))
-          fail(topic, shown);
-        options.state(shown);
+        if (error instanceof TopicRefused) fail(topic, error);
+        else options.state(explain(error, wire.context));
       }
       await new Promise((resolve) =>
         setTimeout(resolve, Math.min(2000, 50 * 2 ** failures) * (0.5 + Math.random() / 2)),
       );
     }
     topic.asking = false;
-    if (topic.lanes.length > 0) distribute(topic, topic.waiting.splice(0));
+  };
+
+  /** A partition that was added since is asked for, before its records are refused. */
+  const isNew = (topic: Topic, { record: { partition = 0 } }: Entry): boolean =>
+    partition >= topic.lanes.length && Date.now() - topic.learned > FRESH;
+
+  const topicOf = (name: string): Topic => {
+    let topic = topics.get(name);
+    if (!topic) {
+      topic = {
+        name,
+        lanes: [],
+        waiting: [],
+        asking: false,
+        unknownSince: undefined,
+        made: false,
+        learned: 0,
+        shrunkSince: undefined,
+        sticky: 0,
+      };
+      topics.set(name, topic);
+    }
+    return topic;
+  };
+
+  const place = (entry: Entry): void => {
+    checkTopicName(entry.record.topic);
+    const topic = topicOf(entry.record.topic);
+    if (topic.lanes.length > 0 && topic.waiting.length === 0 && !isNew(topic, entry)) distribute(topic, [entry]);
+    else {
+      topic.waiting.push(entry);
+      void learn(topic);
+    }
   };
 
   return {
     place(entries) {
-      for (const entry of entries) {
-        const { topic: name } = entry.record;
-        let topic = topics.get(name);
-        if (!topic) {
-          topic = { name, lanes: [], waiting: [], asking: false, unknownSince: undefined, made: false, sticky: 0 };
-          topics.set(name, topic);
+      for (const entry of entries)
+        try {
+          place(entry);
+        } catch (error) {
+          events.failed([entry], asError(error));
         }
-        if (topic.lanes.length > 0 && topic.waiting.length === 0) distribute(topic, [entry]);
-        else {
-          topic.waiting.push(entry);
-          void learn(topic);
-        }
-      }
     },
     *lanes() {
       for (const topic of topics.values()) yield* topic.lanes;

@@ -7,7 +7,9 @@ import { ConfigError, Rejected, Retriable } from "../errors";
 import { codecByName } from "./codecs";
 import { explain } from "./errors";
 import { makeTopics, type Topics } from "./producer-topics";
-import type { PartitionBatch, PartitionResult, ProducerWire } from "./producer-wire";
+import { BATCH_LIMIT, tooLarge, unwritable } from "./produce-refusals";
+import { reasonOf, verdictOf } from "./produce-verdict";
+import type { ProducerWire } from "./producer-wire";
 import { append, groupOf, halve, readyAt, settle, type Batch, type Entry, type Lane } from "./produce-queue";
 import type { Outcome, OutgoingRecord, Producer, ProducerOptions } from "./port";
 import { encodeBatch, stampBatch } from "./record-batch";
@@ -15,14 +17,15 @@ import { encodeBatch, stampBatch } from "./record-batch";
 /** One request's batches together, in bytes; a broker takes 100 MB by default (socket.request.max.bytes). */
 const REQUEST_BYTES = 8 * 1024 * 1024;
 const ACKS = { all: -1, leader: 1, none: 0 } as const;
-const DUPLICATE_SEQUENCE = 46;
-const UNKNOWN_SERVER_ERROR = -1;
-/** MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE: split. */
-const TOO_LARGE = new Set([10, 18]);
-/** INVALID_TIMESTAMP, INVALID_RECORD: one record spoils its batch; split to find it. */
-const SPOILED = new Set([32, 87]);
-/** OUT_OF_ORDER_SEQUENCE, INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID, PRODUCER_FENCED: go on as a new producer. */
-const NEW_PRODUCER = new Set([45, 47, 59, 90]);
+
+type Identity = Awaited<ReturnType<ProducerWire["identity"]>>;
+const NOBODY: Identity = { producerId: -1n, producerEpoch: -1 };
+
+interface Sent {
+  readonly lane: Lane;
+  readonly batch: Batch;
+  readonly bytes: Buffer;
+}
 
 const backOff = (failures: number): number => Math.random() * Math.min(5000, 50 * 2 ** Math.min(failures, 10)) + 20;
 
@@ -34,7 +37,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
   let due = Infinity;
   let buffered = 0;
   let timer: NodeJS.Timeout | undefined;
-  let identity: { producerId: bigint; producerEpoch: number } | undefined;
+  let identity: Identity | undefined;
   let identifying: Promise<void> | undefined;
   let closed: Error | undefined;
   let onEmpty: (() => void) | undefined;
@@ -48,6 +51,11 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     if (buffered === 0) onEmpty?.();
   };
 
+  /** Goes on as a new producer, with sequences that nobody has used: batches that were sent keep what they have. */
+  const renew = (): void => {
+    if (idempotent) identity = undefined;
+  };
+
   const topics: Topics = makeTopics(wire, options, {
     placed(lane, entries) {
       const now = Date.now();
@@ -57,10 +65,10 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     failed(entries, error) {
       finish(entries, () => error);
     },
+    learned: () => schedule(),
+    forgotten: renew,
   });
 
-  /** TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED, UNSUPPORTED_VERSION, UNSUPPORTED_COMPRESSION_TYPE … */
-  const isPermanent = (code: number): boolean => wire.protocolError(code).retriable !== true;
   const isClosed = (): boolean => closed !== undefined;
 
   const identify = (): Promise<void> =>
@@ -69,7 +77,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
         try {
           await wire.connect();
           if (!idempotent) {
-            identity = { producerId: -1n, producerEpoch: -1 };
+            identity = NOBODY;
             return;
           }
           identity = await wire.identity();
@@ -82,100 +90,120 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       schedule();
     }));
 
+  /** Gives up the lane's first batch. */
   const drop = (lane: Lane, outcome: (index: number) => Outcome): void => {
     const batch = lane.batches.shift();
-    if (batch) finish(batch.entries, outcome);
+    if (!batch) return;
+    // Its sequence may be taken: the next batch under it would be acknowledged as this one, and not stored.
+    if (batch.doubtful) renew();
+    finish(batch.entries, outcome);
   };
 
-  const later = (lane: Lane): void => {
+  const later = (lane: Lane, batch?: Batch): void => {
+    if (batch) batch.doubtful = true;
     lane.notBefore = Date.now() + backOff(lane.failures++);
+  };
+
+  /** The lane's first batch can't be stored as it is: one record alone is rejected, several are split. */
+  const divide = (lane: Lane, batch: Batch, why: () => Error): void => {
+    if (batch.entries.length === 1) return drop(lane, why);
+    if (batch.doubtful) renew();
+    halve(lane);
+  };
+
+  const stored = (lane: Lane, batch: Batch, baseOffset: number): void => {
+    lane.failures = 0;
+    lane.sequence = (lane.sequence + batch.entries.length) % 0x80000000;
+    batch.doubtful = false;
+    options.state(undefined);
+    drop(lane, (index) => ({ partition: lane.partition, offset: baseOffset < 0 ? undefined : baseOffset + index }));
   };
 
   /** What the broker said about the lane's first batch. */
   const answered = (lane: Lane, batch: Batch, code: number, baseOffset: number): void => {
-    if (code === 0 || code === DUPLICATE_SEQUENCE) {
-      lane.failures = 0;
-      lane.sequence = (lane.sequence + batch.entries.length) % 0x80000000;
-      options.state(undefined);
-      const known = code === 0 && baseOffset >= 0;
-      drop(lane, (index) => ({ partition: lane.partition, offset: known ? baseOffset + index : undefined }));
-    } else if ((TOO_LARGE.has(code) || SPOILED.has(code)) && batch.entries.length > 1) {
-      halve(lane);
-    } else if (TOO_LARGE.has(code)) {
-      drop(
-        lane,
-        () =>
-          new Rejected(
-            `Topic "${lane.topic}" takes no record of ${batch.bytes} bytes; raise its max.message.bytes or make the record smaller`,
-          ),
-      );
-    } else if (SPOILED.has(code)) {
-      const { type, message } = wire.protocolError(code);
-      drop(lane, () => new Rejected(`Topic "${lane.topic}" refuses the record (${type}: ${message})`));
-    } else if (NEW_PRODUCER.has(code)) {
-      identity = undefined;
-      delete batch.encoded;
-      lane.sequenceOf = -2n;
-      later(lane);
-    } else if (code !== UNKNOWN_SERVER_ERROR && isPermanent(code)) {
-      const error = explain(wire.protocolError(code), wire.context);
-      drop(lane, () => new ConfigError(`Topic "${lane.topic}": ${error.message}`));
-    } else {
-      later(lane);
-      topics.refresh(lane.topic, wire.protocolError(code));
+    batch.refusals = code === batch.refusal ? batch.refusals + 1 : 1;
+    batch.refusal = code;
+    const { topic } = lane;
+    const said = wire.protocolError;
+    switch (verdictOf(code, said, batch.refusals)) {
+      case "stored":
+        return stored(lane, batch, baseOffset);
+      case "stored before":
+        return stored(lane, batch, -1);
+      case "too large":
+        return divide(lane, batch, () => tooLarge(topic, batch.bytes));
+      case "spoiled":
+        return divide(lane, batch, () => new Rejected(`Topic "${topic}" refuses the record (${reasonOf(code, said)})`));
+      case "new producer":
+        identity = undefined;
+        batch.doubtful = false;
+        delete batch.encoded;
+        lane.sequenceOf = -2n;
+        return later(lane);
+      case "refused": {
+        const error = explain(said(code), wire.context);
+        return drop(lane, () => new ConfigError(`Topic "${topic}": ${error.message}`));
+      }
+      case "again":
+        later(lane, batch);
+        topics.refresh(topic, said(code));
     }
   };
 
-  const encode = async (lane: Lane, batch: Batch, now: number): Promise<Buffer> => {
+  const encode = async (lane: Lane, batch: Batch, own: Identity): Promise<Buffer> => {
     if (batch.encoded) return batch.encoded;
     batch.sealed = true;
-    const bytes = await encodeBatch(
-      batch.entries.map(({ record }) => record),
-      now,
-      codec,
-    );
-    if (identity && lane.sequenceOf !== identity.producerId) {
-      lane.sequenceOf = identity.producerId;
-      lane.sequence = idempotent ? 0 : -1;
+    const records = batch.entries.map(({ record }) => record);
+    const bytes = await encodeBatch(records, Date.now(), codec);
+    if (bytes.length > BATCH_LIMIT) throw tooLarge(lane.topic, bytes.length);
+    if (lane.sequenceOf !== own.producerId) {
+      lane.sequenceOf = own.producerId;
+      lane.sequence = 0;
     }
-    const { producerId, producerEpoch } = identity ?? { producerId: -1n, producerEpoch: -1 };
     const { transactional = false } = wire;
-    stampBatch(bytes, { producerId, producerEpoch, sequence: idempotent ? lane.sequence : -1, transactional });
+    stampBatch(bytes, { ...own, sequence: idempotent ? lane.sequence : -1, transactional });
     batch.encoded = bytes;
     return bytes;
   };
 
-  const send = async (leader: number, lanes: readonly Lane[]): Promise<void> => {
-    const sent: { lane: Lane; batch: Batch }[] = [];
-    let failure: unknown;
-    let results: readonly PartitionResult[] = [];
-    try {
-      const request: PartitionBatch[] = [];
-      for (const lane of lanes) {
-        const batch = lane.batches[0];
-        if (!batch) continue;
-        request.push({ topic: lane.topic, partition: lane.partition, bytes: await encode(lane, batch, Date.now()) });
-        batch.tries++;
-        sent.push({ lane, batch });
+  /** The first batches of these lanes as they are sent; what can't be encoded is split, down to the record that is the reason. */
+  const prepare = async (lanes: readonly Lane[], own: Identity): Promise<Sent[]> => {
+    const sent: Sent[] = [];
+    for (const lane of lanes) {
+      const [batch] = lane.batches;
+      if (!batch) continue;
+      try {
+        const bytes = await encode(lane, batch, own);
+        if (lane.batches[0] === batch) sent.push({ lane, batch, bytes });
+      } catch (error) {
+        if (lane.batches[0] === batch) divide(lane, batch, () => unwritable(error));
       }
-      results = await wire.produce(leader, request, ACKS[options.acks], 30_000);
-    } catch (error) {
-      failure = error;
     }
-    for (const lane of lanes) lane.inFlight = false;
-    if (failure === undefined) {
+    return sent;
+  };
+
+  const send = async (leader: number, lanes: readonly Lane[], own: Identity): Promise<void> => {
+    const sent = await prepare(lanes, own);
+    const settled = (): void => {
+      for (const lane of lanes) lane.inFlight = false;
+    };
+    try {
+      const request = sent.map(({ lane: { topic, partition }, bytes }) => ({ topic, partition, bytes }));
+      const results = request.length > 0 ? await wire.produce(leader, request, ACKS[options.acks], 30_000) : [];
+      settled();
       const found = new Map(results.map((result) => [`${result.topic}/${result.partition}`, result]));
       for (const { lane, batch } of sent) {
         const result = found.get(`${lane.topic}/${lane.partition}`);
         if (options.acks === "none") answered(lane, batch, 0, -1);
         else if (result) answered(lane, batch, result.errorCode, result.baseOffset);
-        else later(lane);
+        else later(lane, batch);
       }
-    } else {
-      options.state(explain(failure, wire.context));
-      for (const lane of lanes) later(lane);
-      wire.failed(failure);
-      for (const topic of new Set(lanes.map((lane) => lane.topic))) topics.refresh(topic, failure);
+    } catch (error) {
+      settled();
+      options.state(explain(error, wire.context));
+      for (const { lane, batch } of sent) later(lane, batch);
+      wire.failed(error);
+      for (const topic of new Set(sent.map(({ lane }) => lane.topic))) topics.refresh(topic, error);
     }
     busy.delete(leader);
     schedule();
@@ -187,6 +215,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     let next = Infinity;
     const ready = new Map<number, { lanes: Lane[]; bytes: number }>();
     for (const lane of topics.lanes()) {
+      if (lane.leader < 0) continue;
       const at = readyAt(lane, options.linger);
       if (at > now || busy.has(lane.leader)) {
         if (!busy.has(lane.leader)) next = Math.min(next, at);
@@ -203,11 +232,12 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       request.bytes += size;
       ready.set(lane.leader, request);
     }
-    for (const [leader, { lanes }] of ready) {
-      busy.add(leader);
-      for (const lane of lanes) lane.inFlight = true;
-      void send(leader, lanes);
-    }
+    if (identity)
+      for (const [leader, { lanes }] of ready) {
+        busy.add(leader);
+        for (const lane of lanes) lane.inFlight = true;
+        void send(leader, lanes, identity);
+      }
     if (next < Infinity) schedule(next - now);
   };
 

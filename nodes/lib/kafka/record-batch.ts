@@ -182,11 +182,16 @@ export const recordSize = (record: OutgoingRecord): number => {
   return size;
 };
 
-/** Makes a batch of at least one record. Producer and sequence are stamped on it later, by `stampBatch`. */
+/**
+ * Makes a batch of at least one record. Producer and sequence are stamped on it later, by `stampBatch`.
+ * @throws RangeError for a timestamp that is no whole ms since the epoch, and for what is too large to be written
+ */
 export const encodeBatch = async (records: readonly OutgoingRecord[], now: number, codec?: Codec): Promise<Buffer> => {
   let base = Infinity;
   let latest = -Infinity;
   for (const { timestamp = now } of records) {
+    if (!(Number.isSafeInteger(timestamp) && timestamp >= 0))
+      throw new RangeError(`its timestamp ${timestamp} is none`);
     if (timestamp < base) base = timestamp;
     if (timestamp > latest) latest = timestamp;
   }
