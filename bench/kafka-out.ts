@@ -40,6 +40,7 @@ const measure = async (brokers: string, compression: CodecName, spool: boolean):
       state: quiet,
       diskTrouble: quiet,
       lost: quiet,
+      cut: quiet,
       refused: async () => undefined,
       changed: quiet,
     }));

@@ -80,6 +80,53 @@ describe("kafka out with a disk spool", () => {
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
+  it("waits for a disk spool that can't be opened at the start, red with the reason, and loses nothing of what came meanwhile", async function unopened() {
+    this.timeout(2 * LONG);
+    const topic = await newTopic(cluster.kafka);
+    const spoolFolder = path.join(folder, "blocked");
+    mkdirSync(spoolFolder);
+    writeFileSync(path.join(spoolFolder, "out"), "in the way");
+    const flow = flowOf(
+      clusterNode(cluster.brokers),
+      kafkaOut(topic, { spool: true, spoolFolder }),
+      collect("stored"),
+      { id: "catch", type: "catch", scope: ["out"], wires: [["caught"]] },
+      collect("caught"),
+    );
+    await red.deploy(flow);
+    for (let n = 0; n < 3; n++) red.receive("out", { payload: n });
+    const status = (): string => `${red.status("out")?.fill} ${red.status("out")?.text}`;
+    await until(
+      "red, with the reason",
+      () => /^red .*Spool: the folder .*out can't be used/.test(status()),
+      LONG,
+      status,
+    );
+    assert.deepEqual([red.collected("stored").length, red.collected("caught").length], [0, 0]);
+    rmSync(path.join(spoolFolder, "out"));
+    await red.arrived("stored", 3, LONG);
+    await until("no longer red", () => red.status("out")?.fill !== "red", LONG, status);
+    assert.deepEqual(
+      (await readAll(cluster.kafka, topic)).map(({ value }) => Number(String(value))),
+      [0, 1, 2],
+    );
+    assert.equal(red.collected("caught").length, 0);
+  });
+
+  it("fails what waits for its disk spool as something that may come again, when it is closed before", async () => {
+    const spoolFolder = path.join(folder, "closed");
+    mkdirSync(spoolFolder);
+    writeFileSync(path.join(spoolFolder, "out"), "in the way");
+    await red.deploy(
+      flowOf(clusterNode(cluster.brokers), kafkaOut("t", { spool: true, spoolFolder }), collect("stored")),
+    );
+    red.receive("out", { payload: 1 });
+    await until("red", () => red.status("out")?.fill === "red");
+    red.logs.length = 0;
+    await red.deploy([]);
+    assert.ok(red.logs.some(({ msg }) => /closed before its disk spool could be opened/.test(String(msg))));
+  });
+
   it("brings every record over an outage of Kafka once and in order; and over a kill in the outage, every one that was answered", async function outage() {
     this.timeout(6 * LONG);
     const topic = await newTopic(cluster.kafka, 3);

@@ -20,7 +20,7 @@ export interface SpooledProducer {
   close(drain: number): Promise<void>;
 }
 
-export interface SpoolingOptions extends Pick<SpoolOptions, "directory" | "maxBytes" | "again" | "lost"> {
+export interface SpoolingOptions extends Pick<SpoolOptions, "directory" | "maxBytes" | "again" | "lost" | "cut"> {
   /** Bytes not acknowledged above which records go to the spool. */
   readonly bufferBytes: number;
   /** ms without an acknowledgement after which what waits is spooled; 1000 by default. */
@@ -75,6 +75,7 @@ export const spoolingProducer = async (
     maxBytes: options.maxBytes,
     ...(options.again === undefined ? {} : { again: options.again }),
     lost: options.lost,
+    cut: options.cut,
     trouble: options.diskTrouble,
     changed() {
       admit();

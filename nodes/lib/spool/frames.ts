@@ -3,7 +3,7 @@ import { crc32c } from "../crc32c";
 
 export const FRAME = 8;
 /** Larger than any entry: what says so is no length. */
-const MOST = 1 << 30;
+export const MOST = 1 << 30;
 
 /** Bytes of an entry with its frame. */
 export const framedSize = (content: Uint8Array): number => FRAME + content.length;
@@ -45,4 +45,21 @@ export const parse = (bytes: Buffer, from = 0): Parsed => {
     contents.push(bytes.subarray(at + FRAME, end));
     at = end;
   }
+};
+
+/** What is left of frames where a row of them ends in something else: how many begin there, as far as lengths tell, and how many are whole. */
+export const remains = (tail: Buffer): { readonly begun: number; readonly whole: number } => {
+  let begun = 0;
+  let whole = 0;
+  for (let at = 0; at < tail.length;) {
+    const length = at + FRAME <= tail.length ? tail.readUInt32LE(at + 4) : MOST + 1;
+    const end = at + FRAME + length;
+    // Zeros are what a file system leaves that never got to write.
+    if (!tail.subarray(at, Math.min(end, tail.length)).some((byte) => byte !== 0)) break;
+    begun++;
+    if (length > MOST || end > tail.length) break;
+    if (tail.readUInt32LE(at) === crc32c(tail, at + 4, end)) whole++;
+    at = end;
+  }
+  return { begun, whole };
 };

@@ -1,8 +1,8 @@
 /** The files of a spool: `<number of the first entry>.spool`, each a row of frames. */
-import { open, readdir, stat, truncate, unlink } from "node:fs/promises";
+import { open, readdir, readFile, stat, truncate, unlink } from "node:fs/promises";
 import path from "node:path";
 import { syncDirectory } from "../delivery/dead-letter-file";
-import { parse } from "./frames";
+import { parse, remains } from "./frames";
 
 export interface Segment {
   readonly path: string;
@@ -54,20 +54,20 @@ export const readEntries = async (
   }
 };
 
-/** What was found in a folder; `lost` says in words what could not be read. */
-export interface Found {
-  readonly segments: Segment[];
-  readonly lost: readonly string[];
+export interface Told {
+  /** Entries are lost because their file is damaged, in words. */
+  lost(text: string): void;
+  /** The end of a file was cut off that nobody was told to be durable, in words. */
+  cut(text: string): void;
 }
 
 /**
  * Opens the files of a folder. Where the last one ends in a torn frame (a kill or a power cut in the middle of a write:
  * nobody was told that it is durable) it is cut there. Files that hold nothing after `acknowledged` are removed.
  */
-export const findSegments = async (directory: string, acknowledged: number): Promise<Found> => {
+export const findSegments = async (directory: string, acknowledged: number, told: Told): Promise<Segment[]> => {
   const names = (await readdir(directory)).filter((name) => name.endsWith(ENDING)).sort();
   const segments: Segment[] = [];
-  const lost: string[] = [];
   for (const [index, name] of names.entries()) {
     const file = path.join(directory, name);
     const first = Number(name.slice(0, -ENDING.length));
@@ -75,14 +75,25 @@ export const findSegments = async (directory: string, acknowledged: number): Pro
     const following = next === undefined ? undefined : Number(next.slice(0, -ENDING.length));
     if (!Number.isSafeInteger(first)) continue;
     const { count, end, size } = await measure(file);
-    if (end < size) {
-      if (following === undefined) await truncate(file, end);
-      else lost.push(`${file} is damaged at byte ${end}: ${following - first - count} of its records are lost`);
-    }
+    if (end < size)
+      if (following === undefined) await cutOff(file, end, told);
+      else told.lost(`${file} is damaged at byte ${end}: ${following - first - count} of its records are lost`);
     if (first + count <= acknowledged || count === 0) await unlink(file);
     else segments.push({ path: file, first, count, bytes: end, sealed: true });
   }
-  return { segments, lost };
+  return segments;
+};
+
+/** Cuts off what is no row of frames, and tells of it: damage where whole frames follow, else a write that was torn. */
+const cutOff = async (file: string, end: number, told: Told): Promise<void> => {
+  const tail = (await readFile(file)).subarray(end);
+  const { whole, begun } = remains(tail);
+  await truncate(file, end);
+  if (whole > 0) told.lost(`${file} is damaged at byte ${end}: ${begun} of its records are lost`);
+  else
+    told.cut(
+      `${file}: cut off ${tail.length} bytes at its end, ${begun} records that were being written when the process or the machine stopped; nobody was told that they were stored`,
+    );
 };
 
 const measure = async (file: string): Promise<{ count: number; end: number; size: number }> => {

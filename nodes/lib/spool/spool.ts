@@ -4,14 +4,14 @@
  * acknowledged is stored without fsync: it outlives a kill of the process, after a power cut some may come again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { mkdir, open, unlink, type FileHandle } from "node:fs/promises";
+import { access, constants, mkdir, open, unlink, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
-import { frame, framedSize } from "./frames";
+import { frame, framedSize, MOST } from "./frames";
 import { PositionFile } from "./position";
-import { findSegments, makeSegment, readEntries, type Segment } from "./segments";
+import { findSegments, makeSegment, readEntries, type Segment, type Told } from "./segments";
 
-export interface SpoolOptions {
+export interface SpoolOptions extends Told {
   /** Made when missing; one spool a folder. */
   readonly directory: string;
   /** Bytes that the files may take together. */
@@ -20,8 +20,6 @@ export interface SpoolOptions {
   readonly segmentBytes?: number;
   /** The disk refuses (tried again every `again` ms, 1000 by default) or works again. */
   trouble(error: Error | undefined): void;
-  /** Entries are lost because their file is damaged, in words. */
-  lost(text: string): void;
   /** There may be room again, or there is something new to read. */
   changed(): void;
   readonly again?: number;
@@ -83,10 +81,14 @@ export class Spool {
   static async open(options: SpoolOptions): Promise<Spool> {
     try {
       await mkdir(options.directory, { recursive: true });
+      await access(options.directory, constants.W_OK);
       const position = await PositionFile.open(path.join(options.directory, "acknowledged"));
-      const { segments, lost } = await findSegments(options.directory, position.stored);
-      for (const text of lost) options.lost(text);
-      return new Spool(options, position, segments);
+      try {
+        return new Spool(options, position, await findSegments(options.directory, position.stored, options));
+      } catch (error) {
+        await position.close();
+        throw error;
+      }
     } catch (error) {
       throw new ConfigError(`Spool: the folder ${options.directory} can't be used: ${messageOf(error)}`, {
         cause: error,
@@ -106,6 +108,7 @@ export class Spool {
 
   /** Whether entries of so many bytes fit now. */
   fits(contents: readonly Uint8Array[]): boolean {
+    if (contents.some(({ length }) => length > MOST)) return false;
     return !this.failing && !this.closed && this.used + sizeOf(contents) <= this.options.maxBytes;
   }
 

@@ -1,6 +1,6 @@
 import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
-import { asError, BatchFailure, messageOf } from "../../lib/errors";
+import { asError, BatchFailure } from "../../lib/errors";
 import type { OutgoingRecord, TopicCreation } from "../../lib/kafka/port";
 import type { SpooledOutcome } from "../../lib/kafka/spooled-producer";
 import { watchTrouble } from "../../lib/kafka/trouble";
@@ -56,6 +56,7 @@ export = defineNode(declaration, (node) => {
     else node.status("ready", "grey");
   };
   const bufferBytes = settings.buffer * 1024 * 1024;
+  const closing = new AbortController();
   let sender: Sender | undefined;
   const opening = makeSender(
     node,
@@ -76,11 +77,12 @@ export = defineNode(declaration, (node) => {
       bufferBytes,
       state: trouble.set,
       diskTrouble(error) {
-        if (error && diskTrouble === undefined) node.warn(`The disk spool can't be written: ${error.message}`);
+        if (error && diskTrouble === undefined) node.warn(`The disk spool can't be used: ${error.message}`);
         diskTrouble = error?.message;
         show();
       },
       changed: () => show(),
+      closed: closing.signal,
     },
   );
   opening.then(
@@ -88,11 +90,8 @@ export = defineNode(declaration, (node) => {
       sender = opened;
       show();
     },
-    (error: unknown) => {
-      diskTrouble = messageOf(error);
-      node.error(diskTrouble);
-      show();
-    },
+    // The node was closed: who waits for the spool is told.
+    () => undefined,
   );
   const checkRetention = watchRetention(cluster.kafka, (text) => node.warn(text));
   show();
@@ -160,11 +159,12 @@ export = defineNode(declaration, (node) => {
       return elements ? receiveBatch(message, elements) : receiveOne(message);
     },
     async close() {
-      const closing = opening.then(
+      closing.abort();
+      const sending = opening.then(
         (opened) => opened.close(DRAIN),
         () => undefined,
       );
-      await Promise.all([writer.close(DRAIN), closing]);
+      await Promise.all([writer.close(DRAIN), sending]);
       trouble.close();
       await release();
     },

@@ -2,7 +2,9 @@
 import path from "node:path";
 import { deadLetterFile } from "../../lib/delivery/dead-letter-file";
 import { DEAD_LETTER_FOLDER } from "../../lib/field-groups";
+import { asError, Retriable } from "../../lib/errors";
 import type { OutgoingRecord, Producer } from "../../lib/kafka/port";
+import { sleep } from "../../lib/kafka/sleep";
 import { spoolingProducer, type SpooledProducer } from "../../lib/kafka/spooled-producer";
 import type { NodeContext } from "../../lib/node-context";
 import { holdsSpool } from "../../lib/spool/segments";
@@ -19,6 +21,8 @@ export interface SenderOptions {
   state: State;
   diskTrouble: State;
   changed(): void;
+  /** The node is being closed. */
+  readonly closed: AbortSignal;
 }
 
 const userDirectory = (node: Pick<NodeContext, "RED">): string => node.RED.settings.userDir ?? process.cwd();
@@ -43,9 +47,33 @@ const messageOf = ({ topic, key, value, partition, timestamp, headers }: Outgoin
   ...(headers ? { headers: Object.fromEntries(headers) } : {}),
 });
 
+/** How often a spool that can't be opened is tried again, in ms. */
+const AGAIN = 1000;
+
+/** Opens the spool as soon as the disk lets it. @throws Retriable when `closed` comes first */
+const opened = async (
+  open: () => Promise<SpooledProducer>,
+  diskTrouble: State,
+  closed: AbortSignal,
+): Promise<SpooledProducer> => {
+  for (let failed = false; ;)
+    try {
+      const sender = await open();
+      if (failed) diskTrouble(undefined);
+      return sender;
+    } catch (error) {
+      failed = true;
+      diskTrouble(asError(error));
+      await sleep(AGAIN, closed);
+      if (closed.aborted)
+        throw new Retriable("The node was closed before its disk spool could be opened", { cause: error });
+    }
+};
+
 /**
+ * Waits while the spool can't be opened, and tells why.
  * @param make makes the producer that writes to Kafka
- * @throws ConfigError when the folder cannot be used (the promise)
+ * @throws Retriable when `options.closed` comes before that (the promise)
  */
 export const makeSender = async (
   node: NodeContext,
@@ -59,25 +87,29 @@ export const makeSender = async (
     });
     return withoutSpool(make(options.state));
   }
+  const maxBytes = options.spoolSize * 1024 * 1024;
   const letters = deadLetterFile({
     directory: path.resolve(userDirectory(node), DEAD_LETTER_FOLDER),
     prefix: `kafka-out-${node.id}`,
   });
-  const sender = await spoolingProducer(make, {
-    directory,
-    maxBytes: options.spoolSize * 1024 * 1024,
-    bufferBytes: options.bufferBytes,
-    state: options.state,
-    diskTrouble: options.diskTrouble,
-    changed: options.changed,
-    lost: (text) => node.error(text),
-    async refused(record, error) {
-      const message = messageOf(record);
-      const { id, type, name } = node;
-      await letters.write([{ message, error, node: { id, type, name }, attempts: 1, time: Date.now() }]);
-      node.error(`Kafka does not take a spooled record, which is now a dead letter: ${error.message}`, message);
-    },
-  });
+  const open = (): Promise<SpooledProducer> =>
+    spoolingProducer(make, {
+      directory,
+      maxBytes,
+      bufferBytes: options.bufferBytes,
+      state: options.state,
+      diskTrouble: options.diskTrouble,
+      changed: options.changed,
+      lost: (text) => node.error(text),
+      cut: (text) => node.warn(text),
+      async refused(record, error) {
+        const message = messageOf(record);
+        const { id, type, name } = node;
+        await letters.write([{ message, error, node: { id, type, name }, attempts: 1, time: Date.now() }]);
+        node.error(`Kafka does not take a spooled record, which is now a dead letter: ${error.message}`, message);
+      },
+    });
+  const sender = await opened(open, options.diskTrouble, options.closed);
   return {
     send: (records) => sender.send(records),
     get spooled() {

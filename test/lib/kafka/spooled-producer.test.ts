@@ -57,6 +57,7 @@ describe("a producer with a spool", () => {
         state: () => undefined,
         diskTrouble: () => undefined,
         lost: (text) => void lost.push(text),
+        cut: () => undefined,
         refused: async (one, error) => void refused.push([one, error]),
         changed: () => undefined,
       },
@@ -64,7 +65,14 @@ describe("a producer with a spool", () => {
   /** What a process left that was killed. */
   const leave = async (contents: readonly Buffer[]): Promise<void> => {
     const quiet = (): void => undefined;
-    const spool = await Spool.open({ directory, maxBytes: 1e6, trouble: quiet, lost: quiet, changed: quiet });
+    const spool = await Spool.open({
+      directory,
+      maxBytes: 1e6,
+      trouble: quiet,
+      lost: quiet,
+      cut: quiet,
+      changed: quiet,
+    });
     await spool.append(contents).durable;
     await spool.close();
   };

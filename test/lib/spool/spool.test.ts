@@ -11,6 +11,7 @@ describe("a spool", () => {
   let directory: string;
   let troubles: string[];
   let lost: string[];
+  let cut: string[];
   const open: Spool[] = [];
   const openSpool = async (more: Partial<SpoolOptions> = {}): Promise<Spool> => {
     const spool = await Spool.open({
@@ -19,6 +20,7 @@ describe("a spool", () => {
       again: 20,
       trouble: (error) => void troubles.push(error?.message ?? "works"),
       lost: (text) => void lost.push(text),
+      cut: (text) => void cut.push(text),
       changed: () => undefined,
       ...more,
     });
@@ -41,6 +43,7 @@ describe("a spool", () => {
     directory = mkdtempSync(path.join(tmpdir(), "citystream-spool-"));
     troubles = [];
     lost = [];
+    cut = [];
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((spool) => spool.close()));
@@ -86,7 +89,12 @@ describe("a spool", () => {
       rmSync(path.join(directory, "acknowledged"));
       for (const name of files()) rmSync(path.join(directory, name));
       writeFileSync(path.join(directory, "0000000000000000.spool"), whole.subarray(0, end));
+      cut = [];
       const torn = await openSpool();
+      assert.match(
+        cut.join(),
+        new RegExp(`\\.spool: cut off ${17 - (whole.length - end)} bytes at its end, 1 records`),
+      );
       assert.deepEqual(await rest(torn), ["first", "second"], `cut at ${end}`);
       await append(torn, "new");
       assert.deepEqual(await rest(torn), ["new"]);
@@ -101,6 +109,29 @@ describe("a spool", () => {
     await spool.close();
     truncateSync(file(0), 5000);
     assert.deepEqual(await rest(await openSpool()), ["first"]);
+    assert.match(cut.join(), /cut off 4987 bytes at its end, 0 records/);
+    assert.deepEqual(lost, []);
+  });
+
+  it("tells damage in its last file, behind which whole entries were, from a torn end", async () => {
+    const spool = await openSpool();
+    await append(spool, "first", "second", "third");
+    await spool.close();
+    const bytes = readFileSync(file(0));
+    bytes[22] = bytes[22]! ^ 1;
+    writeFileSync(file(0), bytes);
+    assert.deepEqual(await rest(await openSpool()), ["first"]);
+    assert.match(lost.join(), /is damaged at byte 13: 2 of its records are lost/);
+    assert.deepEqual(cut, []);
+  });
+
+  it("keeps no file open when it can't be opened", async () => {
+    mkdirSync(path.join(directory, "0000000000000000.spool"));
+    const opened = (): number => readdirSync("/proc/self/fd").length;
+    await assert.rejects(openSpool());
+    const before = opened();
+    for (let tries = 0; tries < 5; tries++) await assert.rejects(openSpool());
+    assert.equal(opened(), before);
   });
 
   it("names what a damaged file has lost, and gives the rest", async () => {
