@@ -7,6 +7,7 @@ import { packNodes, ROOT } from "./editor/nodes";
 
 interface Manifest {
   name: string;
+  bin: Record<string, string>;
   license: string;
   keywords: string[];
   repository: unknown;
@@ -76,6 +77,9 @@ for (const { set, declaration } of nodes) {
   ]) {
     expect(files.has(`${base}/${file}`), `${base}/${file} would not be published`);
   }
+}
+for (const command of Object.values(manifest.bin)) {
+  expect(files.has(command), `${command} would not be published`);
 }
 for (const page of Object.values(manifest["node-red"].plugins)) {
   expect(files.has(page), `${page} would not be published`);
