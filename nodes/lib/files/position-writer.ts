@@ -12,7 +12,7 @@ export class PositionWriter {
 
   constructor(
     private readonly file: string,
-    private readonly positions: () => Positions,
+    private readonly positions: () => Positions<unknown>,
     private readonly warn: (text: string) => void,
     /** Once aborted, nothing is waited for. */
     private readonly signal: AbortSignal,

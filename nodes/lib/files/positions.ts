@@ -17,13 +17,13 @@ export interface Beginning {
   readonly sha1: string;
 }
 
-export type Positions = Readonly<Record<string, Position>>;
+export type Positions<P = Position> = Readonly<Record<string, P>>;
 
 /**
  * The stored positions by path; none when there is no such file yet.
  * @throws ConfigError when it is there and cannot be read: starting anew would repeat everything.
  */
-export async function loadPositions(file: string): Promise<Positions> {
+export async function loadPositions<P = Position>(file: string): Promise<Positions<P>> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -34,7 +34,7 @@ export async function loadPositions(file: string): Promise<Positions> {
   try {
     const { files } = JSON.parse(text) as { files?: unknown };
     if (typeof files !== "object" || files === null) throw new Error("it holds no positions");
-    return files as Positions;
+    return files as Positions<P>;
   } catch (error) {
     throw new ConfigError(
       `Position file: ${file} is no position file (${messageOf(error)}); choose another name, or delete it to begin anew`,
@@ -44,7 +44,7 @@ export async function loadPositions(file: string): Promise<Positions> {
 }
 
 /** Durable when it resolves. */
-export async function savePositions(file: string, files: Positions): Promise<void> {
+export async function savePositions(file: string, files: Positions<unknown>): Promise<void> {
   const folder = path.dirname(file);
   await mkdir(folder, { recursive: true });
   const temporary = `${file}.tmp`;

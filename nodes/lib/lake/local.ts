@@ -93,10 +93,10 @@ export function localStore(root: string): Store {
     },
     stat: (relative) =>
       tried<Entry | undefined>(relative, (file) => entry(file, path.basename(file)).catch(ignoreMissing)),
-    read: (relative) =>
+    read: (relative, offset = 0) =>
       tried(relative, async (file) => {
         const handle = await fs.open(file, constants.O_RDONLY);
-        return createReadStream("", { fd: handle }) as AsyncIterable<Uint8Array>;
+        return createReadStream("", { fd: handle, start: offset }) as AsyncIterable<Uint8Array>;
       }),
     remove: (relative) => tried(relative, (file) => fs.rm(file, { recursive: true, force: true })),
     mkdirs: (relative) => tried(relative, makeDirectories),

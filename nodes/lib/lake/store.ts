@@ -44,8 +44,11 @@ export interface Store {
   /** What a directory holds, sorted by name; empty when there is no such directory. */
   list(path: string): Promise<Entry[]>;
   stat(path: string): Promise<Entry | undefined>;
-  /** @throws StoreError `missing` */
-  read(path: string): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * A file's bytes from an offset on.
+   * @throws StoreError `missing`
+   */
+  read(path: string, offset?: number): Promise<AsyncIterable<Uint8Array>>;
   /** Removes a file, or a directory with all in it. Removing what is not there is no error. */
   remove(path: string): Promise<void>;
   /** Makes a directory and those above it; no error when it is there. */

@@ -34,6 +34,9 @@ const KEPT = 32;
 export const indexName = (name: string, node: string): string => `_${name}.${node}.offsets`;
 const indexPattern = /^_(?<name>.+)\.(?<node>[0-9a-f]{8})\.offsets$/;
 
+/** The file that an index belongs to, both in the same directory; undefined when the name is none of an index. */
+export const indexedFile = (name: string): string | undefined => indexPattern.exec(name)?.groups?.["name"];
+
 /** The exact content of a file, or undefined when its name says it all. */
 export function indexOf(offsets: readonly number[], pieces: readonly number[]): OffsetIndex | undefined {
   const sorted = [...new Set(offsets)].sort((a, b) => a - b);

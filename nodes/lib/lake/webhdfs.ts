@@ -175,9 +175,11 @@ export function webHdfsStore(options: WebHdfsOptions): Store {
         throw error;
       }
     },
-    async read(path) {
+    async read(path, offset = 0) {
       const doing = `read ${root}/${path}`;
-      let { url, stream } = await openStream(urlOf(endpoints[active] ?? "", path, "OPEN", {}));
+      let { url, stream } = await openStream(
+        urlOf(endpoints[active] ?? "", path, "OPEN", offset > 0 ? { offset } : {}),
+      );
       if (isRedirect(stream.statusCode ?? 0) && stream.headers.location !== undefined) {
         stream.resume();
         const location = new URL(stream.headers.location, url);

@@ -1,0 +1,34 @@
+import type { Message } from "../../lib/delivery/contract";
+import { isWholeRecord } from "../../lib/completeness/record-feed";
+import type { LakeItem } from "../../lib/lake/reading";
+
+/**
+ * A row as a record. A whole record, as hdfs sink writes it on request, gets back its key, headers and timestamp; where it
+ * came from then is `source.origin`.
+ *
+ * @param again read from its bytes anew, whatever flows have made of the first copy
+ */
+export function recordOf(item: LakeItem, again: boolean, topic: string): Message {
+  const { row, path, range, time, hasTime, reader } = item;
+  const payload = again ? reader.read(row)?.payload : item.payload;
+  const source = {
+    kind: "lake",
+    path,
+    row: row.line,
+    offset: row.offset,
+    ...(range ? { file: range } : {}),
+  };
+  const common = topic === "" ? {} : { topic };
+  if (!item.error && isWholeRecord(payload)) {
+    const { key, headers, timestamp, source: origin } = payload;
+    return {
+      ...common,
+      payload: payload.payload,
+      ...(key === null ? {} : { key }),
+      headers,
+      ...(hasTime ? { timestamp: time } : timestamp === null ? {} : { timestamp }),
+      source: { ...source, origin },
+    };
+  }
+  return { ...common, payload, ...(hasTime ? { timestamp: time } : {}), source };
+}
