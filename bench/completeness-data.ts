@@ -58,7 +58,8 @@ export function plant(file: string, rows: number, seed: number): Planted {
   const out = openSync(file, "w");
   const buffer = Buffer.allocUnsafe(CHUNK + 256);
   let length = buffer.write(`date,${COLUMNS.join(",")}\n`);
-  let [day, date] = [-1, ""];
+  let day = -1;
+  const date = Buffer.alloc(11, " ");
   const levels = [50, 300, 150, 30];
 
   const two = (value: number): void => {
@@ -68,10 +69,10 @@ export function plant(file: string, rows: number, seed: number): Planted {
   const emit = (at: number): void => {
     const seconds = at * (STEP / 1_000);
     const today = Math.floor(seconds / 86_400);
-    if (today !== day) [day, date] = [today, new Date(START + today * 86_400_000).toISOString().slice(0, 10)];
-    length += buffer.write(date, length, "latin1");
+    if (today !== day) date.write(new Date(START + today * 86_400_000).toISOString().slice(0, 10));
+    day = today;
+    for (let index = 0; index < 11; index++) buffer[length++] = date[index] as number;
     const rest = seconds - today * 86_400;
-    buffer[length++] = 32;
     two(Math.floor(rest / 3_600));
     buffer[length++] = 58;
     two(Math.floor(rest / 60) % 60);
@@ -79,16 +80,21 @@ export function plant(file: string, rows: number, seed: number): Planted {
     two(rest % 60);
     const without = written >= next.value ? Math.floor(random() * 4) : -1;
     if (without >= 0) next.value = written + after(every / 10);
+    const steps = Math.floor(random() * 256);
     for (let column = 0; column < 4; column++) {
       buffer[length++] = 44;
-      const level = Math.min(999, Math.max(10, (levels[column] ?? 0) + Math.floor(random() * 3) - 1));
+      const step = ((steps >> (2 * column)) & 3) - 1.5;
+      const level = Math.min(999, Math.max(10, (levels[column] as number) + Math.sign(step)));
       levels[column] = level;
       if (column === without) {
         missing[column] = (missing[column] ?? 0) + 1;
-        if (random() < 0.5) length += buffer.write("NA", length, "latin1");
+        if (random() < 0.5) length += buffer.write("NA", length);
         continue;
       }
-      if (column === 3) length += buffer.write("0.", length, "latin1");
+      if (column === 3) {
+        buffer[length++] = 48;
+        buffer[length++] = 46;
+      }
       if (level >= 100) buffer[length++] = 48 + Math.floor(level / 100);
       two(level % 100);
       if (column !== 0) continue;
