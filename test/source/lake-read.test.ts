@@ -63,13 +63,19 @@ describe("lake read", () => {
   it("sends a record a row, says where it stands, and tells when all are finished", async () => {
     file("air/dt=1/air+3+0000000007+0000000008.ndjson", ndjson(0, 2));
     file("air/dt=1/_air+3+0000000007+0000000008.ndjson.01234567.offsets", '{"ranges":[[7,8]]}');
-    file("air/dt=2/b.csv", "n,time\n2,2026-01-01T00:00:00Z\n");
+    file("air/dt=2/b.csv", "n,_topic,_partition,_offset\n2,air,1,9\n");
     await red.deploy(flow({ path: "air/dt=*", topic: "back" }));
     const [first, second, third] = await red.arrived("out", 3);
     assert.deepEqual(
       [first?.payload, first?.topic, third?.payload],
-      [{ n: 0, site: "서울" }, "back", { n: 2, time: "2026-01-01T00:00:00Z" }],
+      [{ n: 0, site: "서울" }, "back", { n: 2, _topic: "air", _partition: 1, _offset: 9 }],
     );
+    assert.deepEqual((third?.["source"] as { origin: unknown }).origin, {
+      kind: "kafka",
+      topic: "air",
+      partition: 1,
+      offset: 9,
+    });
     assert.deepEqual(second?.["source"], {
       kind: "lake",
       path: "air/dt=1/air+3+0000000007+0000000008.ndjson",

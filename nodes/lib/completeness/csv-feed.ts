@@ -2,6 +2,7 @@
 import { ConfigError } from "../errors";
 import { CsvScanner, PLAIN, cellText, type Cells } from "../files/csv-scan";
 import { timeCell } from "../files/time-cell";
+import { LOCATION, usualTime } from "./record-feed";
 import type { CompletenessCheck } from "../stream/completeness/check";
 
 export interface CsvFeedOptions {
@@ -19,12 +20,6 @@ export interface CsvFeedOptions {
   readonly nullWords: readonly string[];
 }
 
-const USUAL = ["date", "time", "timestamp", "datetime", "ts"];
-
-/** The column that holds the time, by its usual names. */
-export const usualTime = (columns: readonly string[]): string | undefined =>
-  USUAL.map((name) => columns.find((column) => column.toLowerCase() === name)).find((found) => found !== undefined);
-
 /** @throws ConfigError when a column that was named is not there; Rejected when the header can't be read */
 export function csvFeed(check: CompletenessCheck, options: CsvFeedOptions): CsvScanner {
   const timeOf = timeCell(options.utcOffset);
@@ -36,6 +31,8 @@ export function csvFeed(check: CompletenessCheck, options: CsvFeedOptions): CsvS
   let count = 0;
   let time = -1;
   let key = -1;
+  /** Where the columns of LOCATION are, when all of them are there. */
+  let location: readonly number[] = [];
 
   const start = (names: readonly string[]): void => {
     const indexOf = (name: string, setting: string): number => {
@@ -47,13 +44,22 @@ export function csvFeed(check: CompletenessCheck, options: CsvFeedOptions): CsvS
     const named = options.time || usualTime(names);
     time = named === undefined ? -1 : indexOf(named, "Time");
     key = options.key === "" ? -1 : indexOf(options.key, "Key");
-    columns = names.map((name, cell) => (cell === time || cell === key ? -1 : check.column(name)));
+    location = LOCATION.map((name) => names.indexOf(name));
+    if (location.includes(-1)) location = [];
+    columns = names.map((name, cell) =>
+      cell === time || cell === key || location.includes(cell) ? -1 : check.column(name),
+    );
     count = names.length;
   };
 
   const isNull = ({ bytes, starts, ends }: Cells, cell: number): boolean => {
     const [from, to] = [starts[cell] as number, ends[cell] as number];
     return nulls.some((word) => word.length === to - from && word.compare(bytes, from, to) === 0);
+  };
+
+  const locate = (cells: Cells): void => {
+    const [topic = "", partition = "", offset = ""] = location.map((cell) => cellText(cells, cell));
+    if (/^\d+$/u.test(partition) && /^\d+$/u.test(offset)) check.offset(topic, Number(partition), Number(offset));
   };
 
   if (options.columns.length > 0) start(options.columns);
@@ -64,6 +70,7 @@ export function csvFeed(check: CompletenessCheck, options: CsvFeedOptions): CsvS
       row(cells) {
         const { bytes, starts, ends, kinds } = cells;
         check.row(time < 0 ? undefined : timeOf(cells, time), key < 0 ? "" : cellText(cells, key));
+        if (location.length > 0) locate(cells);
         for (let cell = 0; cell < count; cell++) {
           if (kinds[cell] !== PLAIN) continue;
           const from = starts[cell] as number;

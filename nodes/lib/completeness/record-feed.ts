@@ -2,7 +2,12 @@
 import type { CompletenessCheck } from "../stream/completeness/check";
 import { timeReader } from "../files/columns";
 import { valuePath } from "../template";
-import { usualTime } from "./csv-feed";
+
+const USUAL = ["date", "time", "timestamp", "datetime", "ts"];
+
+/** The column that holds the time, by its usual names. */
+export const usualTime = (columns: readonly string[]): string | undefined =>
+  USUAL.map((name) => columns.find((column) => column.toLowerCase() === name)).find((found) => found !== undefined);
 
 export interface RecordFeedOptions {
   /** Path of the time in the payload; empty: the record's timestamp, else the first usual name. */
@@ -18,8 +23,26 @@ export interface FedRecord {
   readonly source?: unknown;
 }
 
+export interface Coordinates {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** Columns in which hdfs sink keeps, on request, where in Kafka a row came from; null where it came from elsewhere. */
+export const LOCATION = ["_topic", "_partition", "_offset"] as const;
+
+/** What these columns say. */
+export function locatedAt(row: unknown): Coordinates | undefined {
+  if (typeof row !== "object" || row === null || !Object.hasOwn(row, "_offset")) return undefined;
+  const { _topic: topic, _partition: partition, _offset: offset } = row as Record<string, unknown>;
+  return partition === null || offset === null
+    ? undefined
+    : kafkaCoordinates({ kind: "kafka", topic, partition, offset });
+}
+
 /** Coordinates of a record in Kafka, its own or those that a file has kept. */
-export function kafkaCoordinates(source: unknown): { topic: string; partition: number; offset: number } | undefined {
+export function kafkaCoordinates(source: unknown): Coordinates | undefined {
   if (typeof source !== "object" || source === null) return undefined;
   const { kind, origin, topic, partition, offset } = source as Record<string, unknown>;
   if (kind === "lake") return kafkaCoordinates(origin);
@@ -43,7 +66,7 @@ export function recordFeed(check: CompletenessCheck, options: RecordFeedOptions)
   const timePath = options.time === "" ? undefined : valuePath(within(options.time), "Time");
   const keyPath = options.key === "" ? undefined : valuePath(within(options.key), "Key");
   const read = timeReader(["time"], options.utcOffset);
-  const except = new Set([within(options.time), within(options.key)]);
+  const except = new Set<string>([within(options.time), within(options.key), ...LOCATION]);
   let usual: string | undefined;
 
   const timeOf = ({ payload, timestamp }: FedRecord): number | undefined => {
@@ -66,7 +89,7 @@ export function recordFeed(check: CompletenessCheck, options: RecordFeedOptions)
     const key = keyPath ? String(keyPath(record.payload) ?? "") : undefined;
     const time = timeOf(record);
     check.record(record.payload, time, key, except);
-    const from = kafkaCoordinates(record.source);
+    const from = kafkaCoordinates(record.source) ?? locatedAt(record.payload);
     if (from) check.offset(from.topic, from.partition, from.offset);
   };
 }

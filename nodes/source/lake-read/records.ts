@@ -1,10 +1,10 @@
 import type { Message } from "../../lib/delivery/contract";
-import { isWholeRecord } from "../../lib/completeness/record-feed";
+import { isWholeRecord, locatedAt } from "../../lib/completeness/record-feed";
 import type { LakeItem } from "../../lib/lake/reading";
 
 /**
- * A row as a record. A whole record, as hdfs sink writes it on request, gets back its key, headers and timestamp; where it
- * came from then is `source.origin`.
+ * A row as a record. A whole record, as hdfs sink writes it on request, gets back its key, headers and timestamp. Where in
+ * Kafka a row came from, if the file says so, is `source.origin`.
  *
  * @param again read from its bytes anew, whatever flows have made of the first copy
  */
@@ -30,5 +30,11 @@ export function recordOf(item: LakeItem, again: boolean, topic: string): Message
       source: { ...source, origin },
     };
   }
-  return { ...common, payload, ...(hasTime ? { timestamp: time } : {}), source };
+  const located = item.error ? undefined : locatedAt(payload);
+  return {
+    ...common,
+    payload,
+    ...(hasTime ? { timestamp: time } : {}),
+    source: located ? { ...source, origin: { kind: "kafka", ...located } } : source,
+  };
 }

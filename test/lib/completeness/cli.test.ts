@@ -116,6 +116,21 @@ describe("the command citystream-completeness", () => {
     const report = await reportOf(ndjson, "--key", "sensor");
     assert.deepEqual(report.interval?.gaps.listed, [{ from: 0, to: 9_000, missing: 2, key: "a" }]);
     assert.deepEqual(report.offsets[0]?.holes.listed, [{ from: 8, to: 10, missing: 1 }]);
+    const columnsOf = (offset: number | null): object => ({
+      n: 1,
+      _topic: "air",
+      _partition: offset && 0,
+      _offset: offset,
+    });
+    const located = [
+      file("c.ndjson", [1, 2, null, 5].map((offset) => `${JSON.stringify(columnsOf(offset))}\n`).join("")),
+      file("c.csv", "n,_topic,_partition,_offset\n1,air,0,1\n1,air,0,2\n1,,,\n1,air,0,5\n"),
+    ];
+    for (const one of located) {
+      const { offsets, columns: checked } = await reportOf(one);
+      assert.deepEqual(offsets[0]?.holes.listed, [{ from: 2, to: 5, missing: 2 }]);
+      assert.deepEqual(checked, [{ name: "n", missing: 0 }]);
+    }
   });
 
   it("says by its exit code what was asked for, and what is wrong", async () => {
