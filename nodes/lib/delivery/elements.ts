@@ -15,6 +15,16 @@ const coordinatesOf = (element: unknown): unknown =>
  * @returns undefined when any failed element can't be recognised: then everything must count as failed
  */
 export const failedOf = (failure: TokenFailure, sent: unknown): readonly FailedElement[] | undefined => {
+  const failed = new Map<number, FailedElement>();
+  for (let part: TokenFailure | undefined = failure; part !== undefined; part = part.also) {
+    const found = failedOfPart(part, sent);
+    if (found === undefined) return undefined;
+    for (const element of found) if (!failed.has(element.index)) failed.set(element.index, element);
+  }
+  return [...failed.values()].sort((a, b) => a.index - b.index);
+};
+
+const failedOfPart = (failure: TokenFailure, sent: unknown): readonly FailedElement[] | undefined => {
   const { elements, payload } = failure;
   if (elements === undefined || elements.length === 0 || !Array.isArray(sent)) return undefined;
   if (payload !== undefined && !Array.isArray(payload)) return undefined;
@@ -32,5 +42,5 @@ export const failedOf = (failure: TokenFailure, sent: unknown): readonly FailedE
     }
     failed.set(position, { index: position, error });
   }
-  return [...failed.values()].sort((a, b) => a.index - b.index);
+  return [...failed.values()];
 };

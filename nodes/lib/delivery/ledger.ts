@@ -7,9 +7,10 @@ import { Registry } from "./registry";
 import { nextTurn } from "./soon";
 import { Delivered, isUndoable, markedId, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
 
-/** `a` and `b` happened to one token: both name elements of the same payload, or everything failed. */
+/** `a` and `b` happened to one token: both name elements, perhaps of different parts of a batch, or everything failed. */
 const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
   if (a.elements === undefined || b.elements === undefined) return a.elements === undefined ? a : b;
+  if (a.payload !== b.payload) return { ...a, also: a.also === undefined ? b : worse(a.also, b) };
   const known = new Set(a.elements.map((element) => element.index));
   return { ...a, elements: [...a.elements, ...b.elements.filter((element) => !known.has(element.index))] };
 };

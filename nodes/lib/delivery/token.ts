@@ -12,6 +12,8 @@ export interface TokenFailure {
   readonly message?: object | undefined;
   /** The payload that the failing node received, in which `elements` count. */
   readonly payload?: unknown;
+  /** Elements of another part of the batch that failed elsewhere. */
+  readonly also?: TokenFailure | undefined;
   /** Nothing is wrong with the record: it was interrupted, or reached no node. Such a failure is no try. */
   readonly interrupted?: boolean;
 }

@@ -206,6 +206,31 @@ describe("a source under the ledger", () => {
     assert.deepEqual(one.sent[1]?.payload, [element(1), element(2)]);
   });
 
+  it("joins what branches name of different parts of one batch, each by its own part's positions", async () => {
+    let first = true;
+    const one = bench((token, message, ledger) => {
+      const payload = message.payload as unknown[];
+      if (!first) return passing(token, message, ledger);
+      first = false;
+      const [left, right] = [payload.slice(0, 4), payload.slice(4)];
+      failing({ error: new Error("a"), elements: [{ index: 1, error: new Error("one") }], payload: left })(
+        token,
+        message,
+        ledger,
+      );
+      ledger.fail(token, { error: new Error("b"), elements: [{ index: 1, error: new Error("five") }], payload: right });
+      ledger.fail(token, {
+        error: new Error("c"),
+        elements: [{ index: 3, error: new Error("seven") }],
+        payload: right,
+      });
+    });
+    one.deliver(batch(8));
+    await one.ended();
+    assert.deepEqual(one.sent[1]?.payload, [element(1), element(5), element(7)]);
+    assert.equal(one.verdicts[0]?.verdict, "delivered");
+  });
+
   it("acknowledges nothing while dead letters can't be written, and writes them again", async () => {
     let refusals = 1;
     const one = bench(failing({ error: new Rejected("bad") }), {
