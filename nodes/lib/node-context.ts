@@ -7,6 +7,8 @@ import {
   TOKEN,
   type Delivery,
   type DeliverySource,
+  type Gate,
+  type GateOptions,
   type Hold,
   type Message,
   type NodeRef,
@@ -45,6 +47,8 @@ export interface NodeContext<F extends Fields = Fields> {
   hold(message: Message, hold: Hold): () => void;
   /** The tracked records that a message comes from; see `Delivery`. */
   emissionsOf: Delivery["emissionsOf"];
+  /** Makes this node one that lets messages pass one after the other and knows when each has finished below. */
+  gate(options: GateOptions): Gate;
   /** Makes this node a tracked source. */
   source(options: SourceOptions): DeliverySource;
   /** One of the declaration's `words` in the runtime's language. */
@@ -116,6 +120,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
         },
         emissionsOf: (message) => deliveryOf(RED).emissionsOf(message),
         hold: (message, hold) => deliveryOf(RED).hold(node as NodeRef, message, hold),
+        gate: (options) => deliveryOf(RED).gate(node as NodeRef & { send(message: unknown): void }, options),
         source(options) {
           const source = deliveryOf(RED).source(
             node as NodeRef & { send(message: unknown): void },

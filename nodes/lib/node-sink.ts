@@ -42,6 +42,8 @@ export interface SinkOptions<T, R> {
   begun?(stored: number): void;
   /** So many records of a message failed. */
   failed?(records: number): void;
+  /** Records are kept together for long, as a file fills, and wait for later ones: see `Hold`. */
+  readonly gathers?: true;
   /** Completes "Memory is full: ". */
   readonly slow: string;
   /** What follows the reason why the server can't be written, and what is said once it can again. */
@@ -103,6 +105,7 @@ export function gatheringSink<F extends Fields, T, R>(node: NodeContext<F>, opti
         records: records.length,
         bytes: Math.max(0, writer.held - before),
         relieve: () => writer.relieve(),
+        ...(options.gathers && { gathers: options.gathers }),
       });
       let result: R | undefined;
       try {

@@ -171,6 +171,7 @@ function detachedContext<F extends Fields>(RED: NodeAPI, settings: NodeContext<F
     send: refused,
     hold: refused,
     emissionsOf: () => [],
+    gate: refused,
     source: refused,
     word: (key) => key,
     node: undefined,

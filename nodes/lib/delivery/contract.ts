@@ -176,7 +176,10 @@ export interface DeliverySource {
   close(drain: number): Promise<void>;
 }
 
-/** A deliberate hold: by a window until it closes, by a sink until its file rotates. Such a hold does not time out. */
+/**
+ * A deliberate hold: by a window until it closes, by a sink until its file rotates, by a queue until its turn comes. Such
+ * a hold does not time out.
+ */
 export interface Hold {
   /** Source records held of this message. */
   readonly records: number;
@@ -186,12 +189,60 @@ export interface Hold {
    * node, by whichever of its holds, stands for all that the node holds.
    */
   readonly relieve?: () => void;
+  /**
+   * It ends by later records or by time, and nobody works on the record meanwhile: a window, a file that fills. Gates
+   * count such a record as under way no more.
+   */
+  readonly gathers?: true;
+  /** The holder is at its bound: the record goes on counting against its source's span, so that the source waits. */
+  readonly counts?: true;
+}
+
+/** A message's way below a gate, which has to know when it ends. */
+export interface Leg {
+  /**
+   * For one of a batch's elements that the node sends alone: its position in the payload that came. The leg's failure is
+   * then that element's, recognised by its `source` in `payload`, where nothing but that needs to be.
+   */
+  readonly element?: { readonly index: number; readonly payload: readonly unknown[] };
+  /**
+   * Told once, in a turn of its own: every branch is done (undefined), or rests in holds that gather, or the message has
+   * failed. The failure is that of the record that came too; the gate's node does nothing about it.
+   */
+  ended(failure: Failure | undefined): void;
+  /** Told when all that is left of it begins to rest in declared holds, and when that ends before the leg does. */
+  rests?(held: boolean): void;
+}
+
+export interface GateOptions {
+  /** How long a message that no source tracks may rest in a node below, in ms; others' sources say it. */
+  readonly timeout: number;
+  /** Told when flows start (the gate may send) and when they stop (it must not). Called at once if already started. */
+  onFlows(running: boolean): void;
+}
+
+/** A node's side of the ledger that lets messages pass one after the other and knows when each has finished below. */
+export interface Gate {
+  /** False before `flows:started`, between `flows:stopping` and `flows:started`, and after close. */
+  readonly running: boolean;
+  /** Whether a source would bring the message again. */
+  tracked(message: Message): boolean;
+  /** Whether a tracked message's record has ended meanwhile (its source was closed, it timed out elsewhere). */
+  ended(message: Message): boolean;
+  /** Sends `message`, made of `from`, from a port, under a token of its own; `leg` is told of its end. Throws when not running. */
+  pass(message: Message, from: Message, leg: Leg, port?: number): void;
+  /** Asks holders of what has passed to let go, as a source does that is paused. */
+  relieve(): void;
+  /** Its legs go on and finish their records; nobody is told any more. */
+  close(): void;
 }
 
 /** The ledger of one Node-RED process, as nodes see it. */
 export interface Delivery {
   /** Registers a source node. `node` is the Node-RED node instance. */
   source(node: NodeRef & { send(message: unknown): void }, options: SourceOptions): DeliverySource;
+  /** Registers a node that lets messages pass one after the other. Messages are followed while it exists, tracked or not. */
+  gate(node: NodeRef & { send(message: unknown): void }, options: GateOptions): Gate;
   /**
    * The token for a message that was made from these inputs: theirs if they share one, else a composite that settles
    * all of them; undefined when none is tracked. Call it before the inputs are completed and send at once, in the same

@@ -5,6 +5,8 @@ import {
   type DeliveryReport,
   type DeliverySource,
   type Emission,
+  type Gate,
+  type GateOptions,
   type Hold,
   type Message,
   type NodeRef,
@@ -12,6 +14,7 @@ import {
 } from "./contract";
 import { messageOf } from "../errors";
 import { Deploy } from "./deploy";
+import { Passage } from "./gate";
 import { LABEL, watchMessages } from "./entrances";
 import { Ledger } from "./ledger";
 import { emissionsOf, ENDED, type Delivered, type Token, type Whereabouts } from "./token";
@@ -26,6 +29,7 @@ export class Hooks implements Delivery {
   private readonly tracking: Tracking;
   private readonly deploy: Deploy;
   private readonly sources = new Set<Source>();
+  private readonly gates = new Set<Passage>();
   private readonly holding = new Set<Delivered>();
   private readonly lateSends = new Map<string, { node: NodeRef; count: number }>();
   private readonly unverified = new Map<string, NodeRef>();
@@ -64,6 +68,22 @@ export class Hooks implements Delivery {
     this.sources.add(source);
     if (this.running) source.flows(true);
     return source;
+  }
+
+  gate(node: NodeRef & { send(message: unknown): void }, options: GateOptions): Gate {
+    this.install();
+    const gate = new Passage(
+      {
+        ledger: this.ledger,
+        send: (message) => node.send(message),
+        relieve: (owns) => this.relieve(owns),
+        closed: (one) => this.gates.delete(one),
+      },
+      options,
+    );
+    this.gates.add(gate);
+    if (this.running) gate.flows(true);
+    return gate;
   }
 
   tokenFor(inputs: readonly Message[]): string | undefined {
@@ -155,14 +175,16 @@ export class Hooks implements Delivery {
     this.watch();
     this.deploy.stopping();
     for (const source of this.sources) source.flows(false);
+    for (const gate of this.gates) gate.flows(false);
   }
 
   private started(): void {
     this.running = true;
     if (this.watching) this.red.hooks.remove(`onSend.${LABEL}`);
     this.watching = false;
-    if (this.sources.size === 0) this.uninstall();
-    else for (const source of this.sources) source.flows(true);
+    if (this.sources.size === 0 && this.gates.size === 0) this.uninstall();
+    for (const source of this.sources) source.flows(true);
+    for (const gate of this.gates) gate.flows(true);
   }
 
   private tick(): void {
@@ -175,6 +197,7 @@ export class Hooks implements Delivery {
     endStranded(this.ledger);
     let shortest = Infinity;
     for (const { options } of this.sources) shortest = Math.min(shortest, options.timeout);
+    for (const { options } of this.gates) shortest = Math.min(shortest, options.timeout);
     sweep(this.ledger, shortest);
   }
 
@@ -182,7 +205,8 @@ export class Hooks implements Delivery {
     // One call a node: thousands of holds of one sink usually bring a function each that does the same.
     const asked = new Set<Whereabouts>();
     const ours = (token: Token): boolean =>
-      token.children === undefined ? owns(token.owner) : [...token.children].some((child) => ours(child));
+      (token.owner !== undefined && owns(token.owner)) ||
+      (token.children !== undefined && [...token.children].some((child) => ours(child)));
     for (const delivered of this.holding) {
       const { hold } = delivered;
       if (delivered.over || hold?.relieve === undefined || asked.has(delivered.place) || !ours(delivered.token))

@@ -5,7 +5,18 @@
 import type { Hold } from "./contract";
 import { Registry } from "./registry";
 import { nextTurn } from "./soon";
-import { Delivered, isUndoable, markedId, Token, type TokenFailure, type TokenOwner, type Whereabouts } from "./token";
+import {
+  BUSY,
+  Delivered,
+  GATHERED,
+  HELD,
+  isUndoable,
+  markedId,
+  Token,
+  type TokenFailure,
+  type TokenOwner,
+  type Whereabouts,
+} from "./token";
 
 /** `a` and `b` happened to one token: both name elements, perhaps of different parts of a batch, or everything failed. */
 const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
@@ -13,6 +24,13 @@ const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
   if (a.payload !== b.payload) return { ...a, also: a.also === undefined ? b : worse(a.also, b) };
   const known = new Set(a.elements.map((element) => element.index));
   return { ...a, elements: [...a.elements, ...b.elements.filter((element) => !known.has(element.index))] };
+};
+
+/** Counts a delivery's hold in its token, or takes it out of the count. */
+const countHold = ({ hold, token }: Delivered, by: 1 | -1): void => {
+  if (hold === undefined || hold.counts) return;
+  token.holds += by;
+  if (hold.gathers) token.gathers += by;
 };
 
 export class Ledger {
@@ -82,6 +100,20 @@ export class Ledger {
     return token;
   }
 
+  /**
+   * A token of its own, with an owner, for a part of what these tokens stand for, or of nothing tracked: they wait for it
+   * and get its failure as the owner passes it on. It has one reference, which `release` ends.
+   */
+  leg(owner: TokenOwner, parts: Iterable<Token>): Token {
+    const children = new Set(parts);
+    let timeout = children.size === 0 ? owner.timeout : 0;
+    for (const child of children) timeout = Math.max(timeout, child.timeout);
+    const token = this.issue(timeout, owner, children);
+    for (const child of children) this.add(child);
+    token.count = 1;
+    return token;
+  }
+
   /** A composite of nothing yet. */
   carrier(timeout: number): Token {
     const token = this.issue(timeout, undefined, new Set());
@@ -114,7 +146,7 @@ export class Ledger {
     if (delivered.over) return;
     delivered.over = true;
     this.unlink(delivered);
-    if (delivered.hold !== undefined) delivered.token.holds -= 1;
+    countHold(delivered, -1);
     this.drop(delivered.token);
   }
 
@@ -132,13 +164,14 @@ export class Ledger {
   /** Declares a hold; the function that comes back ends it, and so does the end of the delivery. */
   hold(delivered: Delivered, hold: Hold): () => void {
     if (delivered.over) return () => undefined;
-    if (delivered.hold === undefined) delivered.token.holds += 1;
+    countHold(delivered, -1);
     delivered.hold = hold;
+    countHold(delivered, 1);
     this.askRest(delivered.token);
     return () => {
       if (delivered.over || delivered.hold !== hold) return;
+      countHold(delivered, -1);
       delivered.hold = undefined;
-      delivered.token.holds -= 1;
       delivered.since = this.now;
       this.askRest(delivered.token);
     };
@@ -162,20 +195,21 @@ export class Ledger {
     }
     token.count = 0;
     this.cutShort(token);
-    const children = token.children === undefined ? [] : [...token.children];
+    // Of a leg, only its own part ends: what else its record has goes on.
+    const children = token.children === undefined || token.owner !== undefined ? [] : [...token.children];
     this.settle(token);
     for (const child of children) this.end(child, { ...failure, elements: undefined });
   }
 
   private add(token: Token): void {
     token.count += 1;
-    if (token.holds > 0 || token.rests) this.askRest(token);
+    if (token.holds > 0 || token.rests !== BUSY) this.askRest(token);
   }
 
   private drop(token: Token): void {
     token.count -= 1;
     if (token.count <= 0) this.ask(token);
-    else if (token.holds > 0 || token.rests) this.askRest(token);
+    else if (token.holds > 0 || token.rests !== BUSY) this.askRest(token);
   }
 
   private link(delivered: Delivered): void {
@@ -251,16 +285,18 @@ export class Ledger {
     const stack = [settling];
     for (let token = stack.pop(); token !== undefined; token = stack.pop()) {
       if (token.settled) continue;
-      const { failure, children, rests } = token;
+      const { failure, children, rests, owner } = token;
       this.finish(token);
       if (children === undefined) continue;
       for (const child of children) {
         if (child.settled) continue;
-        if (failure !== undefined) this.fail(child, { ...failure, elements: undefined, payload: undefined });
+        if (failure !== undefined)
+          this.fail(child, owner?.passOn?.(failure) ?? { ...failure, elements: undefined, payload: undefined });
         child.count -= 1;
-        if (rests) child.holds -= 1;
+        if (rests !== BUSY) child.holds -= 1;
+        if (rests === GATHERED) child.gathers -= 1;
         if (child.count <= 0) stack.push(child);
-        else if (child.holds > 0 || child.rests) this.askRest(child);
+        else if (child.holds > 0 || child.rests !== BUSY) this.askRest(child);
       }
     }
   }
@@ -279,14 +315,18 @@ export class Ledger {
 
   private rest(token: Token): void {
     if (token.settled) return;
-    const rests = token.count > 0 && token.holds === token.count;
-    if (rests === token.rests) return;
+    const before = token.rests;
+    const held = token.count > 0 && token.holds === token.count;
+    const rests = held ? (token.gathers === token.count ? GATHERED : HELD) : BUSY;
+    if (rests === before) return;
     token.rests = rests;
-    token.owner?.rests?.(rests);
+    if (rests === BUSY || before === BUSY) token.owner?.rests?.(rests !== BUSY);
+    if (rests === GATHERED) token.owner?.gathered?.();
     if (token.children === undefined) return;
     for (const child of token.children) {
       if (child.settled) continue;
-      child.holds += rests ? 1 : -1;
+      child.holds += Math.min(rests, 1) - Math.min(before, 1);
+      child.gathers += (rests === GATHERED ? 1 : 0) - (before === GATHERED ? 1 : 0);
       this.askRest(child);
     }
   }

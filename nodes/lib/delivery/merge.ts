@@ -21,6 +21,7 @@ export const merge = (ledger: Ledger, place: Whereabouts, delivered: Delivered, 
       // one whose id does not say that what it stands for can be undone.
       const alone =
         before.children !== undefined &&
+        before.owner === undefined &&
         (isUndoable(before.id) || !isUndoable(token.id)) &&
         mine.filter((other) => other.token === before).length === before.count;
       composite = alone ? before : ledger.composite([before, token]);

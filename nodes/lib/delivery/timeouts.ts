@@ -1,6 +1,6 @@
 /** Deliveries that rest too long (rule 9), and those believed after a grace time (rules 6 and 7). One timer for all. */
 import type { Ledger } from "./ledger";
-import { RECEIVED, type Delivered, type Token, type Whereabouts } from "./token";
+import { BUSY, RECEIVED, type Delivered, type Token, type Whereabouts } from "./token";
 
 /** What a place tells of its pace. */
 export interface Paced extends Whereabouts {
@@ -36,7 +36,7 @@ export const sweep = (ledger: Ledger, shortest: number): void => {
   const stuck: { token: Token; delivered: Delivered }[] = [];
   for (let token = ledger.tokens.oldest; token !== undefined; token = token.newer) {
     if (now - token.opened <= shortest) break;
-    if (token.rests) continue;
+    if (token.rests !== BUSY) continue;
     const delivered = overdue(token, now);
     if (delivered !== undefined) stuck.push({ token, delivered });
   }

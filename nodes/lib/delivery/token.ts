@@ -27,7 +27,16 @@ export interface TokenOwner {
   settled(token: Token, failure: TokenFailure | undefined): void;
   /** True when every delivery that is left is a declared hold, false when that ends before the token does. */
   rests?(held: boolean): void;
+  /** Every delivery that is left is a hold that gathers. */
+  gathered?(): void;
+  /** Of a leg: what its failure is to the record that it is a part of. */
+  passOn?(failure: TokenFailure): TokenFailure;
 }
+
+/** How a token rests: not at all, in declared holds, or only in those that gather. */
+export const BUSY = 0;
+export const HELD = 1;
+export const GATHERED = 2;
 
 /** A node instance in which deliveries are. */
 export interface Whereabouts {
@@ -95,7 +104,9 @@ export class Token implements Linked<Token> {
   deliveries = 0;
   /** How many of `count` are declared holds, or composites that rest in declared holds. */
   holds = 0;
-  rests = false;
+  /** How many of `holds` gather. */
+  gathers = 0;
+  rests: typeof BUSY | typeof HELD | typeof GATHERED = BUSY;
   settled = false;
   queued = false;
   first: Delivered | undefined;
@@ -105,7 +116,7 @@ export class Token implements Linked<Token> {
     readonly opened: number,
     readonly timeout: number,
     readonly owner: TokenOwner | undefined,
-    /** Of a composite: the tokens that wait for it. */
+    /** Of a composite or a leg: the tokens that wait for it. */
     readonly children: Set<Token> | undefined,
   ) {}
 }

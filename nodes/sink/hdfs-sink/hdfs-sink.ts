@@ -13,6 +13,7 @@ export = defineNode(declaration, (node) => {
   const directory = directoryTemplate(settings.directory, "Directory");
   const formats = formatsOf(node.settings);
   return gatheringSink(node, {
+    gathers: true,
     open: ({ stored, away }) =>
       new LakeWriter(lake.store, {
         node: node.id,

@@ -170,7 +170,7 @@ export = defineNode(declaration, (node) => {
       return undefined;
     }
     const bytes = sizeOf(message.payload);
-    const release = node.hold(message, { records: input.waiting, bytes, relieve });
+    const release = node.hold(message, { records: input.waiting, bytes, relieve, gathers: true });
     return new Promise((resolve, reject) => {
       input.finish = () => {
         release();

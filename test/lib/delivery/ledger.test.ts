@@ -40,6 +40,94 @@ describe("the ledger", () => {
     assert.deepEqual(own.ends, [undefined]);
   });
 
+  it("settles a token with the last of its legs, and gives it their failures as their owners pass them on", async () => {
+    const ledger = new Ledger();
+    const own = owner();
+    const token = ledger.open(own);
+    const legs = [0, 1, 2].map((index) => ({
+      ...owner(),
+      passOn: ({ error }: TokenFailure): TokenFailure => ({ error, elements: [{ index, error }], payload: "all" }),
+    }));
+    const parts = legs.map((leg) => ledger.leg(leg, [token]));
+    const delivered = parts.map((part) => ledger.enter(part, place, {}, undefined));
+    for (const part of parts) ledger.release(part);
+    ledger.release(token);
+    ledger.leave(delivered[0] as Delivered);
+    ledger.fail(parts[1] as Token, failure("second"));
+    ledger.leave(delivered[1] as Delivered);
+    await new Promise(setImmediate);
+    assert.deepEqual([legs[0]?.ends, legs[1]?.ends.length, legs[2]?.ends, own.ends], [[undefined], 1, [], []]);
+    ledger.end(parts[2] as Token, failure("time-out"));
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      own.ends[0]?.elements?.map(({ index, error }) => [index, error.message]),
+      [
+        [1, "second"],
+        [2, "time-out"],
+      ],
+    );
+    assert.equal(own.ends.length, 1);
+    assert.equal(ledger.tokens.size, 0);
+  });
+
+  it("tells a leg that all that is left of it is gathered, and that again of what a composite gathers", async () => {
+    const ledger = new Ledger();
+    const told: string[] = [];
+    const own = owner();
+    const token = ledger.open(own);
+    const leg = ledger.leg(
+      { ...owner(), rests: (held) => told.push(`rests ${held}`), gathered: () => told.push("gathered") },
+      [token],
+    );
+    const turn = () => new Promise(setImmediate);
+    const [window, sink] = [0, 1].map(() => ledger.enter(leg, place, {}, undefined)) as [Delivered, Delivered];
+    ledger.release(leg);
+    ledger.release(token);
+    ledger.hold(window, { records: 1, bytes: 1, gathers: true });
+    await turn();
+    assert.deepEqual(told, []);
+    const end = ledger.hold(sink, { records: 1, bytes: 1 });
+    await turn();
+    assert.deepEqual(told.splice(0), ["rests true"]);
+    assert.deepEqual(own.resting, [true]);
+    end();
+    ledger.leave(sink);
+    await turn();
+    assert.deepEqual(told.splice(0), ["gathered"]);
+    const sent = ledger.composite([leg]);
+    const below = ledger.enter(sent, place, {}, undefined);
+    ledger.leave(window);
+    await turn();
+    assert.deepEqual(told.splice(0), ["rests false"]);
+    ledger.hold(below, { records: 1, bytes: 1, gathers: true });
+    await turn();
+    assert.deepEqual(told.splice(0), ["rests true", "gathered"]);
+    ledger.leave(below);
+    await turn();
+    assert.deepEqual(own.ends, [undefined]);
+    assert.equal(ledger.tokens.size, 0);
+  });
+
+  it("leaves a hold that counts in its source's span until it is declared again", async () => {
+    const ledger = new Ledger();
+    const own = owner();
+    const token = ledger.open(own);
+    const delivered = ledger.enter(token, place, {}, undefined);
+    ledger.release(token);
+    ledger.hold(delivered, { records: 1, bytes: 1, counts: true });
+    await new Promise(setImmediate);
+    ledger.now = 5_000;
+    sweep(ledger, 1_000);
+    await new Promise(setImmediate);
+    assert.deepEqual([own.ends, own.resting], [[], []]);
+    ledger.hold(delivered, { records: 1, bytes: 1 });
+    await new Promise(setImmediate);
+    assert.deepEqual(own.resting, [true]);
+    ledger.leave(delivered);
+    await new Promise(setImmediate);
+    assert.deepEqual(own.ends, [undefined]);
+  });
+
   it("settles every token of a composite when the composite is settled, and its failure is theirs", async () => {
     const ledger = new Ledger();
     const [a, b] = [owner(), owner()];
