@@ -24,6 +24,11 @@ export interface SchedulerOptions {
   readonly between: "strict" | "weighted";
   /** ms of waiting that count as much as one class, so that nothing starves; 0: waiting does not count. */
   readonly ageing: number;
+  /**
+   * Part of the turns, above 0 and at most 1, that may go to what is next only for having waited; 1: waiting always
+   * counts. Less keeps an overload from turning into first come, first served, in which urgent records wait like all.
+   */
+  readonly lift: number;
   /** Within a class keys take turns, however much each sends. */
   readonly fair: boolean;
   /** Records of one key leave in the order in which they came, and one at a time: `finished` lets the next go. */
@@ -84,10 +89,14 @@ export class Scheduler<T> {
   private arrivals = 0;
   private pass = 0;
   private count = 0;
+  /** Turns that may go to what has waited. */
+  private credit = 1;
 
   /** Throws a ConfigError that names the class which is wrong. */
   constructor(private readonly options: SchedulerOptions) {
     const classes = [...options.classes].sort((a, b) => a.from - b.from);
+    if (!(options.lift > 0 && options.lift <= 1))
+      throw new ConfigError(`the part of turns for what has waited is ${options.lift}; it must be above 0, at most 1`);
     if (classes.length === 0) throw new ConfigError("Classes: there is none; add at least one");
     classes.forEach(({ from, share }, index) => {
       if (!Number.isFinite(from)) throw new ConfigError(`Classes: ${from} is no priority to begin at`);
@@ -101,6 +110,11 @@ export class Scheduler<T> {
   /** Records that wait. */
   get waiting(): number {
     return this.count;
+  }
+
+  /** Records that wait in a class, by its index; where order is kept, lines of keys. */
+  waitingIn(level: number): number {
+    return this.ranks[level]?.order.size ?? 0;
   }
 
   /** What waits, lowest class first. Lines whose last record is still worked on count where they would stand. */
@@ -138,13 +152,28 @@ export class Scheduler<T> {
     }
   }
 
+  /** When the first of what waits reaches its deadline, ms since the epoch; undefined when nothing has one. */
+  get nextDeadline(): number | undefined {
+    return this.deadlines.first?.deadline;
+  }
+
   /** Takes the record whose turn it is; undefined when none may leave. */
   take(now: number): Arrival<T> | undefined {
-    const rank = this.options.between === "strict" ? this.mostUrgent(now) : this.leastServed();
-    const { ageing } = this.options;
-    const oldest = rank?.age.first;
-    const line = ageing > 0 && oldest && now - oldest.arrived >= ageing ? oldest : rank?.order.first;
+    const { ageing, between, lift } = this.options;
+    const strict = between === "strict";
+    let rank = strict ? this.mostUrgent(now, 0) : this.leastServed();
+    let line = rank?.order.first;
     if (!rank || !line) return undefined;
+    if (ageing > 0) {
+      this.credit = Math.min(1, this.credit + lift);
+      const lifted = strict ? (this.mostUrgent(now, ageing) ?? rank) : rank;
+      const oldest = lifted.age.first;
+      const first = oldest && now - oldest.arrived >= ageing ? oldest : lifted.order.first;
+      if (first && first !== line && this.credit > 1 - 1e-9) {
+        [rank, line] = [lifted, first];
+        this.credit -= 1;
+      }
+    }
     if (this.options.between === "weighted") {
       this.pass = rank.pass;
       rank.pass += 1 / rank.options.share;
@@ -177,9 +206,12 @@ export class Scheduler<T> {
     return gone;
   }
 
-  /** Takes away the record that has waited longest in the lowest class, for want of room; undefined when none waits. */
-  shed(): Arrival<T> | undefined {
-    const rank = this.ranks.find(({ age }) => age.size > 0);
+  /**
+   * Takes away the record that has waited longest in a class, the lowest in which any waits when none is given;
+   * undefined when none waits there.
+   */
+  shed(level?: number): Arrival<T> | undefined {
+    const rank = level === undefined ? this.ranks.find(({ age }) => age.size > 0) : this.ranks[level];
     const line = rank?.age.first;
     if (!line) return undefined;
     const arrival = this.shift(line);
@@ -187,14 +219,14 @@ export class Scheduler<T> {
     return arrival;
   }
 
-  private levelOf(priority: number): number {
+  /** The index of a priority's class, 0 for the lowest. */
+  levelOf(priority: number): number {
     for (let level = this.ranks.length - 1; level > 0; level--)
       if (priority >= (this.ranks[level] as Rank<T>).options.from) return level;
     return 0;
   }
 
-  private mostUrgent(now: number): Rank<T> | undefined {
-    const { ageing } = this.options;
+  private mostUrgent(now: number, ageing: number): Rank<T> | undefined {
     let best: Rank<T> | undefined;
     let most = -Infinity;
     this.ranks.forEach((rank, level) => {
