@@ -110,7 +110,10 @@ export class Overflow<T extends Waiting> {
     while (memory.bytes > options.memoryBytes) {
       const one = memory.pop();
       if (!one) return;
-      if (!stash.fits(one.bytes)) return void memory.putBack(one);
+      if (!stash.fits(one.bytes)) {
+        memory.putBack(one);
+        return;
+      }
       const packed = pack(one.message, options.keep);
       // What can't be written stays in memory, and in its count, until its turn.
       if (!packed) continue;

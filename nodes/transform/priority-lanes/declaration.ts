@@ -1,0 +1,135 @@
+import { declareNode } from "../../lib/declare";
+import { choice, flag, number, optionalNumber, rows, text } from "../../lib/fields";
+import { DURATION } from "../../lib/stream/duration";
+
+export const declaration = declareNode({
+  type: "citystream-priority-lanes",
+  group: "transform",
+  label: "priority lanes",
+  icon: "priority-lanes.svg",
+  inputs: 1,
+  outputs: ["next", "shed", "what waits"],
+  fields: {
+    classes: rows({
+      label: "Classes",
+      min: 1,
+      columns: {
+        name: text({ label: "Class", required: true }),
+        from: number({ label: "From priority", default: 0 }),
+        share: number({ label: "Share", default: 1, min: 1e-6 }),
+        useful: text({ label: "Useful for", pattern: DURATION, placeholder: "always" }),
+        most: optionalNumber({ label: "At most", min: 1, integer: true, placeholder: "any" }),
+      },
+      default: [
+        { name: "real time", from: 1, share: 4, useful: "", most: "" },
+        { name: "batch", from: 0, share: 1, useful: "", most: "" },
+      ],
+      hint: "A record belongs to the highest class that its priority reaches. Useful for: its deadline after it came. At most: so many wait, older ones are shed.",
+    }),
+    between: choice({
+      label: "Between classes",
+      default: "strict",
+      options: { strict: "the highest first", weighted: "by their shares" },
+    }),
+    atOnce: optionalNumber({
+      label: "At a time",
+      default: 16,
+      min: 1,
+      integer: true,
+      placeholder: "no limit",
+      hint: "Messages under way below: the next goes when one has finished there. Few keep the queue here, where priorities count.",
+    }),
+    rate: optionalNumber({ label: "Per second", min: 0.001, placeholder: "no limit" }),
+    batches: choice({
+      label: "Batches",
+      default: "split",
+      options: { split: "each record by its own priority", whole: "stay whole, by the highest priority" },
+    }),
+    key: text({
+      label: "Key",
+      hint: "For turns and order: a path such as payload.device_id, or a template such as {{payload.site}}/{{payload.id}}.",
+    }),
+    fair: flag({ label: "Keys take turns", default: false }),
+    keepOrder: flag({
+      label: "Keep a key's order",
+      default: false,
+    }),
+    ageing: text({
+      label: "Waited long",
+      default: "30 s",
+      required: true,
+      pattern: DURATION,
+      section: "waiting",
+      hint: "So much waiting counts as much as one class, so that nothing starves. 0: waiting never counts.",
+    }),
+    lift: number({
+      label: "Turns for it (%)",
+      default: 25,
+      min: 1,
+      max: 100,
+      section: "waiting",
+      hint: "Part of the turns that may go to what is next only for having waited. 100: in a long overload all wait alike.",
+    }),
+    deadline: text({
+      label: "Deadline",
+      section: "waiting",
+      placeholder: "none",
+      hint: "Path to a record's deadline: ms since 1970 or ISO 8601. Within a class the earliest is next.",
+    }),
+    expired: choice({
+      label: "After the deadline",
+      default: "send",
+      section: "waiting",
+      options: { send: "it still goes", shed: "it is shed" },
+    }),
+    maxRecords: number({
+      label: "Most records",
+      default: 100_000,
+      min: 1,
+      integer: true,
+      section: "room",
+    }),
+    memory: number({
+      label: "In memory (MB)",
+      default: 64,
+      min: 0,
+      section: "room",
+      hint: "Beyond it, what leaves last goes to disk.",
+    }),
+    disk: number({ label: "On disk (MB)", default: 1024, min: 0, section: "room", hint: "0: nothing goes to disk." }),
+    folder: text({
+      label: "Folder",
+      section: "room",
+      hint: "For what is on disk. Empty: citystream/lanes in the user directory.",
+    }),
+    full: choice({
+      label: "When full",
+      default: "wait",
+      section: "room",
+      options: { wait: "the source waits", shed: "the oldest of the lowest class are shed" },
+      hint: "A source that can't wait (inject, http in) gets an error instead.",
+    }),
+    interval: number({
+      label: "Report every (s)",
+      default: 0,
+      min: 0,
+      section: "more",
+      hint: "What waits, from the third output. 0: only when a message with action: report comes.",
+    }),
+    timeout: number({
+      label: "Time-out (s)",
+      default: 60,
+      min: 1,
+      section: "more",
+      hint: "How long a message may rest in a node below when none of this pack's sources brought it; theirs say it themselves.",
+    }),
+  },
+  sections: { waiting: "Waiting", room: "Room", more: "More" },
+  statuses: {
+    ready: "ready",
+    waiting: "waiting",
+    disk: "waiting, on disk",
+    full: "full",
+    refuses: "disk refuses",
+  },
+});
