@@ -180,7 +180,7 @@ describe("kafka in, at most once", () => {
     consumer = using;
     try {
       await red.until("its span is full", () => got.length === 50, 60_000);
-      for (const finish of open.splice(0, 25)) finish();
+      for (const end of open.splice(0, 25)) end();
       await red.until("its span is full again", () => got.length === 75, 60_000);
       refuses = true;
       using.rejoin(new Error("the connection is gone"));
@@ -189,7 +189,7 @@ describe("kafka in, at most once", () => {
       await red.until(
         "the rest comes",
         () => {
-          for (const finish of open.splice(0)) finish();
+          for (const end of open.splice(0)) end();
           return got.length >= 200;
         },
         60_000,

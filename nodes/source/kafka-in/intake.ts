@@ -57,9 +57,9 @@ export const makeIntake = (
   let revoking = false;
 
   /** Partitions whose position is theirs, and not about to be another. */
-  const placed = (): AssignedPartition[] => [...partitions.values()].filter((partition) => !seeking.has(partition));
-  const commits = makeCommits(placed, settings, consumer);
-  const claims = makeClaims(placed, consumer);
+  const settled = (): AssignedPartition[] => [...partitions.values()].filter((partition) => !seeking.has(partition));
+  const commits = makeCommits(settled, settings, consumer);
+  const claims = makeClaims(settled, consumer);
   const all: Surroundings = {
     ...surroundings,
     moved: (records) => commits.finished(records),
