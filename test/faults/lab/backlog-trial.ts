@@ -33,7 +33,7 @@ export interface BacklogTrial {
   readonly patience?: number;
 }
 
-/** A Node-RED that starts up and reads ahead is not judged, in ms. */
+/** A Node-RED that starts up, reads ahead or ends is not judged: from the first record on this long, in ms. */
 const WARM_UP = 10_000;
 
 export const backlogTrial = (around: Surroundings, trial: BacklogTrial): Promise<Verdict> =>
@@ -65,6 +65,8 @@ async function judge(observer: Observer, around: Surroundings, trial: BacklogTri
     sessionTimeout: 10,
   });
   const nodeArguments = [...(around.nodeArguments ?? []), "-r", path.join(__dirname, "gauge.js")];
+  const started = Date.now();
+  let [settled, ending] = [0, 0];
   const member = await startMember(
     { ...around, nodeArguments, env: { ...around.env, CITYSTREAM_GAUGE: gauge } },
     "node-red",
@@ -74,7 +76,9 @@ async function judge(observer: Observer, around: Surroundings, trial: BacklogTri
   try {
     const sum = async () => [...(await observer.ends(output)).values()].reduce((all, end) => all + end, 0);
     await until(`the first records of ${seed}`, async () => (await sum()) > 0, patience);
+    settled = Date.now() - started + WARM_UP;
     await wait(lasting);
+    ending = Date.now() - started;
     arrived = await sum();
   } finally {
     await stopMember(member);
@@ -96,7 +100,7 @@ async function judge(observer: Observer, around: Surroundings, trial: BacklogTri
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as Reading)
     : [];
-  const readings = all.filter(({ at }) => at > WARM_UP);
+  const readings = all.filter(({ at }) => at > settled && at < ending);
   if (readings.length < lasting / 4000) faults.push(`only ${readings.length} readings of memory and event loop`);
   const memory = readings.map(({ rss }) => rss);
   const quarter = Math.max(1, Math.floor(readings.length / 4));
