@@ -158,13 +158,13 @@ describe("a consumer in its group", () => {
       (await cluster.kafka.committed(groupId, topic)).find(({ partition }) => partition === lost);
     const end = lost === 0 ? 16 : 15;
     await until("the other has read and committed it", async () => (await committed())?.offset === end, 60_000);
+    // A driver that fetches partitions by themselves has taken up a seek while the partition was still this one's.
+    const from = first.all.got.length;
     await second.consumer.close();
     await until("both are back", () => first.all.owned.length === 2, 60_000);
     await fill(lost, 1);
     const ofLost = (): number[] =>
-      first.all.got
-        .flatMap(({ partition, offset }) => (partition === lost ? [offset] : []))
-        .slice(lost === 0 ? 11 : 10);
+      first.all.got.slice(from).flatMap(({ partition, offset }) => (partition === lost ? [offset] : []));
     await until("what came after is read", () => ofLost().includes(end), 60_000, ofLost);
     assert.deepEqual(ofLost(), [end]);
   });
