@@ -106,6 +106,9 @@ describe("kafka out with a disk spool", () => {
     rmSync(path.join(spoolFolder, "out"));
     await red.arrived("stored", 3, LONG);
     await until("no longer red", () => red.status("out")?.fill !== "red", LONG, status);
+    const inKafka = async (): Promise<number> =>
+      (await cluster.kafka.offsets(topic)).reduce((sum, { high }) => sum + high, 0);
+    await until("all three are in Kafka", async () => (await inKafka()) === 3, LONG);
     assert.deepEqual(
       (await readAll(cluster.kafka, topic)).map(({ value }) => Number(String(value))),
       [0, 1, 2],
