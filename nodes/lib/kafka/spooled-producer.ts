@@ -51,30 +51,8 @@ interface Waiting {
   resolve(outcomes: readonly SpooledOutcome[]): void;
 }
 
-/** The way of one topic's records, which alone must keep their order. */
-interface Course {
-  readonly topic: string;
-  readonly flights: Set<Flight>;
-  readonly waiting: Waiting[];
-  /** Its records go through the spool. */
-  spooling: boolean;
-  /** Number of its last entry in the spool. */
-  last: number;
-}
-
 /** Entries of the spool that are on their way to Kafka in a moment. */
 const FEW = 1000;
-
-/** Records by topic, each with its place among all. */
-const byTopic = (records: readonly OutgoingRecord[]): Map<string, number[]> => {
-  const topics = new Map<string, number[]>();
-  for (const [at, { topic }] of records.entries()) {
-    const own = topics.get(topic);
-    if (own) own.push(at);
-    else topics.set(topic, [at]);
-  }
-  return topics;
-};
 
 /**
  * @param make makes the producer, which tells its state to the function given
@@ -85,9 +63,10 @@ export const spoolingProducer = async (
   options: SpoolingOptions,
 ): Promise<SpooledProducer> => {
   const { patience = 1000 } = options;
-  const courses = new Map<string, Course>();
+  const flights = new Set<Flight>();
   const landings = new Set<Promise<void>>();
-  let troubledSince: number | undefined;
+  const waiting: Waiting[] = [];
+  let troubled = false;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -99,60 +78,33 @@ export const spoolingProducer = async (
     cut: options.cut,
     trouble: options.diskTrouble,
     changed() {
-      for (const course of all()) admit(course);
+      admit();
       replay.pump();
       options.changed();
     },
   });
-  /** What an earlier process has left, of topics that are not known before it is read. */
-  const backlog = spool.readTo + spool.unread;
-  const all = (): Course[] => [...courses.values()];
-  const courseOf = (topic: string): Course => {
-    let course = courses.get(topic);
-    if (!course) {
-      course = { topic, flights: new Set(), waiting: [], spooling: false, last: -1 };
-      course.spooling = down() || isBehind(course);
-      courses.set(topic, course);
+  let spooling = spool.count > 0;
+  /** Goes back to memory once Kafka takes records and all of the spool is at least on its way there. */
+  const settled = (): void => {
+    if (spooling && !troubled && flights.size === 0 && spool.unread === 0 && !replay.handing) {
+      spooling = false;
+      for (const { records, resolve } of waiting.splice(0)) fly(records, resolve);
     }
-    return course;
-  };
-  /** Kafka has taken nothing for too long. One broker of several that is away is no reason. */
-  const down = (): boolean => troubledSince !== undefined && Date.now() - troubledSince >= patience;
-  /** Whether entries of the topic have not been given to Kafka. */
-  const isBehind = ({ topic, last }: Course): boolean =>
-    last >= spool.readTo || spool.readTo < backlog || replay.handing(topic);
-
-  /** Goes back to memory once Kafka takes records and all of the topic's in the spool are at least on their way there. */
-  const settled = (course: Course): void => {
-    if (course.spooling && !down() && course.flights.size === 0 && !isBehind(course)) {
-      course.spooling = false;
-      for (const { records, resolve } of course.waiting.splice(0)) fly(course, records, resolve);
-    }
-    admit(course);
-    if (course.flights.size === 0 && course.waiting.length === 0 && !isBehind(course)) courses.delete(course.topic);
-  };
-  const allSettled = (): void => {
-    for (const course of all()) settled(course);
+    admit();
     options.changed();
   };
-
   const producer = make((error) => {
-    if (error) troubledSince ??= Date.now();
-    else if (troubledSince !== undefined) {
-      troubledSince = undefined;
-      allSettled();
-    }
+    troubled = error !== undefined;
+    if (troubled) spill();
+    else if (spooling) settled();
     options.state(error);
   });
   const replay = replaySpool(spool, producer, {
-    isFlying: (topic) => (courses.get(topic)?.flights.size ?? 0) > 0,
-    flying: () =>
-      all().flatMap(({ topic, flights, last }) => (flights.size > 0 && last >= spool.readTo ? [topic] : [])),
-    down,
+    ready: () => flights.size === 0,
     refused: options.refused,
     trouble: options.diskTrouble,
     lost: options.lost,
-    settled: allSettled,
+    settled,
   });
 
   const encode = (records: readonly OutgoingRecord[]): Buffer[] => {
@@ -160,10 +112,9 @@ export const spoolingProducer = async (
     return records.map((record) => encodeRecord(record, now));
   };
 
-  /** Appends; resolves once durable. */
-  const keep = (course: Course, contents: readonly Buffer[], resolve: Flight["resolve"]): number => {
+  /** Appends; resolves `flight` once durable. */
+  const keep = (contents: readonly Buffer[], resolve: Flight["resolve"]): number => {
     const { first, durable } = spool.append(contents);
-    course.last = first + contents.length - 1;
     durable.then(
       () => resolve(contents.map(() => "spooled")),
       (error: unknown) =>
@@ -172,83 +123,66 @@ export const spoolingProducer = async (
     return first;
   };
 
-  /** Whether the topic's part of the spool will be empty in a moment: then its next records wait for that, or it would never be. */
-  const nearlyEmpty = ({ topic, flights }: Course, since: number): boolean =>
-    !closed && !down() && flights.size === 0 && replay.ahead(topic) <= FEW && Date.now() - since < patience;
+  /** Whether the spool will be empty in a moment: then the next records wait for that, or it would never be. */
+  const nearlyEmpty = (since: number): boolean =>
+    !closed && !troubled && flights.size === 0 && spool.unread <= FEW && Date.now() - since < patience;
 
   /** Those that wait for room, in order, as far as they fit. What is larger than the whole spool goes past it. */
-  const admit = (course: Course): void => {
-    const { waiting } = course;
-    for (let next = waiting[0]; next && !nearlyEmpty(course, next.since); next = waiting[0]) {
+  const admit = (): void => {
+    for (let next = waiting[0]; next && !nearlyEmpty(next.since); next = waiting[0]) {
       const fits = spool.fits(next.contents);
-      if (!fits && (spool.count > 0 || down())) return;
+      if (!fits && (spool.count > 0 || troubled)) return;
       waiting.shift();
-      if (fits) keep(course, next.contents, next.resolve);
-      else fly(course, next.records, next.resolve);
+      if (fits) keep(next.contents, next.resolve);
+      else fly(next.records, next.resolve);
     }
   };
 
   /** What waits in memory goes to disk too, as far as it fits; it stays on its way to Kafka. */
-  const spill = (course: Course): void => {
-    if (course.spooling || (course.flights.size === 0 && !closed)) return;
-    course.spooling = true;
-    for (const flight of course.flights) {
+  const spill = (): void => {
+    if (spooling) return;
+    spooling = true;
+    for (const flight of flights) {
       const contents = encode(flight.records);
       if (!spool.fits(contents)) return;
-      flight.first = keep(course, contents, flight.resolve);
-      replay.leave(flight.first, contents.length);
+      flight.first = keep(contents, flight.resolve);
+      spool.skip(flight.first + contents.length);
     }
   };
 
   /** Looks after what has waited for too long, as long as anything waits. */
   const watch = (): void => {
     timer ??= setInterval(() => {
-      let busy = false;
-      for (const course of all()) {
-        const [oldest] = course.flights;
-        if (oldest && Date.now() - oldest.since > patience) spill(course);
-        settled(course);
-        busy ||= course.flights.size > 0 || course.waiting.length > 0;
-      }
-      if (busy) return;
+      const [oldest] = flights;
+      if (oldest && Date.now() - oldest.since > patience) spill();
+      admit();
+      if (flights.size > 0 || waiting.length > 0) return;
       clearInterval(timer);
       timer = undefined;
     }, patience / 4);
     timer.unref();
   };
 
-  const fly = (course: Course, records: readonly OutgoingRecord[], resolve: Flight["resolve"]): void => {
+  const fly = (records: readonly OutgoingRecord[], resolve: Flight["resolve"]): void => {
     const flight: Flight = { records, since: Date.now(), first: undefined, resolve };
-    course.flights.add(flight);
+    flights.add(flight);
     watch();
     const landing = producer.send(records).then(async (outcomes) => {
       // what Kafka has is done, durable in the spool or not yet
       if (flight.first === undefined || !outcomes.some((outcome) => outcome instanceof Error)) resolve(outcomes);
       const { first } = flight;
-      const numbers = first === undefined ? [] : records.map((_, at) => first + at);
-      if (first !== undefined) await replay.settle({ topic: course.topic, numbers, records }, outcomes);
-      course.flights.delete(flight);
+      if (first !== undefined)
+        await replay.settle(
+          records.map((_, at) => first + at),
+          records,
+          outcomes,
+        );
+      flights.delete(flight);
       landings.delete(landing);
-      settled(course);
-      if (first !== undefined) options.changed();
+      if (spooling) settled();
+      replay.pump();
     });
     landings.add(landing);
-  };
-
-  /** Sends records of one topic. */
-  const depart = (topic: string, records: readonly OutgoingRecord[]): Promise<readonly SpooledOutcome[]> => {
-    const course = courseOf(topic);
-    const isFull = producer.buffered >= options.bufferBytes;
-    if (!course.spooling && (isFull || down())) {
-      for (const one of isFull ? all() : [course]) spill(one);
-      course.spooling = true;
-    }
-    return new Promise((resolve) => {
-      if (!course.spooling) return fly(course, records, resolve);
-      course.waiting.push({ since: Date.now(), records, contents: encode(records), resolve });
-      settled(course);
-      watch();
-    });
   };
 
   replay.pump();
@@ -257,33 +191,26 @@ export const spoolingProducer = async (
       return spool.count;
     },
     async send(records) {
+      if (records.length === 0) return [];
       if (closed) return records.map(() => new Retriable("The node was closed before the record was stored"));
-      const topics = byTopic(records);
-      const [only] = topics.keys();
-      if (only === undefined) return [];
-      if (topics.size === 1) return depart(only, records);
-      const outcomes = Array.from<SpooledOutcome>({ length: records.length });
-      const parts = [...topics].map(async ([topic, places]) => {
-        const own = await depart(
-          topic,
-          places.map((at) => records[at]!),
-        );
-        for (const [at, outcome] of own.entries()) outcomes[places[at]!] = outcome;
+      if (!spooling && producer.buffered >= options.bufferBytes) spill();
+      return new Promise((resolve) => {
+        if (!spooling) return fly(records, resolve);
+        const contents = encode(records);
+        waiting.push({ since: Date.now(), records, contents, resolve });
+        settled();
+        watch();
       });
-      await Promise.all(parts);
-      return outcomes;
     },
     async close(drain) {
       closed = true;
       clearInterval(timer);
-      for (const course of all()) {
-        spill(course);
-        admit(course);
-        for (const { records, resolve } of course.waiting.splice(0))
-          resolve(records.map(() => new Retriable("The node was closed while the spool was full")));
-      }
+      spill();
+      admit();
+      for (const { records, resolve } of waiting.splice(0))
+        resolve(records.map(() => new Retriable("The node was closed while the spool was full")));
       replay.stop();
-      await producer.close(down() ? 0 : drain);
+      await producer.close(troubled ? 0 : drain);
       await Promise.all([replay.idle(), ...landings]);
       await spool.close();
     },

@@ -4,12 +4,6 @@ import path from "node:path";
 import { syncDirectory } from "../delivery/dead-letter-file";
 import { parse, remains } from "./frames";
 
-/** Entries in order; the first has this number. */
-export interface Entries {
-  readonly first: number;
-  readonly contents: readonly Buffer[];
-}
-
 export interface Segment {
   readonly path: string;
   /** Number of its first entry. */

@@ -9,8 +9,7 @@ import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
 import { frame, framedSize, MOST } from "./frames";
 import { PositionFile } from "./position";
-import { reread, type Rereader } from "./reread";
-import { findSegments, makeSegment, readEntries, type Entries, type Segment, type Told } from "./segments";
+import { findSegments, makeSegment, readEntries, type Segment, type Told } from "./segments";
 
 export interface SpoolOptions extends Told {
   /** Made when missing; one spool a folder. */
@@ -24,6 +23,12 @@ export interface SpoolOptions extends Told {
   /** There may be room again, or there is something new to read. */
   changed(): void;
   readonly again?: number;
+}
+
+/** Entries in order; the first has this number. */
+export interface Entries {
+  readonly first: number;
+  readonly contents: readonly Buffer[];
 }
 
 interface Waiting {
@@ -126,17 +131,6 @@ export class Spool {
   /** Entries that were neither read nor skipped, durable or not. */
   get unread(): number {
     return this.next - this.reading;
-  }
-
-  /** Number of the next entry to read. */
-  get readTo(): number {
-    return this.reading;
-  }
-
-  /** Reads from an entry on once more, up to `readTo`: for what was left then. */
-  reread(from: number): Rereader {
-    const { segments } = this;
-    return reread({ segments, readTo: () => this.reading }, from);
   }
 
   /** Whether `read` would find something. */

@@ -8,7 +8,7 @@ import { spoolingProducer, type SpooledProducer } from "../../../nodes/lib/kafka
 import { decodeRecord, encodeRecord } from "../../../nodes/lib/kafka/spooled-record";
 import { Spool } from "../../../nodes/lib/spool/spool";
 import { until } from "../../harness";
-import { clusterFor, newTopic, readAll, record, unique, type Cluster } from "./harness";
+import { clusterFor, newTopic, readAll, record, type Cluster } from "./harness";
 
 const LONG = 60_000;
 
@@ -52,7 +52,7 @@ describe("a producer with a spool", () => {
         }),
       {
         directory,
-        maxBytes: 50_000_000,
+        maxBytes: 1_000_000,
         bufferBytes: 1_000_000,
         state: () => undefined,
         diskTrouble: () => undefined,
@@ -67,7 +67,7 @@ describe("a producer with a spool", () => {
     const quiet = (): void => undefined;
     const spool = await Spool.open({
       directory,
-      maxBytes: 50e6,
+      maxBytes: 1e6,
       trouble: quiet,
       lost: quiet,
       cut: quiet,
@@ -126,77 +126,5 @@ describe("a producer with a spool", () => {
     assert.match(String(outcomes[1]), /Rejected: .* has no partition 5/);
     assert.deepEqual(outcomes[2], { partition: 0, offset: 1 });
     assert.deepEqual([producer.spooled, refused], [0, []]);
-  });
-
-  /** Records of 1 kB in turns: nine of a good topic, one of another. */
-  const mixed = (good: string, other: string, count: number): OutgoingRecord[] =>
-    Array.from({ length: count }, (_, n) => record(n % 10 === 3 ? other : good, String(n).padEnd(1000)));
-  const numbers = (records: readonly { readonly value: Buffer | null }[]): number[] =>
-    records.map(({ value }) => Number(JSON.parse(String(value))));
-  const stored = async (topic: string): Promise<number> =>
-    (await cluster.kafka.offsets(topic)).reduce((sum, { high }) => sum + high, 0);
-
-  it("lets no topic wait for one that can't be used, neither what is on disk nor what comes", async function unusable() {
-    this.timeout(4 * LONG);
-    const [good, missing] = [await newTopic(cluster.kafka), unique("missing")];
-    const records = mixed(good, missing, 5000);
-    await leave(records.map((one) => encodeRecord(one, Date.now())));
-    const producer = await open();
-    await until(
-      "all of the good topic are in Kafka",
-      async () => (await stored(good)) === 4500,
-      LONG,
-      () => producer.spooled,
-    );
-    assert.equal(refused.length, 0, "nothing of the other is given up yet");
-    const [outcome] = await producer.send([record(good, "5000")]);
-    assert.deepEqual(outcome, { partition: 0, offset: 4500 });
-    const [doomed] = await producer.send([record(missing, "5001")]);
-    assert.equal(doomed, "spooled");
-    await until(
-      "the other is given up",
-      () => producer.spooled === 0,
-      2 * LONG,
-      () => [producer.spooled, refused.length],
-    );
-    assert.deepEqual(numbers(refused.map(([one]) => one)), [
-      ...numbers(records.filter(({ topic }) => topic === missing)),
-      5001,
-    ]);
-    assert.match(refused[0]?.[1].message ?? "", /does not exist/);
-    assert.deepEqual(numbers(await readAll(cluster.kafka, good)), [
-      ...numbers(records.filter(({ topic }) => topic === good)),
-      5000,
-    ]);
-  });
-
-  it("brings a topic's records once and in order that could not be used at first", async function late() {
-    this.timeout(4 * LONG);
-    const [good, late] = [await newTopic(cluster.kafka), unique("late")];
-    const records = mixed(good, late, 5000);
-    await leave(records.map((one) => encodeRecord(one, Date.now())));
-    const producer = await open();
-    await until(
-      "all of the good topic are in Kafka",
-      async () => (await stored(good)) === 4500,
-      LONG,
-      () => producer.spooled,
-    );
-    const more = producer.send([record(late, "5000"), record(good, "5001"), record(late, "5002")]);
-    await cluster.kafka.createTopic(late, { partitions: 1, replication: 1, config: { "retention.ms": "-1" } });
-    assert.ok(!(await more).some((outcome) => outcome instanceof Error));
-    await until(
-      "the spool is empty",
-      () => producer.spooled === 0,
-      LONG,
-      () => producer.spooled,
-    );
-    assert.deepEqual(refused, []);
-    assert.deepEqual(numbers(await readAll(cluster.kafka, late)), [
-      ...numbers(records.filter(({ topic }) => topic === late)),
-      5000,
-      5002,
-    ]);
-    assert.equal(await stored(good), 4501);
   });
 });
