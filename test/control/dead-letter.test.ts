@@ -154,6 +154,16 @@ describe("dead letter", () => {
     assert.deepEqual(await ids(), ["letter-7"], "and stays so");
   });
 
+  it("keeps the bytes that a record had, when it fails again, as long as they are those of its value", async () => {
+    const value = Buffer.from('{ "n" : 9007199254740993 }');
+    const payload: unknown = JSON.parse(value.toString());
+    await store(letter(1, { message: { payload }, originals: [{ value }] }));
+    await red.deploy(flow({}, { id: "replayed", type: "function", func: "throw new Error('still');", wires: [[]] }));
+    await ask("replay", { all: true });
+    await red.until("it is back", async () => (await list({ cause: "still" })).total === 1, 60_000);
+    assert.deepEqual(lines().at(-1)?.originals, [{ value }]);
+  });
+
   it("stores the parts of a batch that fail again, and no others", async () => {
     const element = (n: number) => ({ payload: n, source: { kind: "kafka", topic: "t", partition: 0, offset: n } });
     await store(letter(1, { message: { payload: [0, 1, 2, 3].map(element) } }));

@@ -61,6 +61,10 @@ export function replays(store: LetterStore, inFlight: number, events: ReplayEven
   const emissionOf = (make: () => Letter, bytes: number): Emission => ({
     records: batchOf(make().message)?.length ?? 1,
     bytes,
+    originals(elements) {
+      const all = make().originals ?? [];
+      return elements ? elements.map((index) => all[index] ?? {}) : all;
+    },
     message(elements) {
       const letter = make();
       const { id, time, error, node, attempts, message } = letter;

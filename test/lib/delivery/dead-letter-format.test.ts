@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { DeadLetter } from "../../../nodes/lib/delivery/contract";
 import { decode, decodeDeadLetter, encode, encodeDeadLetter } from "../../../nodes/lib/delivery/dead-letter-format";
 import { deadLetterRecords, letterOfRecord } from "../../../nodes/lib/kafka/dead-letter-record";
@@ -15,7 +15,7 @@ const throughTopic = (payload: unknown): unknown => {
   const [record] = deadLetterRecords("dead", letter(payload), "one", { id: "in", type: "citystream-kafka-in" });
   assert.ok(record);
   const headers = Object.fromEntries((record.headers ?? []) as Iterable<[string, Buffer]>);
-  const { key = null, value } = record;
+  const { key, value } = record;
   return letterOfRecord("dead", 0, { offset: 0, timestamp: 0, key, value, headers, size: 0 }).message.payload;
 };
 
