@@ -74,6 +74,7 @@ describe("a source's circuit breaker", () => {
     await until("the breaker is open", () => one.outages.length > 0, 60_000);
     one.source.recall(() => true, "waiting");
     assert.equal(one.source.unfinished, 0);
+    await one.source.close(0);
   });
 
   it("is not opened by records that fail for good: each becomes a dead letter at once", async () => {
