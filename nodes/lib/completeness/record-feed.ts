@@ -1,5 +1,5 @@
 /** Gives records to a completeness check: what flows through Node-RED, and lines of NDJSON. */
-import type { CompletenessCheck } from "../stream/completeness/check";
+import { hasColumns, type CompletenessCheck } from "../stream/completeness/check";
 import { timeReader } from "../files/columns";
 import { valuePath } from "../template";
 
@@ -74,7 +74,7 @@ export function recordFeed(check: CompletenessCheck, options: RecordFeedOptions)
     if (timePath) time = timePath(payload);
     else if (typeof timestamp === "number") return timestamp;
     else {
-      usual ??= typeof payload === "object" && payload !== null ? usualTime(Object.keys(payload)) : undefined;
+      usual ??= hasColumns(payload) ? usualTime(Object.keys(payload)) : undefined;
       if (usual === undefined) return undefined;
       except.add(usual);
       time = (payload as Record<string, unknown> | null)?.[usual];

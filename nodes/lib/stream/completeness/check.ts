@@ -39,6 +39,13 @@ interface Partition {
   readonly repeated: Listed<number>;
 }
 
+/** Columns of records that are followed: names that differ from record to record must not take all memory. */
+const MOST_COLUMNS = 1_000;
+
+/** Whether a value has named columns; bytes and lists have none, though they are objects. */
+export const hasColumns = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+
 export class CompletenessCheck {
   readonly #names: string[] = [];
   readonly #missing: number[] = [];
@@ -108,16 +115,21 @@ export class CompletenessCheck {
   }
 
   /**
-   * Counts a row by its values: null, undefined and NaN are missing. Anything but an object is the column "value".
+   * Counts a row by its values: null, undefined and NaN are missing. Anything but an object is the column "value"; columns
+   * beyond the first thousand are not followed.
    *
    * @param except properties that are no columns, such as time and key
    */
   record(value: unknown, time: number | undefined, key?: string, except?: ReadonlySet<string>): void {
-    const values: Readonly<Record<string, unknown>> =
-      typeof value === "object" && value !== null && !Array.isArray(value)
-        ? (value as Record<string, unknown>)
-        : { value };
-    for (const name in values) if (!this.#columns.has(name) && !except?.has(name)) this.column(name);
+    const values = hasColumns(value) ? value : { value };
+    for (const name in values) {
+      if (this.#columns.has(name) || except?.has(name)) continue;
+      if (this.#names.length >= MOST_COLUMNS) {
+        this.#notFollowed++;
+        break;
+      }
+      this.column(name);
+    }
     this.row(time, key);
     for (const [column, name] of this.#names.entries()) {
       const one = Object.hasOwn(values, name) ? values[name] : undefined;

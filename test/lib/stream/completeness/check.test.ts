@@ -22,6 +22,16 @@ describe("the completeness check", () => {
     ]);
   });
 
+  it("takes bytes for one value, and follows no more than a thousand columns", () => {
+    const bytes = new CompletenessCheck({ interval: 0 });
+    bytes.record(Buffer.alloc(10_000_000, 1), undefined);
+    assert.deepEqual(bytes.report().columns, [{ name: "value", missing: 0 }]);
+    const many = new CompletenessCheck({ interval: 0 });
+    for (let n = 0; n < 1_001; n++) many.record({ [`name ${n}`]: n }, undefined);
+    const { columns, exact, rows } = many.report();
+    assert.deepEqual([columns.length, exact, rows], [1_000, false, 1_001]);
+  });
+
   it("lists gaps and duplicates up to its bound and counts the others", () => {
     const completeness = new CompletenessCheck({ interval: 3_000, listed: 2 });
     for (let at = 0; at < 40; at++) if (at % 10 !== 5) completeness.row(seconds(at * 3));
