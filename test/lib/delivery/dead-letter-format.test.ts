@@ -36,6 +36,15 @@ const LOOKALIKES: readonly unknown[] = [
   [{ nested: [{ $date: "yesterday" }] }],
 ];
 
+const INVALID = Symbol("an invalid date");
+/** Two invalid dates are equal: for Node.js 20 they are not. */
+const comparable = (value: unknown): unknown => {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? INVALID : value;
+  if (Array.isArray(value)) return value.map(comparable);
+  if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, comparable(one)]));
+};
+
 describe("a dead letter's values", () => {
   for (const payload of LOOKALIKES)
     it(`come back as they were: ${JSON.stringify(payload)}`, () => {
@@ -66,7 +75,9 @@ describe("a dead letter's values", () => {
       ),
     }));
     fc.assert(
-      fc.property(value, (one) => assert.deepEqual(decode(JSON.parse(JSON.stringify(encode(one)))), one)),
+      fc.property(value, (one) =>
+        assert.deepEqual(comparable(decode(JSON.parse(JSON.stringify(encode(one))))), comparable(one)),
+      ),
       { numRuns: 2_000 },
     );
   });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { DeadLetter, Message } from "../../../nodes/lib/delivery/contract";
+import { encode } from "../../../nodes/lib/delivery/dead-letter-format";
 import { deadLetterRecords, letterOfRecord } from "../../../nodes/lib/kafka/dead-letter-record";
 import {
   deadLetterTopic,
@@ -134,7 +135,7 @@ describe("dead letters in a Kafka topic", () => {
     for (const payload of [{ $date: "2026-01-02" }, { edited: true }, null, "text"]) {
       const [edited] = written(payload);
       const expected =
-        payload === null ? null : Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload));
+        payload === null ? null : Buffer.from(typeof payload === "string" ? payload : JSON.stringify(encode(payload)));
       assert.deepEqual(edited?.value, expected);
     }
   });
