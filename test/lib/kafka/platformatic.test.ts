@@ -108,6 +108,6 @@ describe("the second driver", () => {
     ]);
     assert.match(printed, /the platformatic driver/u);
     assert.match(printed, /[1-9]\d+ passing/u);
-    assert.doesNotMatch(printed, /failing|pending/u);
+    assert.doesNotMatch(printed, /^\s*\d+ (?:failing|pending)/mu);
   });
 });
