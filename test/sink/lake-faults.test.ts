@@ -154,11 +154,16 @@ describe("the lake under faults", () => {
       const store = openStore({ address: `file://${lake}`, user: "" });
       const stored = async (): Promise<number> => (await numbersIn(store)).length;
       const found: number[] = [];
-      for (const goal of [3000, 8000, 14_000, COUNT]) {
+      for (const goal of [3000, 6000, 9000, COUNT]) {
         const userDir = temporaryFolder();
         const child = await startChild({ userDir, flowFile });
         try {
-          await until(`${goal} are stored`, async () => (await stored()) >= goal, 60_000);
+          await until(
+            `${goal} are stored`,
+            async () => (await stored()) >= goal,
+            60_000,
+            async () => `${await stored()} stored, ${await child.state()}`,
+          );
         } finally {
           await child.kill9();
         }
