@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createGunzip } from "node:zlib";
 import { ROOT } from "../../tools/editor/nodes";
 import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
+import { linesIn } from "../harness/lines";
 import { startChild } from "../harness/child";
 import { counted, numbered } from "../lib/mqtt/brokers";
 import { observeTopic } from "../lib/mqtt/observer";
@@ -47,13 +48,7 @@ describe("file in", () => {
     `n,s\n${Array.from({ length: count }, (_, index) => `${index},x\n`).join("")}`;
   const ended = (): Promise<void> => red.until("the end", () => red.status("in")?.text?.includes("all read") ?? false);
   const letters = (): { error: { message: string }; message: { payload: unknown; source: { line: number } } }[] => {
-    const where = path.join(folder, "letters");
-    return readdirSync(where).flatMap((name) =>
-      readFileSync(path.join(where, name), "utf8")
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as ReturnType<typeof letters>[number]),
-    );
+    return linesIn(path.join(folder, "letters")).map((line) => JSON.parse(line) as ReturnType<typeof letters>[number]);
   };
 
   it("sends a record a row, with event time and where it came from", async () => {
