@@ -126,6 +126,7 @@ describe("kafka in, at most once", () => {
     const got: number[] = [];
     const open: (() => void)[] = [];
     let refuses = false;
+    let held: Promise<void> | undefined;
     let assignments = 0;
     let consumer: Consumer | undefined;
     const intake: Intake = makeIntake(
@@ -157,10 +158,11 @@ describe("kafka in, at most once", () => {
       () =>
         consumer && {
           ...consumer,
-          commit: (positions) =>
-            refuses
-              ? Promise.reject(new Error("no coordinator"))
-              : (consumer?.commit(positions) ?? Promise.resolve([])),
+          commit: async (positions) => {
+            if (refuses) throw new Error("no coordinator");
+            await held;
+            return (await consumer?.commit(positions)) ?? [];
+          },
         },
     );
     const using = cluster.kafka.consumer(
@@ -183,9 +185,12 @@ describe("kafka in, at most once", () => {
       for (const end of open.splice(0, 25)) end();
       await red.until("its span is full again", () => got.length === 75, 60_000);
       refuses = true;
+      let release = (): void => undefined;
+      held = new Promise((resolve) => (release = resolve));
       using.rejoin(new Error("the connection is gone"));
       await red.until("it has joined again", () => assignments === 2, 60_000);
       assert.equal(await committedOf(cluster.kafka, group, topic), 100);
+      release();
       await red.until(
         "the rest comes",
         () => {

@@ -3,6 +3,7 @@ import { deadLetterFile } from "../../lib/delivery/dead-letter-file";
 import type { DeliverySource, Emission, Message } from "../../lib/delivery/contract";
 import { DEFAULT_SPAN } from "../../lib/delivery/low-water-mark";
 import { ConfigError, Rejected } from "../../lib/errors";
+import { dues } from "../../lib/due";
 import { deliverySettings } from "../../lib/field-groups";
 import { timeReader, offsetMinutes } from "../../lib/files/columns";
 import { Replay, type Delivery, type FileItem } from "../../lib/files/replay";
@@ -45,13 +46,7 @@ export = defineNode(declaration, (node) => {
       source: { kind: "file", path: progress.file, line: row.line, offset: row.offset },
     };
   };
-  const lastSaid = new Map<string, number>();
-  const isDue = (what: string, every: number): boolean => {
-    const now = Date.now();
-    if (now - (lastSaid.get(what) ?? 0) < every) return false;
-    lastSaid.set(what, now);
-    return true;
-  };
+  const isDue = dues();
 
   const deliveries = new WeakMap<Emission, Delivery>();
   let records = 0;

@@ -3,6 +3,7 @@ import { deadLetterFile } from "../../lib/delivery/dead-letter-file";
 import type { DeliverySource, Emission, Message } from "../../lib/delivery/contract";
 import { DEFAULT_SPAN } from "../../lib/delivery/low-water-mark";
 import { ConfigError, Rejected, messageOf } from "../../lib/errors";
+import { dues } from "../../lib/due";
 import { deliverySettings } from "../../lib/field-groups";
 import { offsetMinutes, timeReader } from "../../lib/files/columns";
 import { pathTemplate } from "../../lib/lake/find";
@@ -40,14 +41,7 @@ export = defineNode(declaration, (node) => {
     prefix: `lake-read-${node.id}`,
   });
 
-  const lastSaid = new Map<string, number>();
-  const isDue = (what: string, every: number): boolean => {
-    const now = Date.now();
-    if (now - (lastSaid.get(what) ?? 0) < every) return false;
-    if (lastSaid.size > 1_000) lastSaid.clear();
-    lastSaid.set(what, now);
-    return true;
-  };
+  const isDue = dues();
 
   const deliveries = new WeakMap<Emission, LakeDelivery>();
   let records = 0;
