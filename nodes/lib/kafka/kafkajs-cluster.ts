@@ -14,6 +14,7 @@ import {
   type RawMetadata,
   type RawProtocol,
 } from "./kafkajs-internals";
+import { readAhead } from "./kafkajs-ahead";
 import { decodeFetch } from "./kafkajs-fetch";
 import { withInstance } from "./kafkajs-static";
 import type { ClusterOptions } from "./port";
@@ -42,7 +43,7 @@ export interface LinkHooks {
   instance?(): string | undefined;
   /** A connection failed. */
   trouble?(error: Error): void;
-  /** Before a Fetch request is sent. */
+  /** kafkajs asks for records. */
   fetching?(topics: readonly FetchedTopic[]): void;
 }
 
@@ -145,15 +146,15 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
   };
 };
 
-/** Tells of what is asked for: in the request itself it is bytes already. */
-const watchFetches = (cluster: RawCluster, fetching: NonNullable<LinkHooks["fetching"]>): void => {
+/** Reads ahead, and tells of what kafkajs asks for: in the request itself it is bytes already. */
+const meetFetches = (cluster: RawCluster, fetching: NonNullable<LinkHooks["fetching"]>): void => {
   const met = new WeakSet<RawBroker>();
   const find = cluster.findBroker.bind(cluster);
   cluster.findBroker = async (node) => {
     const broker = await find(node);
     if (met.has(broker)) return broker;
     met.add(broker);
-    const fetch = broker.fetch.bind(broker);
+    const fetch = readAhead(broker.fetch.bind(broker));
     broker.fetch = (request) => {
       fetching(request.topics);
       return fetch(request);
@@ -216,7 +217,7 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
     for (const connection of pool.pool) meet(connection, hooks, outstanding);
     return pool;
   };
-  if (hooks.fetching) watchFetches(cluster, hooks.fetching);
+  if (hooks.fetching) meetFetches(cluster, hooks.fetching);
   const disconnect = cluster.disconnect.bind(cluster);
   // kafkajs calls this from places whose rejection nobody would see.
   cluster.disconnect = () => disconnect().catch(() => undefined);

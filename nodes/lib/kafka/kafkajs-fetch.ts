@@ -57,6 +57,7 @@ export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
   const responses: { topicName: string; partitions: object[] }[] = [];
   let turn = performance.now();
   const budget = unpacking();
+  const whole = budget.left;
   for (const { topic, partitions: found } of topics) {
     const partitions: object[] = [];
     for (const { partition, errorCode: partitionError, set, aborted, ...part } of found) {
@@ -87,5 +88,12 @@ export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
     }
     responses.push({ topicName: topic, partitions });
   }
-  return { throttleTime: 0, clientSideThrottleTime: throttleTime, errorCode, sessionId, responses };
+  return {
+    throttleTime: 0,
+    clientSideThrottleTime: throttleTime,
+    errorCode,
+    sessionId,
+    responses,
+    unpacked: whole - budget.left,
+  };
 };

@@ -84,7 +84,7 @@ export interface RawBroker {
   isConnected(): boolean;
   disconnect(): Promise<void>;
   metadata(topics: readonly string[]): Promise<RawMetadata>;
-  fetch(request: { readonly topics: readonly FetchedTopic[] }): Promise<unknown>;
+  fetch(request: { readonly topics: readonly FetchedTopic[]; readonly isolationLevel?: number }): Promise<unknown>;
   initProducerId(options: object): Promise<{ producerId: string; producerEpoch: number }>;
   offsetCommit(options: object): Promise<unknown>;
   offsetFetch(options: object): Promise<{
