@@ -26,7 +26,11 @@ describe("a publisher", function () {
   });
   after(() => mosquitto?.stop());
 
-  /** An observer with a client of its own, over restarts of the broker. */
+  /**
+   * An observer with a client of its own, over restarts of the broker. Beside what the publisher sent there is what the
+   * broker delivers once more: Mosquitto 2.0.11 does so after a restart, also at QoS 2 and though all was said about it,
+   * but with the DUP flag.
+   */
   const observe = async (topic: string): Promise<{ texts: string[]; end(): Promise<void> }> => {
     const texts: string[] = [];
     const client = mqtt.connect(mosquitto.url, {
@@ -34,7 +38,13 @@ describe("a publisher", function () {
       clean: false,
       reconnectPeriod: 100,
     });
-    client.on("message", (_topic, payload) => texts.push(payload.toString()));
+    const seen = new Set<string>();
+    client.on("message", (_topic, payload, { dup }) => {
+      const text = payload.toString();
+      if (dup && seen.has(text)) return;
+      seen.add(text);
+      texts.push(text);
+    });
     client.on("error", () => undefined);
     await client.subscribeAsync(topic, { qos: 2 });
     return { texts, end: () => client.endAsync() };
