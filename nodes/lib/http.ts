@@ -9,7 +9,7 @@ import type { TlsOptions } from "./fields";
 export type Body = Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
 export interface HttpRequest {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body;
 }
@@ -64,7 +64,7 @@ export class HttpClient {
     const headers: Record<string, string | number> = { ...request.headers };
     const body = request.body instanceof Uint8Array ? [request.body] : request.body;
     if (Array.isArray(body)) headers["content-length"] = body.reduce((sum, part: Uint8Array) => sum + part.length, 0);
-    else if (body === undefined && request.method !== "GET") headers["content-length"] = 0;
+    else if (body === undefined && request.method !== "GET" && request.method !== "HEAD") headers["content-length"] = 0;
     const options = { method: request.method, headers, timeout: this.timeout, ...(signal ? { signal } : {}) };
     const outgoing = secure
       ? https.request(url, { ...options, agent: this.secure })

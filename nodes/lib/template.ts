@@ -63,16 +63,25 @@ const textOf = (value: unknown, path: string, source: string, setting: string): 
   throw new Rejected(`${setting} "${source}": {{${path}}} ${what} in this record; it must be text or a number`);
 };
 
+const textAt = (path: string, source: string, setting: string): ((from: unknown) => string) => {
+  const steps = parsePath(path, setting);
+  return (from) => textOf(valueAt(from, steps), path, source, setting);
+};
+
+/** What a part stands for that is no path; undefined for paths. Throws a ConfigError when it is neither. */
+export type OtherPart = (part: string) => ((from: unknown) => string) | undefined;
+
 /**
  * Parses a template once, to be rendered for every message.
  * @param source what the user wrote, for example `{{payload.site}}_{{payload.index}}_{{payload.type}}`
  * @param setting the setting's name, for errors
+ * @param other parts of another kind
  * @throws ConfigError when a part is not a path or a `{{` is not closed
  */
-export const template = (source: string, setting: string): Template => {
+export const template = (source: string, setting: string, other?: OtherPart): Template => {
   const texts: string[] = [];
   const paths: string[] = [];
-  const steps: (readonly string[])[] = [];
+  const parts: ((from: unknown) => string)[] = [];
   let rest = source;
   for (let open = rest.indexOf("{{"); open >= 0; open = rest.indexOf("{{")) {
     const close = rest.indexOf("}}", open);
@@ -80,7 +89,7 @@ export const template = (source: string, setting: string): Template => {
     const path = rest.slice(open + 2, close).trim();
     texts.push(rest.slice(0, open));
     paths.push(path);
-    steps.push(parsePath(path, setting));
+    parts.push(other?.(path) ?? textAt(path, source, setting));
     rest = rest.slice(close + 2);
   }
   return {
@@ -88,8 +97,7 @@ export const template = (source: string, setting: string): Template => {
     paths,
     render(from) {
       let result = "";
-      for (const [index, path] of paths.entries())
-        result += texts[index] + textOf(valueAt(from, steps[index] ?? []), path, source, setting);
+      for (const [index, part] of parts.entries()) result += texts[index] + part(from);
       return result + rest;
     },
   };

@@ -10,12 +10,13 @@ import { freshRoot, temporaryFolder } from "../lib/lake/stores";
 /** What the editor's button asks. */
 const test = async (
   settings: object,
+  credentials: object = {},
 ): Promise<{ found?: { word: string; values: Record<string, unknown> }; error?: string }> => {
   const red = await nodeRed();
   const answer = await fetch(`${red.url}/citystream/test/citystream-lake`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ id: "none", settings: { timeout: 15, ...settings }, credentials: {} }),
+    body: JSON.stringify({ id: "none", settings: { timeout: 15, ...settings }, credentials }),
   });
   return (await answer.json()) as never;
 };
@@ -38,6 +39,36 @@ describe("lake", () => {
     assert.equal(error, undefined);
     assert.deepEqual([found?.word, found?.values["blockSize"]], ["hdfs", 128]);
     assert.ok(Number(found?.values["replication"]) >= 1);
+  });
+
+  it("tells at the button that a bucket can be written, and what is wrong with one that can't", async function () {
+    const { url, bucket, accessKeyId: accessKey, secretAccessKey: secretKey } = await serviceFor(this, "s3");
+    const keys = { accessKey, secretKey };
+    const s3 = { address: `s3://${bucket}${freshRoot()}`, endpoint: url };
+    const { found, error } = await test(s3, keys);
+    assert.equal(error, undefined);
+    assert.equal(found?.word, "folder");
+    assert.equal(found?.values["address"], `${url} (${s3.address})`);
+    const cases: [object, object, RegExp][] = [
+      [{ ...s3, address: "s3://nowhere/lake" }, keys, /\(setting\).*NoSuchBucket.*make the bucket/],
+      [
+        s3,
+        { ...keys, secretKey: "wrong" },
+        /\(permission\).*SignatureDoesNotMatch.*check the access key and the secret key/,
+      ],
+      [
+        s3,
+        { ...keys, accessKey: "nobody" },
+        /\(permission\).*No user exists with the provided access key.*check the access key and the secret key/,
+      ],
+      [s3, {}, /Access key, Secret key: enter both, or set AWS_ACCESS_KEY_ID/],
+      [{ ...s3, endpoint: "http://127.0.0.1:9" }, keys, /\(unreachable\).*refuses the connection/],
+      [{ ...s3, endpoint: "minio:9000" }, keys, /S3 server: "minio:9000" is not an address/],
+      [{ ...s3, endpoint: hdfs.url }, keys, /\(setting\).*not in the words of S3/],
+      [{ ...s3, address: "s3:///lake" }, keys, /"s3:\/\/\/lake" names no bucket/],
+    ];
+    for (const [settings, credentials, message] of cases)
+      assert.match((await test(settings, credentials)).error ?? "none", message);
   });
 
   it("says precisely what is wrong", async function () {

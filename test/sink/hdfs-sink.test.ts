@@ -195,12 +195,63 @@ describe("hdfs sink", () => {
     });
   });
 
+  it("puts records into directories by their time, alone and in batches, and again into the same", async () => {
+    const folder = temporaryFolder();
+    const byTime = { directory: "dt={{time:yyyy-MM-dd}}/hour={{time:HH}}", zone: "Asia/Seoul" };
+    await red.deploy(flow(`file://${folder}`, byTime));
+    const at = (iso: string): number => Date.parse(iso);
+    const source = laboratory.source("s");
+    source.deliver(0, reading, { source: coordinates(0), timestamp: at("2026-05-01T14:59:59.999Z") });
+    const batch = [1, 2].map((id) => ({
+      payload: reading(id),
+      source: coordinates(id),
+      timestamp: at(`2026-05-01T1${4 + id}:00:00Z`),
+    }));
+    source.source?.deliver(
+      { records: 2, bytes: 100, message: (elements) => ({ payload: elements?.map((one) => batch[one]) ?? batch }) },
+      (verdict, failure) => source.outcomes.set(1, { verdict, failure }),
+    );
+    source.deliver(3, reading, { source: coordinates(3), payload: { ...reading(3) } });
+    await red.until("all are settled", () => source.outcomes.size === 3);
+    assert.deepEqual(filesIn(folder), [
+      "dt=2026-05-01/hour=23/air+0+0000000000+0000000000.ndjson",
+      "dt=2026-05-02/hour=00/air+0+0000000001+0000000001.ndjson",
+      "dt=2026-05-02/hour=01/air+0+0000000002+0000000002.ndjson",
+    ]);
+    const { verdict, failure } = source.outcomes.get(3) ?? {};
+    assert.equal(verdict, "dead-lettered");
+    assert.match(
+      String(failure?.error),
+      /Record time: timestamp is missing in this record; name a property with its time/,
+    );
+    await red.deploy(flow(`file://${folder}`, { ...byTime, time: "payload.time", rotateTime: 60 }));
+    const again = laboratory.source("s");
+    again.deliver(10, () => ({ id: 0, time: "2026-05-01T23:59:59+09:00" }), { source: coordinates(0) });
+    again.deliver(11, () => ({ id: 4, time: at("2026-05-01T14:00:00Z") / 1000 }), { source: coordinates(4) });
+    again.deliver(12, () => ({ id: 5, time: "2026-05-01T14:01:01Z" }), { source: coordinates(5) });
+    await red.until("all are delivered", () => [10, 11, 12].every((id) => again.outcomes.has(id)));
+    assert.deepEqual(ids(folder), [0, 1, 2, 4, 5]);
+    assert.equal(filesIn(path.join(folder, "dt=2026-05-01/hour=23")).length, 3, "a file a minute");
+  });
+
+  it("stores by the clock what is open", async () => {
+    const folder = temporaryFolder();
+    const began = Date.now();
+    await red.deploy(flow(`file://${folder}`, { rotateIdle: 0, rotateAge: 3600, rotateSchedule: "*/2 * * * * *" }));
+    laboratory.source("s").deliver(0, reading, { source: coordinates(0) });
+    await red.until("it is delivered", () => laboratory.source("s").count("delivered") === 1);
+    assert.ok(Math.floor(Date.now() / 2000) > Math.floor(began / 2000) && Date.now() - began < 4000);
+  });
+
   it("refuses wrong settings by name", async () => {
     const wrong: [FlowNode[], RegExp][] = [
       [flow("nowhere"), /"nowhere" is not an address/],
       [flow("file:///tmp/x", { directory: "{{payload.site" }), /Directory.*not closed/],
       [flow("file:///tmp/x", { directory: "a/../b" }), /Directory.*not allowed/],
       [flow("file:///tmp/x", { lake: "" }), /Lake: is not chosen/],
+      [flow("file:///tmp/x", { directory: "{{time:YYYY}}" }), /Directory: "YYYY" is no pattern of a time/],
+      [flow("file:///tmp/x", { zone: "Seoul" }), /Time zone: "Seoul" is no time zone/],
+      [flow("file:///tmp/x", { rotateSchedule: "hourly" }), /Schedule: "hourly" is no schedule/],
       [flow("file:///tmp/x", { rotateRecords: 0 }), /Records: 0 is below 1/],
     ];
     for (const [nodes, message] of wrong) {

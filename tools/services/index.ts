@@ -11,11 +11,12 @@ import { mosquitto } from "./mosquitto";
 import { node24 } from "./node24";
 import { platformatic } from "./platformatic";
 import { readers } from "./readers";
+import { s3 } from "./s3";
 import { startService } from "./start";
 
 export { chromium, node24, platformatic, readers };
 
-export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb };
+export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb, s3 };
 
 /** What tests and `npm start` need beside services. */
 export const programs = {

@@ -4,7 +4,12 @@ import { defineConfigNode } from "../../lib/node";
 import { declaration } from "./declaration";
 
 export = defineConfigNode(declaration, ({ settings }) => {
-  const store = openStore({ ...settings, timeout: settings.timeout * 1000 });
+  const { endpoint, region, accessKey, secretKey, sessionToken } = settings;
+  const store = openStore({
+    ...settings,
+    timeout: settings.timeout * 1000,
+    s3: { endpoint, region, accessKeyId: accessKey, secretAccessKey: secretKey, sessionToken },
+  });
   const handle: Lake = { store, address: store.address };
   return {
     handle,

@@ -1,7 +1,8 @@
 /** Directories made from records: whatever a record says, it stays below the lake's root and in a place of its own. */
 import { createHash } from "node:crypto";
 import { ConfigError, Rejected } from "../errors";
-import { type Template, template } from "../template";
+import { type OtherPart, type Template, template } from "../template";
+import { timePattern } from "../time-zone";
 
 /** Characters that Hive escapes in partition names, and what could be taken for them or hides from the eye. */
 const unsafe = /["#%'*/:?\\{}[\]^<>|]|[\p{C}\p{Zl}\p{Zp}]/u;
@@ -50,12 +51,36 @@ export interface DirectoryTemplate {
   render(from: unknown): string;
 }
 
+/** Where times in directories come from. */
+export interface DirectoryTime {
+  /** ms since the epoch. @throws Rejected when a record has none */
+  timeOf(from: unknown): number;
+  /** See `timeZone`. */
+  readonly zone: string;
+}
+
+/** `{{time:yyyy-MM-dd}}` */
+const timePart =
+  (setting: string, { timeOf, zone }: DirectoryTime): OtherPart =>
+  (part) => {
+    const [, pattern] = /^time:(.*)$/u.exec(part) ?? [];
+    if (pattern === undefined) return undefined;
+    if (pattern.includes("/"))
+      throw new ConfigError(
+        `${setting}: "{{${part}}}" would be one directory; write {{time:yyyy}}/{{time:MM}} for one below the other`,
+      );
+    const text = timePattern(pattern.trim(), zone, setting);
+    return (from) => text(timeOf(from));
+  };
+
 /**
- * A directory such as `{{topic}}/dt={{payload.day}}`: the slashes are those of the template; a slash in a value is
- * escaped. An empty template is the lake's root.
+ * A directory such as `{{topic}}/dt={{payload.day}}` or `dt={{time:yyyy-MM-dd}}`: the slashes are those of the template;
+ * a slash in a value is escaped. An empty template is the lake's root.
+ * @param time without it, times are no part of a template
  * @throws ConfigError when the template is not one, or leads out of the lake
  */
-export function directoryTemplate(source: string, setting: string): DirectoryTemplate {
+export function directoryTemplate(source: string, setting: string, time?: DirectoryTime): DirectoryTemplate {
+  const other = time && timePart(setting, time);
   const written = splitOutside(source.trim()).filter((segment) => segment !== "");
   const segments: readonly Template[] = written.map((segment, index) => {
     if (/^\.{1,2}$/.test(segment))
@@ -64,7 +89,7 @@ export function directoryTemplate(source: string, setting: string): DirectoryTem
       );
     if (index === 0 && segment === TEMPORARY)
       throw new ConfigError(`${setting}: "${TEMPORARY}" is where the lake keeps unfinished files; choose another name`);
-    return template(segment, setting);
+    return template(segment, setting, other);
   });
   const constant = segments.every((segment) => segment.constant);
   const render = (from: unknown): string => {

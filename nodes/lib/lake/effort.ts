@@ -1,7 +1,7 @@
 /** What a writer has under way: tried until it works or the writer closes, and waited for when it does. */
 import { tryUntilDone } from "../back-off";
 import { Rejected, Retriable } from "../errors";
-import { Fenced } from "./publish";
+import { Fenced } from "./fenced";
 import { deliveryError } from "./store";
 
 /** ms that unfinished work gets to notice that the writer has closed */

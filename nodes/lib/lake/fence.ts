@@ -9,7 +9,7 @@
  */
 import { asError } from "../errors";
 import { TEMPORARY, digest } from "./directory";
-import { type Store, isProblem } from "./store";
+import { type FileStore, isProblem } from "./store";
 
 /** Identity of a lane, from what Kafka says of a record; records without offsets share one lane per node. */
 export interface LaneId {
@@ -32,7 +32,7 @@ export class Fence {
   private claimed: Promise<string> | undefined;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: FileStore,
     private readonly folder: string,
   ) {}
 
@@ -51,7 +51,7 @@ export class Fence {
   }
 }
 
-async function takeEpoch(store: Store, folder: string): Promise<string> {
+async function takeEpoch(store: FileStore, folder: string): Promise<string> {
   for (;;) {
     const epoch = (await highest(store, folder)) + 1;
     const name = String(epoch).padStart(10, "0");
@@ -75,7 +75,7 @@ async function takeEpoch(store: Store, folder: string): Promise<string> {
   }
 }
 
-async function highest(store: Store, folder: string): Promise<number> {
+async function highest(store: FileStore, folder: string): Promise<number> {
   const found = (await store.list(folder)).map((entry) => Number(epochName.exec(entry.name)?.[1] ?? 0));
   return Math.max(0, ...found);
 }

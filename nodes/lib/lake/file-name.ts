@@ -14,11 +14,15 @@ const padded = (offset: number): string => String(offset).padStart(DIGITS, "0");
 /**
  * `topic+partition+firstOffset+lastOffset.ext`, offsets zero-padded to ten digits, as Kafka Connect's HDFS sink names its files.
  * @param copy told apart from an earlier file of the same offsets when above 1
+ * @param lane eight hexadecimal digits that tell it from files of other lanes, or ""
  */
-export const rangeName = (range: OffsetRange, extension: string, copy = 1): string =>
-  `${range.topic}+${range.partition}+${padded(range.first)}+${padded(range.last)}${copy > 1 ? `+${copy}` : ""}${extension}`;
+export const rangeName = (range: OffsetRange, extension: string, copy = 1, lane = ""): string => {
+  const offsets = `${range.topic}+${range.partition}+${padded(range.first)}+${padded(range.last)}`;
+  return `${offsets}${lane && `+${lane}`}${copy > 1 ? `+${copy}` : ""}${extension}`;
+};
 
-const pattern = /^(?<topic>[\w.-]+)\+(?<partition>\d+)\+(?<first>\d{10,})\+(?<last>\d{10,})(?:\+\d+)?(?=\.)/;
+const pattern =
+  /^(?<topic>[\w.-]+)\+(?<partition>\d+)\+(?<first>\d{10,})\+(?<last>\d{10,})(?:\+[0-9a-f]{8})?(?:\+\d+)?(?=\.)/;
 
 /** The offsets that a file's name states; undefined for any other name. */
 export function parseRangeName(name: string): OffsetRange | undefined {

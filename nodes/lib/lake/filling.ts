@@ -4,8 +4,9 @@ import { closed, type Effort } from "./effort";
 import type { GrowingFiles } from "./growing";
 import { OpenFile } from "./open-file";
 import { type Arrival, type LakeRecord, type Place, identity } from "./place";
-import { Fenced } from "./publish";
+import { Fenced } from "./fenced";
 import { Siblings } from "./siblings";
+import { spreads } from "./rotation";
 import { deliveryError } from "./store";
 import type { WriterOptions } from "./writer";
 
@@ -69,6 +70,9 @@ export class Filling {
 
   private put(place: Place, { record, ticket }: Arrival, piece: number): void {
     const now = Date.now();
+    const { span } = this.options.limits;
+    if (span !== undefined && record.time !== undefined && place.file && spreads(place.file, record.time, span))
+      this.growing.publish(place.file, "time");
     let file = place.file ?? this.begin(place, now);
     let size = this.take(file, record, now);
     if (size === undefined) {
@@ -87,14 +91,14 @@ export class Filling {
   }
 
   private begin(place: Place, now: number): OpenFile {
-    const file = new OpenFile(place.format.begin(), now, ++this.sequence);
+    const file = new OpenFile(place.format.begin(), now, ++this.sequence, this.options.limits.schedule?.(now));
     this.growing.begin(place, file);
     return file;
   }
 
   private take(file: OpenFile, record: LakeRecord, now: number): number | undefined {
     try {
-      return file.add(record.value, now);
+      return file.add(record.value, now, record.time);
     } catch (error) {
       if (file.records === 0) {
         this.growing.drop(file);

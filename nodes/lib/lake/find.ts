@@ -184,7 +184,8 @@ async function* matching(
       return;
     }
     const entry = await entryAt(store, path);
-    if (entry?.directory) yield* below(store, path);
+    // In a bucket a directory is there only as what the keys of its objects have in common.
+    if (entry?.directory || (!entry && store.kind === "objects")) yield* below(store, path);
     else if (entry) yield { ...entry, name: first, path };
     return;
   }

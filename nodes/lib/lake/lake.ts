@@ -1,8 +1,8 @@
 /** What a lake configuration node hands to the nodes that use it. */
-import type { Store } from "./store";
+import type { LakeStore } from "./store";
 
 export interface Lake {
-  readonly store: Store;
+  readonly store: LakeStore;
   /** For people. */
   readonly address: string;
 }

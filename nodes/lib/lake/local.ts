@@ -3,7 +3,7 @@ import { constants, createReadStream } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
 import { asError } from "../errors";
-import { type CreateOptions, type Entry, type Store, StoreError, type StoreProblem } from "./store";
+import { type CreateOptions, type Entry, type FileStore, StoreError, type StoreProblem } from "./store";
 
 const problems: Readonly<Record<string, StoreProblem>> = {
   EEXIST: "exists",
@@ -38,7 +38,7 @@ function storeError(file: string, error: unknown): StoreError {
 }
 
 /** Opens a folder as a store; the folder itself is made by the first write. */
-export function localStore(root: string): Store {
+export function localStore(root: string): FileStore {
   const at = (relative: string): string => (relative === "" ? root : path.join(root, ...relative.split("/")));
   const tried = async <T>(relative: string, action: (file: string) => Promise<T>): Promise<T> => {
     const file = at(relative);
@@ -53,7 +53,8 @@ export function localStore(root: string): Store {
     return { name, directory: stats.isDirectory(), bytes: stats.size, modified: stats.mtimeMs };
   };
 
-  const store: Store = {
+  const store: FileStore = {
+    kind: "files",
     address: `file://${root}`,
     create: (relative, body, options) =>
       tried(relative, async (file) => {
@@ -109,7 +110,11 @@ function ignoreMissing(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 }
 
-async function writeFile(file: string, body: Parameters<Store["create"]>[1], options: CreateOptions): Promise<void> {
+async function writeFile(
+  file: string,
+  body: Parameters<FileStore["create"]>[1],
+  options: CreateOptions,
+): Promise<void> {
   const handle = await fs.open(file, "wx", options.permission ? Number.parseInt(options.permission, 8) : 0o644);
   try {
     for await (const part of body) {

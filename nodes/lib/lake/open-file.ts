@@ -13,6 +13,9 @@ export class OpenFile implements FileState {
   records = 0;
   bytes = 0;
   touched: number;
+  /** By the records' own time, ms since the epoch. */
+  earliest = Infinity;
+  latest = -Infinity;
   /** Kafka offsets in it, in the order of arrival, and which piece of a split record each one is. */
   readonly offsets: number[] = [];
   readonly pieces: number[] = [];
@@ -22,21 +25,27 @@ export class OpenFile implements FileState {
     private readonly encoder: FileEncoder,
     readonly opened: number,
     readonly sequence: number,
+    readonly cut = Infinity,
   ) {
     this.touched = opened;
   }
 
   /**
    * Takes a record in.
+   * @param time the record's own
    * @returns its size in bytes; undefined when it belongs to a file with other columns
    * @throws Rejected
    */
-  add(value: unknown, now: number): number | undefined {
+  add(value: unknown, now: number, time?: number): number | undefined {
     const size = this.encoder.add(value);
     if (size === undefined) return undefined;
     this.records++;
     this.bytes += size;
     this.touched = now;
+    if (time !== undefined) {
+      this.earliest = Math.min(this.earliest, time);
+      this.latest = Math.max(this.latest, time);
+    }
     return size;
   }
 

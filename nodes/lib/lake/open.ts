@@ -6,7 +6,9 @@ import { HttpClient } from "../http";
 import { parseAddress } from "./address";
 import { TEMPORARY } from "./directory";
 import { localStore } from "./local";
-import { type Store, StoreError, readAll } from "./store";
+import type { S3Options } from "./s3/requests";
+import { s3Store } from "./s3/store";
+import { type LakeStore, type Store, StoreError, isProblem, readAll } from "./store";
 import { webHdfsStore } from "./webhdfs";
 
 export interface LakeSettings {
@@ -15,18 +17,53 @@ export interface LakeSettings {
   readonly tls?: TlsOptions | undefined;
   /** ms without an answer after which a request is given up. */
   readonly timeout?: number;
+  /** Of S3. */
+  readonly s3?: S3Settings | undefined;
+}
+
+export interface S3Settings {
+  /** A server that speaks S3; empty: Amazon's of the region. */
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly sessionToken?: string;
 }
 
 /** @throws ConfigError when the address is not one */
-export function openStore(settings: LakeSettings): Store {
+export function openStore(settings: LakeSettings): LakeStore {
   const address = parseAddress(settings.address);
   if (address.kind === "folder") return localStore(address.folder);
-  return webHdfsStore({
-    endpoints: address.endpoints,
-    root: address.root,
-    user: settings.user,
-    client: new HttpClient({ tls: settings.tls, ...(settings.timeout ? { timeout: settings.timeout } : {}) }),
-  });
+  const client = new HttpClient({ tls: settings.tls, ...(settings.timeout ? { timeout: settings.timeout } : {}) });
+  if (address.kind === "s3") return s3Store({ ...address, ...accessOf(settings.s3), client });
+  return webHdfsStore({ endpoints: address.endpoints, root: address.root, user: settings.user, client });
+}
+
+type Access = Omit<S3Options, "bucket" | "prefix" | "client">;
+
+/** What is left empty is looked for in the environment, under the names that Amazon's tools use. */
+function accessOf(settings: S3Settings = {}): Access {
+  const { env } = process;
+  const server = settings.endpoint?.trim() || env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"] || "";
+  const endpoint = server.replace(/\/+$/u, "");
+  if (endpoint !== "" && !(URL.canParse(endpoint) && /^https?:/iu.test(endpoint)))
+    throw new ConfigError(
+      `S3 server: "${endpoint}" is not an address; write for example http://minio:9000, or leave it empty for Amazon S3.`,
+    );
+  const own = settings.accessKeyId?.trim() || settings.secretAccessKey;
+  const accessKeyId = own ? settings.accessKeyId?.trim() : env["AWS_ACCESS_KEY_ID"];
+  const secretAccessKey = own ? settings.secretAccessKey : env["AWS_SECRET_ACCESS_KEY"];
+  if (!accessKeyId || !secretAccessKey)
+    throw new ConfigError(
+      "Access key, Secret key: enter both, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of Node-RED.",
+    );
+  return {
+    endpoint: endpoint || undefined,
+    region: settings.region?.trim() || env["AWS_REGION"] || "us-east-1",
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: own ? settings.sessionToken : env["AWS_SESSION_TOKEN"],
+  };
 }
 
 /** What the trial of a lake found. */
@@ -54,6 +91,15 @@ export async function tryStore(store: Store): Promise<Trial> {
     await store.mkdirs(directory);
     step = "write a file";
     await store.create(name, [text], { createParent: true });
+    step = "refuse to write over a file";
+    await store.create(name, [text], { createParent: true }).then(
+      () => {
+        throw new StoreError("setting", "it writes over what is there, so nothing can be stored exactly once");
+      },
+      (error: unknown) => {
+        if (!isProblem(error, "exists")) throw error;
+      },
+    );
     step = "read back the file it wrote";
     const read = await readAll(store, name);
     if (!read.equals(text)) throw new StoreError("failed", `wrote ${text.length} bytes, read ${read.length} others`);

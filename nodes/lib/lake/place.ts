@@ -1,7 +1,8 @@
 /** Where records of one lane and one directory gather. */
 import type { RecordFormat } from "../formats/record-format";
 import { digest } from "./directory";
-import { Fence, laneFolder } from "./fence";
+import { laneFolder } from "./fence";
+import type { LaneWriter } from "./lane";
 import type { OpenFile } from "./open-file";
 import type { RotationReason } from "./rotation";
 import { StoredOffsets } from "./stored";
@@ -24,6 +25,8 @@ export interface LakeRecord {
   readonly origin?: Origin | undefined;
   /** Piece of a split record, when the flow says so. */
   readonly part?: number | undefined;
+  /** The record's own time, ms since the epoch, where files are rotated by it. */
+  readonly time?: number | undefined;
 }
 
 /** A record on its way into a file. */
@@ -38,7 +41,7 @@ export interface Arrival {
 
 /** What one node stores of one (group, topic, partition), or of all records without offsets. */
 export interface Lane {
-  readonly fence: Fence;
+  readonly writer: LaneWriter;
   readonly places: Set<Place>;
 }
 
@@ -79,6 +82,7 @@ export class Places {
     private readonly store: Store,
     private readonly node: string,
     private readonly format: () => RecordFormat,
+    private readonly writerOf: (folder: string) => LaneWriter,
   ) {}
 
   of({ directory, origin }: LakeRecord): Place {
@@ -114,7 +118,7 @@ export class Places {
 
   private laneOf(folder: string): Lane {
     let lane = this.lanes.get(folder);
-    if (!lane) this.lanes.set(folder, (lane = { fence: new Fence(this.store, folder), places: new Set() }));
+    if (!lane) this.lanes.set(folder, (lane = { writer: this.writerOf(folder), places: new Set() }));
     return lane;
   }
 

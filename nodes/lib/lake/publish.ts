@@ -1,11 +1,21 @@
-/** Publishing a file: written whole under a temporary name in the writer's epoch, then renamed once. */
-import { Retriable } from "../errors";
+/** Publishing a file where there are renames: written whole under a temporary name in the writer's epoch, then renamed once. */
 import { type Fence } from "./fence";
+import { Fenced } from "./fenced";
 import { rangeName, timeName } from "./file-name";
 import type { OpenFile } from "./open-file";
 import type { Place } from "./place";
 import { type OffsetIndex, indexName, indexOf } from "./stored";
-import { type CreateOptions, type Store, StoreError, isProblem } from "./store";
+import { type CreateOptions, type FileStore, StoreError, isProblem } from "./store";
+
+/** One publication over any number of tries. */
+export interface Publisher {
+  /**
+   * One try.
+   * @returns the name under which the file is durable
+   * @throws Fenced, or what the store says
+   */
+  publish(): Promise<string>;
+}
 
 export interface Publication {
   readonly file: OpenFile;
@@ -34,43 +44,29 @@ export function publicationOf(place: Place, file: OpenFile, node: string): Publi
     index: origin && indexOf(file.offsets, file.pieces),
     name: (copy) =>
       origin
-        ? rangeName({ ...origin, first, last }, extension, copy)
+        ? rangeName({ ...origin, first, last }, extension, copy, place.lane.writer.suffix)
         : timeName(file.opened, `${node}-${process.pid}`, file.sequence, copy, extension),
   };
 }
 
-/** Another writer has taken the lane over: what was gathered under the old epoch must not be published. */
-export class Fenced extends Retriable {
-  override readonly name = "Fenced";
-  constructor(cause?: Error) {
-    const why = cause ? `: ${cause.message}` : "";
-    super(`Another writer has taken over; the record comes again from its source${why}`, { cause, unreachable: true });
-  }
-}
-
 /**
- * One publication over any number of tries. What a failed try has done is not done again: a rename whose answer got
+ * What a failed try has done is not done again: a rename whose answer got
  * lost is recognised.
  */
-export class Publisher {
+export class RenamePublisher implements Publisher {
   private copy = 1;
   private attempt = 0;
   /** Temporary file that is complete, in which epoch, and whether a rename of it may have happened. */
   private ready: { temporary: string; epoch: string; unsure: boolean } | undefined;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: FileStore,
     private readonly fence: Fence,
     private readonly options: Omit<CreateOptions, "createParent">,
     private readonly publication: Publication,
     private readonly content: readonly Uint8Array[],
   ) {}
 
-  /**
-   * One try.
-   * @returns the name under which the file is durable
-   * @throws Fenced, or what the store says
-   */
   async publish(): Promise<string> {
     const epoch = await this.fence.claim();
     try {
@@ -104,7 +100,7 @@ export class Publisher {
     }
   }
 
-  private async renamed(ready: NonNullable<Publisher["ready"]>, target: string): Promise<boolean> {
+  private async renamed(ready: NonNullable<RenamePublisher["ready"]>, target: string): Promise<boolean> {
     const tookPlace = async (): Promise<boolean> =>
       ready.unsure && !(await this.store.stat(ready.temporary)) && (await this.store.stat(target)) !== undefined;
     try {

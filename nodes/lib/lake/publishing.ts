@@ -6,9 +6,10 @@ import { digest } from "./directory";
 import type { Effort } from "./effort";
 import type { OpenFile } from "./open-file";
 import { type Lane, type Place, identity } from "./place";
-import { Fenced, Publisher, publicationOf } from "./publish";
+import { Fenced } from "./fenced";
+import { publicationOf } from "./publish";
 import type { RotationReason } from "./rotation";
-import { type Store, deliveryError } from "./store";
+import { deliveryError } from "./store";
 import type { WriterOptions } from "./writer";
 
 const PUBLISHING_AT_ONCE = 4;
@@ -18,7 +19,6 @@ export class Publishing {
 
   /** @param drop takes a file out of those that grow */
   constructor(
-    private readonly store: Store,
     private readonly options: WriterOptions,
     private readonly effort: Effort,
     private readonly memory: Held,
@@ -40,13 +40,7 @@ export class Publishing {
     const { once, node } = this.options;
     const exact = origin !== undefined && once;
     const publication = publicationOf(place, file, digest(node));
-    const publisher = new Publisher(
-      this.store,
-      place.lane.fence,
-      this.options.create,
-      publication,
-      await file.content(),
-    );
+    const publisher = place.lane.writer.publisher(publication, await file.content());
     const name = await this.effort.untilDone(async () => {
       if (exact && generation !== place.generation) throw new Fenced();
       try {
@@ -66,7 +60,7 @@ export class Publishing {
 
   /** The lane went to another writer: what was gathered under the old epoch may be stored by now. */
   private lose(lane: Lane): void {
-    lane.fence.lost();
+    lane.writer.lost();
     if (!this.options.once) return;
     for (const place of lane.places) {
       if (!place.origin) continue;

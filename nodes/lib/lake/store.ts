@@ -1,5 +1,5 @@
 /**
- * The port behind which a lake's storage stands: a local folder, HDFS by WebHDFS or HttpFS. Paths are relative to the
+ * The port behind which a lake's storage stands: a local folder, HDFS by WebHDFS or HttpFS, a bucket of S3. Paths are relative to the
  * lake's root, joined by "/", and made of segments that `directory.ts` has made safe.
  */
 import type { Body } from "../http";
@@ -27,7 +27,9 @@ export interface CreateOptions {
   readonly permission?: string | undefined;
 }
 
+/** What every lake can. */
 export interface Store {
+  readonly kind: "files" | "objects";
   /** For people: `file:///data/lake`, `http://namenode:9870/lake`. */
   readonly address: string;
   /**
@@ -35,12 +37,6 @@ export interface Store {
    * @throws StoreError `exists`; `missing` when a directory is not there and may not be made
    */
   create(path: string, body: readonly Uint8Array[] | Exclude<Body, Uint8Array>, options: CreateOptions): Promise<void>;
-  /**
-   * Renames a file, never over another one.
-   * @returns false when `to` exists
-   * @throws StoreError `missing` when `from`, or the directory of `to`, does not exist
-   */
-  rename(from: string, to: string): Promise<boolean>;
   /** What a directory holds, sorted by name; empty when there is no such directory. */
   list(path: string): Promise<Entry[]>;
   stat(path: string): Promise<Entry | undefined>;
@@ -51,10 +47,32 @@ export interface Store {
   read(path: string, offset?: number): Promise<AsyncIterable<Uint8Array>>;
   /** Removes a file, or a directory with all in it. Removing what is not there is no error. */
   remove(path: string): Promise<void>;
-  /** Makes a directory and those above it; no error when it is there. */
+  /** Makes a directory and those above it; no error when it is there. Where there are none, it does nothing. */
   mkdirs(path: string, permission?: string): Promise<void>;
   close(): void;
 }
+
+/** A file system: directories are real, and a rename is one step. */
+export interface FileStore extends Store {
+  readonly kind: "files";
+  /**
+   * Renames a file, never over another one.
+   * @returns false when `to` exists
+   * @throws StoreError `missing` when `from`, or the directory of `to`, does not exist
+   */
+  rename(from: string, to: string): Promise<boolean>;
+}
+
+/** Objects by key: no rename, no directories, and a `create` that of several writers lets one win. */
+export interface ObjectStore extends Store {
+  readonly kind: "objects";
+  /** Writes an object, over one that is there. */
+  put(path: string, body: readonly Uint8Array[]): Promise<void>;
+  /** Copies an object, over one that is there. @returns false when `from` does not exist */
+  copy(from: string, to: string): Promise<boolean>;
+}
+
+export type LakeStore = FileStore | ObjectStore;
 
 /**
  * Who or what must act: `unreachable` no server answers, `unavailable` it answers but can't serve now (safe mode,

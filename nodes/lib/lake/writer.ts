@@ -4,10 +4,11 @@ import { Held, MOST_RECORDS, roughSize } from "../held";
 import { closed, Effort } from "./effort";
 import { Filling } from "./filling";
 import { GrowingFiles } from "./growing";
+import { laneWriter } from "./lane";
 import { type Arrival, type LakeRecord, type Place, Places } from "./place";
 import { Publishing } from "./publishing";
 import type { RotationLimits, RotationReason } from "./rotation";
-import { type CreateOptions, type Store, deliveryError } from "./store";
+import { type CreateOptions, type LakeStore, deliveryError } from "./store";
 import { Ticket } from "../ticket";
 
 export interface Stored {
@@ -47,13 +48,18 @@ export class LakeWriter {
   private readonly memory: Held;
 
   constructor(
-    private readonly store: Store,
+    private readonly store: LakeStore,
     private readonly options: WriterOptions,
   ) {
     this.memory = new Held(options.memory);
     this.effort = new Effort(options.away?.bind(options));
-    this.places = new Places(store, options.node, () => options.format());
-    const publishing = new Publishing(store, options, this.effort, this.memory, (file) => this.growing.drop(file));
+    this.places = new Places(
+      store,
+      options.node,
+      () => options.format(),
+      (folder) => laneWriter(store, folder, options.create),
+    );
+    const publishing = new Publishing(options, this.effort, this.memory, (file) => this.growing.drop(file));
     this.growing = new GrowingFiles(
       options.limits,
       { memory: options.memory / 2, records: MOST_RECORDS / 2, files: options.files },
@@ -133,7 +139,7 @@ export class LakeWriter {
     const exact = place.origin !== undefined && this.options.once;
     const prepared = this.effort
       .untilDone(async () => {
-        if (exact) await place.lane.fence.claim();
+        if (exact) await place.lane.writer.claim();
         await this.store.mkdirs(place.directory);
         if (exact) await place.stored?.load();
       })

@@ -15,8 +15,20 @@ export const declaration = declareNode({
     directory: text({
       label: "Directory",
       default: "{{topic}}",
-      placeholder: "{{payload.site}}/dt={{payload.day}}",
-      hint: "Below the lake, made when the first record comes: {{payload.site}}. A slash in a value is escaped.",
+      placeholder: "{{payload.site}}/dt={{time:yyyy-MM-dd}}/hour={{time:HH}}",
+      hint: "Below the lake, made when the first record comes: {{payload.site}}, or the record's time: {{time:yyyy-MM-dd}}. A slash in a value is escaped.",
+    }),
+    time: text({
+      label: "Record time",
+      default: "timestamp",
+      required: true,
+      hint: "Path to the time of a record: ms, ISO 8601 text, or (except in timestamp) seconds.",
+    }),
+    zone: text({
+      label: "Time zone",
+      default: "UTC",
+      placeholder: "Asia/Seoul",
+      hint: "Of times in directories, and of the schedule: Asia/Seoul, UTC, +09:00.",
     }),
     format: choice({
       label: "Format",
@@ -73,6 +85,18 @@ export const declaration = declareNode({
       min: 0,
       section: "rotation",
       hint: "A file is stored when nothing came for so long. 0: never for that reason.",
+    }),
+    rotateTime: optionalNumber({
+      label: "Record time (s)",
+      min: 0.001,
+      section: "rotation",
+      hint: "A file's records lie no further apart by their own time. Empty: however far.",
+    }),
+    rotateSchedule: text({
+      label: "Schedule",
+      placeholder: "0 * * * *",
+      section: "rotation",
+      hint: "Cron: minute, hour, day, month, day of week. All files are stored then, by the clock.",
     }),
     replication: optionalNumber({
       label: "Replication",

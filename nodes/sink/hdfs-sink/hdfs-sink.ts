@@ -1,16 +1,22 @@
 import { directoryTemplate } from "../../lib/lake/directory";
+import { schedule } from "../../lib/lake/schedule";
 import { LakeWriter } from "../../lib/lake/writer";
 import { defineNode } from "../../lib/node";
 import { gatheringSink } from "../../lib/node-sink";
+import { timeZone } from "../../lib/time-zone";
 import { declaration } from "./declaration";
 import { formatsOf } from "./formats";
-import { located, originOf, partOf, wholeRecord } from "./records";
+import { located, originOf, partOf, recordTime, wholeRecord } from "./records";
 
 const MEGABYTE = 1024 * 1024;
 
 export = defineNode(declaration, (node) => {
   const { lake, content, coordinates, ...settings } = node.settings;
-  const directory = directoryTemplate(settings.directory, "Directory");
+  const zone = timeZone(settings.zone, "Time zone");
+  const timeOf = recordTime(settings.time);
+  const directory = directoryTemplate(settings.directory, "Directory", { timeOf, zone });
+  const cut = settings.rotateSchedule.trim() ? schedule(settings.rotateSchedule, zone, "Schedule") : undefined;
+  const span = settings.rotateTime === undefined ? undefined : settings.rotateTime * 1000;
   const formats = formatsOf(node.settings);
   return gatheringSink(node, {
     gathers: true,
@@ -23,6 +29,8 @@ export = defineNode(declaration, (node) => {
           bytes: settings.rotateSize * MEGABYTE,
           age: settings.rotateAge * 1000,
           idle: settings.rotateIdle * 1000,
+          span,
+          schedule: cut,
         },
         create: {
           replication: settings.replication,
@@ -38,9 +46,11 @@ export = defineNode(declaration, (node) => {
     take(record, carrier, index) {
       const value = content === "record" ? wholeRecord(record) : record.payload;
       const origin = originOf(record["source"]);
+      const whole = record === carrier ? record : { ...carrier, ...record };
       return {
         value: coordinates ? located(value, origin) : value,
-        directory: directory.render(record === carrier ? record : { ...carrier, ...record }),
+        directory: directory.render(whole),
+        time: span === undefined ? undefined : timeOf(whole),
         index,
         origin,
         part: partOf(carrier),

@@ -1,6 +1,8 @@
 import type { Message } from "../../lib/delivery/contract";
 import { Rejected } from "../../lib/errors";
 import type { Origin } from "../../lib/lake/place";
+import { timeOf } from "../../lib/stream/metric";
+import { compilePath, describe } from "../../lib/stream/path";
 
 /** Where a Kafka record came from; undefined for everything else, whose source has no offsets. */
 export function originOf(source: unknown): Origin | undefined {
@@ -32,6 +34,30 @@ export function located(value: unknown, origin: Origin | undefined): Record<stri
     throw new Rejected("_offset can be added to a payload that is an object, no other");
   const { topic = null, partition = null, offset = null } = origin ?? {};
   return { ...record, _topic: topic, _partition: partition, _offset: offset };
+}
+
+/** The latest time that a Date can hold, ms. */
+const LAST = 8.64e15;
+
+/**
+ * Reads a record's own time, ms since the epoch. Where `msg.timestamp` is asked for and there is none, it is now for
+ * records without offsets; one that may come again is refused, since it would go somewhere else then.
+ * @throws ConfigError when `path` is none; the function that it gives throws Rejected when a record has no time
+ */
+export function recordTime(path: string): (record: object) => number {
+  const read = compilePath(path, "Record time");
+  // msg.timestamp is always ms; in fields of their own, sensors also send seconds.
+  const plain = /^(?:msg\.)?timestamp$/u.test(path.trim());
+  return (record) => {
+    const found = read(record);
+    if (plain && found === undefined && originOf((record as Message)["source"]) === undefined) return Date.now();
+    const time = plain && typeof found === "number" ? found : timeOf(found);
+    if (!(Math.abs(time) <= LAST))
+      throw new Rejected(
+        `Record time: ${path} is ${describe(found)} in this record; name a property with its time in "Record time"`,
+      );
+    return time;
+  };
 }
 
 /** Which piece of a split record a message is, when a split node says so. */

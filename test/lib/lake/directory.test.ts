@@ -14,6 +14,20 @@ describe("directories made from records", () => {
     assert.equal(render("{{topic}}", { topic: 7 }), "7");
   });
 
+  it("hold the record's time by a pattern, in a zone", () => {
+    const time = { timeOf: (from: unknown) => (from as { timestamp: number }).timestamp, zone: "Asia/Seoul" };
+    const at = (source: string): string =>
+      directoryTemplate(source, "Directory", time).render({
+        topic: "air",
+        timestamp: Date.parse("2026-05-01T15:30:00Z"),
+      });
+    assert.equal(at("{{topic}}/dt={{time:yyyy-MM-dd}}/hour={{time:HH}}"), "air/dt=2026-05-02/hour=00");
+    assert.equal(at("{{ time:yyyy }}{{time:MM}}"), "202605");
+    assert.equal(at("t={{time:HH:mm}}"), "t=00%3A30", "a colon is escaped, as Hive does");
+    assert.throws(() => at("{{time:yyyy/MM}}"), /ConfigError: .*write {{time:yyyy}}\/{{time:MM}}/);
+    assert.throws(() => at("{{time:YYYY}}"), /ConfigError: Directory: "YYYY" is no pattern of a time/);
+  });
+
   it("stay below the lake whatever a record says", () => {
     const tricks = [
       "../../etc/passwd",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type Store, isProblem, readAll } from "../../../nodes/lib/lake/store";
+import { type FileStore, type LakeStore, isProblem, readAll } from "../../../nodes/lib/lake/store";
 import { tryStore } from "../../../nodes/lib/lake/open";
-import { stores } from "./stores";
+import { fileStores, stores } from "./stores";
 
 const text = (content: string): Buffer[] => [Buffer.from(content)];
 const problem =
@@ -11,7 +11,7 @@ const problem =
 
 for (const { name, open } of stores) {
   describe(`the lake's store on ${name}`, () => {
-    let store: Store;
+    let store: LakeStore;
     before(async function () {
       store = await open(this);
     });
@@ -29,6 +29,71 @@ for (const { name, open } of stores) {
       await assert.rejects(store.create("once", text("second"), { createParent: true }), problem("exists"));
       assert.equal((await readAll(store, "once")).toString(), "first");
     });
+
+    it("lists by name, and nothing for a directory that is not there", async () => {
+      await store.create("list/b+1.ndjson", text("12345"), { createParent: true });
+      await store.create("list/a/file", text("x"), { createParent: true });
+      const listed = (await store.list("list")).map((entry) => [entry.name, entry.directory, entry.bytes] as const);
+      assert.deepEqual(
+        listed.map(([one, directory]) => [one, directory]),
+        [
+          ["a", true],
+          ["b+1.ndjson", false],
+        ],
+      );
+      assert.equal(listed[1]?.[2], 5);
+      assert.deepEqual(await store.list("not/there"), []);
+    });
+
+    it("takes any characters that a safe segment may have", async () => {
+      const path = "서울 a%2Fb/x+y=1&z;,@~(é)/0000000001+2.ndjson";
+      await store.create(path, text("안녕"), { createParent: true });
+      assert.equal((await readAll(store, path)).toString(), "안녕");
+      const moved = "서울 a%2Fb/moved+%25";
+      assert.equal(await (store.kind === "files" ? store.rename(path, moved) : store.copy(path, moved)), true);
+      assert.deepEqual(
+        (await store.list("서울 a%2Fb")).map((entry) => entry.name),
+        ["moved+%25", "x+y=1&z;,@~(é)"],
+      );
+      assert.equal((await readAll(store, moved)).toString(), "안녕");
+    });
+
+    it("removes directories with all in them, and does not mind when there is nothing", async () => {
+      await store.create("gone/deep/file", text("x"), { createParent: true });
+      await store.remove("gone");
+      await store.remove("gone");
+      assert.equal(await store.stat("gone/deep/file"), undefined);
+    });
+
+    it("reads from an offset on, also from the end", async () => {
+      await store.create("tail", text("0123456789"), { createParent: true });
+      const from = async (offset: number): Promise<string> => {
+        const parts: Uint8Array[] = [];
+        for await (const part of await store.read("tail", offset)) parts.push(part);
+        return Buffer.concat(parts).toString();
+      };
+      assert.deepEqual([await from(0), await from(7), await from(10)], ["0123456789", "789", ""]);
+    });
+
+    it("says missing when a file to read is not there", async () => {
+      await assert.rejects(readAll(store, "no-such-file"), problem("missing"));
+    });
+
+    it("is tried out by writing, reading back and removing a file", async () => {
+      const trial = await tryStore(store);
+      assert.equal(trial.address, store.address);
+      assert.deepEqual(await store.list("+tmp"), []);
+    });
+  });
+}
+
+for (const { name, open } of fileStores) {
+  describe(`the lake's directories on ${name}`, () => {
+    let store: FileStore;
+    before(async function () {
+      store = await open(this);
+    });
+    after(() => store?.close());
 
     it("creates in a directory that exists, and refuses one that is gone when it may not be made", async () => {
       await store.mkdirs("epoch/1");
@@ -50,52 +115,9 @@ for (const { name, open } of stores) {
       await assert.rejects(store.rename("from", "again"), problem("missing"));
     });
 
-    it("lists by name, and nothing for a directory that is not there", async () => {
-      await store.create("list/b+1.ndjson", text("12345"), { createParent: true });
-      await store.mkdirs("list/a");
-      const listed = (await store.list("list")).map((entry) => [entry.name, entry.directory, entry.bytes] as const);
-      assert.deepEqual(
-        listed.map(([one, directory]) => [one, directory]),
-        [
-          ["a", true],
-          ["b+1.ndjson", false],
-        ],
-      );
-      assert.equal(listed[1]?.[2], 5);
-      assert.deepEqual(await store.list("not/there"), []);
-    });
-
-    it("takes any characters that a safe segment may have", async () => {
-      const path = "서울 a%2Fb/x+y=1&z;,@~(é)/0000000001+2.ndjson";
-      await store.create(path, text("안녕"), { createParent: true });
-      assert.equal((await readAll(store, path)).toString(), "안녕");
-      assert.equal(await store.rename(path, "서울 a%2Fb/moved+%25"), true);
-      assert.deepEqual(
-        (await store.list("서울 a%2Fb")).map((entry) => entry.name),
-        ["moved+%25", "x+y=1&z;,@~(é)"],
-      );
-    });
-
-    it("removes directories with all in them, and does not mind when there is nothing", async () => {
-      await store.create("gone/deep/file", text("x"), { createParent: true });
-      await store.remove("gone");
-      await store.remove("gone");
-      assert.equal(await store.stat("gone/deep/file"), undefined);
-    });
-
     it("says that a path through a file can never be", async () => {
       await store.create("plain", text("x"), { createParent: true });
       await assert.rejects(store.mkdirs("plain/below"), problem("invalid"));
-    });
-
-    it("says missing when a file to read is not there", async () => {
-      await assert.rejects(readAll(store, "no-such-file"), problem("missing"));
-    });
-
-    it("is tried out by writing, reading back and removing a file", async () => {
-      const trial = await tryStore(store);
-      assert.equal(trial.address, store.address);
-      assert.deepEqual(await store.list("+tmp"), []);
     });
   });
 }

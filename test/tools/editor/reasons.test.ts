@@ -9,6 +9,7 @@ import { messageOf } from "../../../nodes/lib/errors";
 import { influxServer } from "../../../nodes/lib/influx/server";
 import { openStore, tryStore } from "../../../nodes/lib/lake/open";
 import { refusal } from "../../../nodes/lib/lake/remote-error";
+import { refusal as refusedByS3 } from "../../../nodes/lib/lake/s3/refusal";
 import { brokerAddress } from "../../../nodes/lib/mqtt/address";
 import { closedUnanswered, notMqtt, reasonOf } from "../../../nodes/lib/mqtt/reasons";
 import { freePort } from "../../../tools/services/ports";
@@ -91,9 +92,43 @@ describe("what a connection test says in Korean", () => {
       );
     });
 
+  for (const code of [
+    "NoSuchBucket",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "AccessDenied",
+    "PermanentRedirect",
+    "RequestTimeTooSkewed",
+    "NotImplemented",
+    "KeyTooLongError",
+    "QuotaExceeded",
+    "SlowDown",
+  ])
+    it(`when S3 refuses with ${code}`, () => {
+      const body = Buffer.from(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>so it is</Message></Error>`);
+      const { message } = refusedByS3("s3://lake", "write a", { status: 400, headers: {}, body });
+      reads(
+        `Could not refuse to write over a file (setting): ${message}`,
+        new RegExp(`s3://lake|write a|${code}: so it is|If-None-Match`, "gu"),
+      );
+    });
+
+  it("when a bucket's address or keys are wrong, and when what answers is no S3", async () => {
+    const open = (address: string, s3: object) => (): unknown => openStore({ address, user: "", s3 });
+    const keys = { accessKeyId: "a", secretAccessKey: "b" };
+    reads(await failureOf(open("s3:///lake", keys)), /"s3:\/\/\/lake"|s3:\/\/bucket\/lake|S3/gu);
+    reads(await failureOf(open("s3://lake", { ...keys, endpoint: "minio" })), /"minio"|S3|Amazon/gu);
+    reads(await failureOf(open("s3://lake", { accessKeyId: "a" })), /AWS_[A-Z_]+/gu);
+    const { message } = refusedByS3("s3://lake", "write a", { status: 500, headers: {}, body: Buffer.from("<html>") });
+    reads(message, /s3:\/\/lake|write a|S3|<html>/gu);
+  });
+
   it("when a lake's address is none, its folder a file, its server away", async () => {
     for (const address of ["", "lake", "file://host/lake", "http://namenode/%zz", "http://:1/lake"])
-      reads(await failureOf(() => openStore({ address, user: "" })), /"lake"|namenode\/lake|":1"|%zz/gu);
+      reads(
+        await failureOf(() => openStore({ address, user: "" })),
+        /"lake"|namenode\/lake|":1"|%zz|s3:\/\/bucket\/lake/gu,
+      );
     const folder = temporaryFolder("reasons");
     writeFileSync(path.join(folder, "file"), "x");
     reads(await failureOf(() => tryStore(openStore({ address: `file://${folder}/file/lake`, user: "" }))), /\/\S+/u);

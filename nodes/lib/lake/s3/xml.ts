@@ -1,0 +1,51 @@
+/** S3's answers in XML. */
+import { XMLParser } from "../../../../vendor/fast-xml-parser";
+
+/** Elements that may come several times. */
+const LISTS = new Set(["Contents", "CommonPrefixes"]);
+const parser = new XMLParser({
+  ignoreAttributes: true,
+  parseTagValue: false,
+  trimValues: false,
+  isArray: (name: unknown) => LISTS.has(String(name)),
+});
+
+const parsed = (xml: string, root: string): Record<string, unknown> | undefined => {
+  try {
+    const found = (parser.parse(xml) as Record<string, unknown>)[root];
+    return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** The texts in an answer's root element; empty when it is another, or no XML. */
+export function fieldsOf(xml: string, root: string): Readonly<Record<string, string>> {
+  const found = Object.entries(parsed(xml, root) ?? {});
+  return Object.fromEntries(found.flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])));
+}
+
+export interface Listing {
+  readonly objects: readonly { readonly key: string; readonly bytes: number; readonly modified: number }[];
+  /** Ends with the delimiter. */
+  readonly prefixes: readonly string[];
+  /** Where the next page begins. */
+  readonly next: string | undefined;
+}
+
+/** A page of ListObjectsV2; undefined when the answer is something else. */
+export function listingOf(xml: string): Listing | undefined {
+  const root = parsed(xml, "ListBucketResult");
+  if (!root) return undefined;
+  const many = (name: string): Record<string, string>[] => (root[name] as Record<string, string>[] | undefined) ?? [];
+  const token = root["NextContinuationToken"];
+  return {
+    objects: many("Contents").map((one) => ({
+      key: String(one["Key"]),
+      bytes: Number(one["Size"]),
+      modified: Date.parse(String(one["LastModified"])),
+    })),
+    prefixes: many("CommonPrefixes").map((one) => String(one["Prefix"])),
+    next: root["IsTruncated"] === "true" && typeof token === "string" ? token : undefined,
+  };
+}

@@ -1,0 +1,82 @@
+/** versitygw, an S3 server that keeps its objects as files. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { cached } from "./cache";
+import type { ServiceDefinition } from "./definition";
+import { need, run } from "./programs";
+import { progress } from "./progress";
+
+const version = "1.8.0";
+
+export interface S3Options {
+  /** Buckets to make; `lake` when absent. */
+  readonly buckets?: readonly string[];
+}
+
+export interface S3Address {
+  /** `http://127.0.0.1:port` */
+  readonly url: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** The first bucket. */
+  readonly bucket: string;
+  /** Where its objects lie, as files. */
+  readonly folder: string;
+}
+
+const install = (): Promise<string> =>
+  cached(`versitygw-${version}`, async (folder) => {
+    const go = need("go", "the S3 server");
+    const step = progress(`versitygw ${version} by go install`);
+    let packages = 0;
+    const line = (text: string) =>
+      step.update(text.startsWith("go: ") ? text : `${++packages} packages compiled, ${text}`);
+    await run(go, ["install", "-v", `github.com/versity/versitygw/cmd/versitygw@v${version}`], {
+      cwd: folder,
+      env: { GOBIN: folder, GOFLAGS: "-modcacherw", CGO_ENABLED: "0" },
+      line,
+    });
+    step.end("built");
+  });
+
+export const s3: ServiceDefinition<S3Options, S3Address> = {
+  name: "s3",
+  about: `versitygw ${version}, an S3 server on files, built once by Go`,
+  install: async () => void (await install()),
+  async prepare(place, options) {
+    const program = join(await install(), process.platform === "win32" ? "versitygw.exe" : "versitygw");
+    const address = `127.0.0.1:${await place.port("s3")}`;
+    const [bucket = "lake", ...others] = options.buckets ?? [];
+    const [accessKeyId, secretAccessKey] = ["citystream", "citystream-secret"];
+    const data = join(place.directory, "data");
+    const metadata = join(place.directory, "metadata");
+    for (const folder of [metadata, ...[bucket, ...others].map((one) => join(data, one))])
+      mkdirSync(folder, { recursive: true });
+    const url = `http://${address}`;
+    return {
+      address: { url, region: "us-east-1", accessKeyId, secretAccessKey, bucket, folder: join(data, bucket) },
+      processes: [
+        {
+          name: "versitygw",
+          program,
+          args: [
+            "--port",
+            address,
+            "--access",
+            accessKeyId,
+            "--secret",
+            secretAccessKey,
+            "posix",
+            "--sidecar",
+            metadata,
+            data,
+          ],
+          directory: place.directory,
+          log: join(place.directory, "versitygw.log"),
+          ready: async () => (await fetch(url)).status === 403,
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,1 @@
+export { XMLParser } from "fast-xml-parser";

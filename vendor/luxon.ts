@@ -1,0 +1,1 @@
+export { DateTime, FixedOffsetZone, IANAZone } from "luxon";
