@@ -99,8 +99,10 @@ export const makeFeed = (
       : undefined;
     let turn = performance.now();
     let emitted = 0;
+    // Within a turn of the event loop only the room changes.
+    let isNewTurn = true;
     for (;;) {
-      if (!(flows(partition) && isOwned())) {
+      if (!partition.hasRoom || (isNewTurn && !(flows(partition) && isOwned()))) {
         if (!(await roomFor(partition, batch.epoch))) {
           // The driver ends this batch with its assignment.
           if (holding.stopped) return new Promise(() => undefined);
@@ -110,6 +112,7 @@ export const makeFeed = (
         turn = performance.now();
         emitted = 0;
       }
+      isNewTurn = first !== undefined;
       let run: readonly FetchedRecord[];
       try {
         const next = first ? await first() : batch.read(settings.batchRecords);
@@ -134,6 +137,7 @@ export const makeFeed = (
         await nextTurn();
         turn = performance.now();
         emitted = 0;
+        isNewTurn = true;
       }
     }
     partition.skip(batch.nextOffset);

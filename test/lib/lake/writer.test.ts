@@ -223,10 +223,7 @@ describe("the lake's writer", () => {
       "t+0+0000000003+0000000004.ndjson",
       "t+0+0000000005+0000000005.ndjson",
     ]);
-    assert.deepEqual(
-      writer.files.map(({ reason }) => reason).sort(),
-      ["close", "time", "time"],
-    );
+    assert.deepEqual(writer.files.map(({ reason }) => reason).sort(), ["close", "time", "time"]);
   });
 
   it("publishes by bytes, and the largest file early when memory runs out", async () => {
