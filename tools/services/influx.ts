@@ -1,10 +1,8 @@
 /** InfluxDB 1.8: the v1 API, `/api/v2/write` and Flux queries. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cached } from "./cache";
 import type { ServiceDefinition } from "./definition";
-import { need, run } from "./programs";
-import { progress } from "./progress";
+import { goInstall } from "./go";
 
 const version = "1.8.10";
 
@@ -25,19 +23,7 @@ export interface InfluxAddress {
 }
 
 const install = (): Promise<string> =>
-  cached(`influxd-${version}`, async (folder) => {
-    const go = need("go", "InfluxDB");
-    const step = progress(`influxd ${version} by go install`);
-    let packages = 0;
-    const line = (text: string) =>
-      step.update(text.startsWith("go: ") ? text : `${++packages} packages compiled, ${text}`);
-    await run(go, ["install", "-v", `github.com/influxdata/influxdb/cmd/influxd@v${version}`], {
-      cwd: folder,
-      env: { GOBIN: folder, GOFLAGS: "-modcacherw" },
-      line,
-    });
-    step.end("built");
-  });
+  goInstall("influxd", version, "github.com/influxdata/influxdb/cmd/influxd", "InfluxDB");
 
 export const influx: ServiceDefinition<InfluxOptions, InfluxAddress> = {
   name: "influx",

@@ -1,10 +1,8 @@
 /** versitygw, an S3 server that keeps its objects as files. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { cached } from "./cache";
 import type { ServiceDefinition } from "./definition";
-import { need, run } from "./programs";
-import { progress } from "./progress";
+import { goInstall } from "./go";
 
 const version = "1.8.0";
 
@@ -26,19 +24,7 @@ export interface S3Address {
 }
 
 const install = (): Promise<string> =>
-  cached(`versitygw-${version}`, async (folder) => {
-    const go = need("go", "the S3 server");
-    const step = progress(`versitygw ${version} by go install`);
-    let packages = 0;
-    const line = (text: string) =>
-      step.update(text.startsWith("go: ") ? text : `${++packages} packages compiled, ${text}`);
-    await run(go, ["install", "-v", `github.com/versity/versitygw/cmd/versitygw@v${version}`], {
-      cwd: folder,
-      env: { GOBIN: folder, GOFLAGS: "-modcacherw", CGO_ENABLED: "0" },
-      line,
-    });
-    step.end("built");
-  });
+  goInstall("versitygw", version, "github.com/versity/versitygw/cmd/versitygw", "the S3 server", { CGO_ENABLED: "0" });
 
 export const s3: ServiceDefinition<S3Options, S3Address> = {
   name: "s3",

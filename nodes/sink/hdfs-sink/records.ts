@@ -1,8 +1,8 @@
 import type { Message } from "../../lib/delivery/contract";
 import { Rejected } from "../../lib/errors";
 import type { Origin } from "../../lib/lake/place";
-import { timeOf } from "../../lib/stream/metric";
 import { compilePath, describe } from "../../lib/stream/path";
+import { isTimestamp, timeAt } from "../../lib/stream/time-at";
 
 /** Where a Kafka record came from; undefined for everything else, whose source has no offsets. */
 export function originOf(source: unknown): Origin | undefined {
@@ -36,9 +36,6 @@ export function located(value: unknown, origin: Origin | undefined): Record<stri
   return { ...record, _topic: topic, _partition: partition, _offset: offset };
 }
 
-/** The latest time that a Date can hold, ms. */
-const LAST = 8.64e15;
-
 /**
  * Reads a record's own time, ms since the epoch. Where `msg.timestamp` is asked for and there is none, it is now for
  * records without offsets; one that may come again is refused, since it would go somewhere else then.
@@ -46,13 +43,13 @@ const LAST = 8.64e15;
  */
 export function recordTime(path: string): (record: object) => number {
   const read = compilePath(path, "Record time");
-  // msg.timestamp is always ms; in fields of their own, sensors also send seconds.
-  const plain = /^(?:msg\.)?timestamp$/u.test(path.trim());
+  const timeIn = timeAt(path);
+  const plain = isTimestamp(path);
   return (record) => {
     const found = read(record);
     if (plain && found === undefined && originOf((record as Message)["source"]) === undefined) return Date.now();
-    const time = plain && typeof found === "number" ? found : timeOf(found);
-    if (!(Math.abs(time) <= LAST))
+    const time = timeIn(found);
+    if (Number.isNaN(time))
       throw new Rejected(
         `Record time: ${path} is ${describe(found)} in this record; name a property with its time in "Record time"`,
       );
