@@ -1,7 +1,7 @@
 /** Mocha's spec report, told to `npm test` as it goes: a mocha that dies in the middle still has its counts. */
 import type { ChildProcess } from "node:child_process";
 import type { Server, Socket } from "node:net";
-import { type MochaOptions, reporters, Runner } from "mocha";
+import { Hook, type MochaOptions, reporters, type Runnable, Runner } from "mocha";
 
 /** What `npm test` is told. */
 export interface Report {
@@ -10,8 +10,18 @@ export interface Report {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  readonly failures: readonly Failure[];
   /** All tests have run. */
   readonly ended: boolean;
+}
+
+export interface Failure {
+  /** Full title, with those of the suites around it. */
+  readonly title: string;
+  /** Compiled file; absent where mocha does not say. */
+  readonly file?: string | undefined;
+  /** What failed is a hook: the tests after it have not run. */
+  readonly hook: boolean;
 }
 
 /** Where a handle was first seen: the test or hook that opened it. */
@@ -25,16 +35,21 @@ const handles = (): object[] => (process as unknown as { _getActiveHandles(): ob
 class Reporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
     super(runner, options);
+    const failures: Failure[] = [];
     const report = (ended: boolean, running?: string): void => {
       const { passes: passed, failures: failed, pending: skipped } = this.stats;
-      const said: Report = { passed, failed, skipped, ended, ...(running !== undefined && { running }) };
+      const said: Report = { passed, failed, skipped, failures, ended, ...(running !== undefined && { running }) };
       process.send?.(said);
     };
     const see = (opener: string): void => {
       for (const handle of handles()) if (!openers.has(handle)) openers.set(handle, opener);
     };
     see(START);
-    const { EVENT_HOOK_END, EVENT_RUN_END, EVENT_SUITE_END, EVENT_TEST_BEGIN, EVENT_TEST_END } = Runner.constants;
+    const { EVENT_HOOK_END, EVENT_RUN_END, EVENT_SUITE_END, EVENT_TEST_BEGIN, EVENT_TEST_END, EVENT_TEST_FAIL } =
+      Runner.constants;
+    runner.on(EVENT_TEST_FAIL, (failed: Runnable) =>
+      failures.push({ title: failed.fullTitle(), file: failed.file, hook: failed instanceof Hook }),
+    );
     runner.on(EVENT_TEST_BEGIN, (test) => report(false, test.fullTitle()));
     runner.on(EVENT_TEST_END, (test) => {
       see(test.fullTitle());
