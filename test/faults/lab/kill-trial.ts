@@ -12,7 +12,7 @@ import { some } from "./numbers";
 import { observing, unique, type Ends, type Observer } from "./observer";
 import { filePlace, folderPlace, influxPlace } from "./places";
 import { numberAt, produce, stream } from "./producer";
-import { readTopic, type TopicPlace } from "./topic-place";
+import { readCommitted, readTopic, type TopicPlace } from "./topic-place";
 import { brief, type Verdict } from "./verdict";
 
 export interface KillTrial {
@@ -153,7 +153,9 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     await child?.kill9();
   }
 
-  const kafka = await readTopic(observer, seed, output, exactlyOnce);
+  const kafka = exactlyOnce
+    ? await readCommitted(observer, seed, output, records)
+    : await readTopic(observer, seed, output);
   const commits = await observer.commits(group, topic, history);
   for (const place of [...places, ...(influx ? [influx] : [])]) await place.look();
   const all = {

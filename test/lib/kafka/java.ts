@@ -72,14 +72,47 @@ const SILENCE = /.*ERROR Error processing message, terminating consumer process:
 
 /**
  * The first `most` records that a reader of committed ones finds in these topics by Java's client; fewer when nothing has
- * come for two minutes.
+ * come for `silence` ms.
  */
-export const readCommittedByJava = (brokers: string, topics: readonly string[], most: number): Promise<string[]> =>
+export const readCommittedByJava = (
+  brokers: string,
+  topics: readonly string[],
+  most: number,
+  { silence = 120_000, formatter = [] }: { silence?: number; formatter?: readonly string[] } = {},
+): Promise<string[]> =>
   runTool(
     "org.apache.kafka.tools.consumer.ConsoleConsumer",
-    `--bootstrap-server ${brokers} --include ${topics.join("|")} --from-beginning --isolation-level read_committed --max-messages ${most} --timeout-ms 120000`.split(
-      " ",
-    ),
+    [
+      ...`--bootstrap-server ${brokers} --include ${topics.join("|")} --from-beginning`.split(" "),
+      ...`--isolation-level read_committed --max-messages ${most} --timeout-ms ${silence}`.split(" "),
+      ...formatter.flatMap((property) => ["--formatter-property", property]),
+    ],
     "",
     SILENCE,
   );
+
+export interface Stored {
+  readonly partition: number;
+  readonly offset: number;
+  /** ms since the epoch */
+  readonly time: number;
+  readonly value: string;
+}
+
+const STORED = /^(?:CreateTime|LogAppendTime):(\d+)\tPartition:(\d+)\tOffset:(\d+)\t(.*)$/u;
+
+/** The same with where each record lies; values must be one line. */
+export const readStoredByJava = async (
+  brokers: string,
+  topic: string,
+  most: number,
+  silence?: number,
+): Promise<Stored[]> => {
+  const formatter = ["timestamp", "partition", "offset"].map((what) => `print.${what}=true`);
+  const lines = await readCommittedByJava(brokers, [topic], most, { formatter, ...(silence && { silence }) });
+  return lines.map((line) => {
+    const [, time, partition, offset, value] = STORED.exec(line) ?? [];
+    if (value === undefined) throw new Error(`the console consumer printed: ${line.slice(0, 200)}`);
+    return { time: Number(time), partition: Number(partition), offset: Number(offset), value };
+  });
+};
