@@ -1,0 +1,37 @@
+/** State by key that nodes keep of a stream: each record changes it once, whatever comes again. */
+import type { Message } from "../delivery/contract";
+import type { StreamRecord } from "../stream/record";
+
+/** What a record makes of its key's state, and what is to be said of the record; both as JSON can hold them. */
+export interface Step<S, R> {
+  readonly state: S;
+  /** undefined: nothing, as of most records. */
+  readonly result?: R;
+}
+
+/**
+ * The next state of a key. Without clock, chance or other state: the same state and record make the same step. It must
+ * not change the state that it is given.
+ *
+ * @throws Rejected when nothing can be made of the record: the state stays as it is
+ */
+export type Advance<S, R> = (state: S | undefined, record: StreamRecord) => Step<S, R>;
+
+export interface KeyedState<R> {
+  /** Resolves once what was kept is back; undefined when it is. Before that no record may be taken. */
+  readonly ready: Promise<void> | undefined;
+  /** Keys that have a state. */
+  readonly keys: number;
+  /**
+   * Takes a record into its key's state and gives what is to be said of it. A record that the state holds already, by its
+   * `source`, changes nothing and gets what was said the first time.
+   */
+  take(key: string, record: StreamRecord): R | undefined;
+  /**
+   * After the records of a message were taken: resolves when a restart would find them in the state; undefined when there
+   * is nothing to wait for.
+   */
+  kept(message: Message): Promise<void> | undefined;
+  /** Keeps what is not kept yet. */
+  close(): Promise<void>;
+}
