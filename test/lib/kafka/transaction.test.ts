@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Fenced, type Transactions, type TransactionalProducer } from "../../../nodes/lib/kafka/port";
 import { until } from "../../harness";
-import { clusterFor, committedOf, newTopic, readAll, record, unique, type Cluster } from "./harness";
+import { clusterFor, committedOf, newTopic, readAll, record, unique, write, type Cluster } from "./harness";
 
 const batching = { compression: "none", linger: 0, batchBytes: 100_000 } as const;
 
@@ -91,6 +91,29 @@ describe("a transactional producer", () => {
     } finally {
       await own.close();
       await consumer.close();
+    }
+  });
+
+  it("shows nothing of aborted transactions that ended in another order than they began", async () => {
+    const output = await newTopic(cluster.kafka);
+    const [first, second, third] = [producer(unique("id")), producer(unique("id")), producer(unique("id"))];
+    try {
+      await Promise.all([first.start(), second.start(), third.start()]);
+      // The broker names aborted transactions in the order of their ends.
+      await send(first, output, 1);
+      await send(second, output, 2);
+      await send(first, output, 3);
+      await second.abort();
+      await send(third, output, 4);
+      await send(first, output, 5);
+      await third.abort();
+      await first.abort();
+      await send(second, output, 6);
+      await second.abort();
+      await write(cluster.kafka, [record(output, 7)]);
+      await holds(output, 7);
+    } finally {
+      await Promise.all([first.close(), second.close(), third.close()]);
     }
   });
 
