@@ -56,6 +56,11 @@ export interface Emission {
   readonly bytes: number;
   /** Never sent again: whatever fails it, time-out and deploy included, makes it a dead letter. */
   readonly once?: boolean;
+  /**
+   * For sources that number their records: the lowest number, in the log or file that the emission comes from, that would
+   * come again after a restart; undefined while that is not known.
+   */
+  readonly resumesAt?: number | undefined;
   /** Tries that have failed before this emission was made of the same records. */
   readonly tries?: number;
   /**

@@ -27,6 +27,8 @@ export interface PlacedEmission extends Emission {
 export interface EmissionOwner {
   /** Its emissions are never sent again. */
   readonly once?: boolean;
+  /** The offset that its group has committed, as far as is known. */
+  readonly committed?: number | undefined;
   /** Nodes hold `records` more (or fewer) of an emission on purpose. */
   hold(emission: PlacedEmission, records: number): void;
 }
@@ -48,6 +50,9 @@ export class RecordEmission implements PlacedEmission {
   }
   get once(): boolean {
     return this.owner.once ?? false;
+  }
+  get resumesAt(): number | undefined {
+    return this.owner.committed;
   }
   message(): Message {
     const message = this.first ?? messageOf(this.record, this.origin, this.decoders);
@@ -89,6 +94,9 @@ export class BatchEmission implements PlacedEmission {
   }
   get once(): boolean {
     return this.owner.once ?? false;
+  }
+  get resumesAt(): number | undefined {
+    return this.owner.committed;
   }
   message(elements?: readonly number[]): Message {
     const { all, first } = this;

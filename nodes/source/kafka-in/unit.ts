@@ -41,6 +41,9 @@ export class UnitEmission implements TransactionalEmission {
     this.bytes = slot.records.reduce((sum, { size }) => sum + size, 0);
     this.tries = slot.tries;
   }
+  get resumesAt(): number {
+    return this.unit.first;
+  }
   message(elements?: readonly number[]): Message {
     const { records, first } = this.slot;
     this.slot.first = undefined;
@@ -70,7 +73,7 @@ export class Unit {
   failures = 0;
   constructor(
     readonly origin: Origin,
-    first: number,
+    readonly first: number,
     private readonly settings: UnitSettings,
   ) {
     this.next = first;

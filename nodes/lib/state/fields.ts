@@ -1,0 +1,98 @@
+/** What nodes with state let the user set about it, and the state that these settings ask for. */
+import path from "node:path";
+import type { Settings } from "../fields";
+import { choice, number, text } from "../fields";
+import type { NodeContext } from "../node-context";
+import { CheckpointedState } from "./checkpointed";
+import { InMemoryState } from "./in-memory";
+import type { Advance, KeyedState } from "./port";
+
+/** In the user directory. */
+const STATE_FOLDER = "citystream/state";
+const DAY = 86_400_000;
+
+/** For a declaration's `sections`, beside `...stateFields()`. */
+export const stateSection = { state: "State" } as const;
+
+/** Spread into a declaration's `statuses`. */
+export const stateStatuses = { stateTrouble: "state not kept" } as const;
+
+export const stateFields = () => ({
+  stateKept: choice({
+    label: "State",
+    default: "disk",
+    options: { disk: "kept on disk, over restarts", memory: "in memory only" },
+    section: "state",
+    hint: "On disk a record is finished once a checkpoint holds what it changed; what comes again after that changes nothing.",
+  }),
+  keys: number({
+    label: "Keys",
+    default: 1_000_000,
+    min: 1,
+    max: 16_000_000,
+    integer: true,
+    section: "state",
+    hint: "Most keys that have a state; the one unused for longest makes room.",
+  }),
+  keysInMemory: number({
+    label: "Keys in memory",
+    default: 100_000,
+    min: 1,
+    integer: true,
+    section: "state",
+    hint: "The state of others is read from disk when one of their records comes.",
+  }),
+  checkpointEvery: number({ label: "Checkpoint every (s)", default: 1, min: 0.01, max: 600, section: "state" }),
+  forgetAfter: number({
+    label: "Forget after (days)",
+    default: 365,
+    min: 0,
+    section: "state",
+    hint: "A key of which no record came for so long begins anew. 0: never.",
+  }),
+  stateFolder: text({
+    label: "Folder",
+    section: "state",
+    hint: "Empty: citystream/state in the user directory.",
+  }),
+});
+
+type StateSettings = Settings<ReturnType<typeof stateFields>>;
+
+/**
+ * The state that a node's settings ask for.
+ *
+ * @param format names what the states are and every setting that changes their meaning
+ */
+export function stateOf<S, R>(
+  node: Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">,
+  settings: StateSettings,
+  format: string,
+  advance: Advance<S, R>,
+): KeyedState<R> {
+  if (settings.stateKept === "memory") return new InMemoryState(advance, settings.keys);
+  const folder = path.resolve(node.RED.settings.userDir ?? process.cwd(), settings.stateFolder || STATE_FOLDER);
+  let trouble: string | undefined;
+  return new CheckpointedState(
+    advance,
+    {
+      directory: path.join(folder, node.id),
+      format,
+      ttl: settings.forgetAfter > 0 ? settings.forgetAfter * DAY : Infinity,
+      most: settings.keys,
+      inMemory: settings.keysInMemory,
+      interval: settings.checkpointEvery * 1000,
+      records: 10_000,
+      warn: node.warn,
+    },
+    {
+      hold: node.hold,
+      emissionsOf: node.emissionsOf,
+      trouble(error) {
+        if (error && error.message !== trouble) node.warn(`the state is not kept, records wait: ${error.message}`);
+        trouble = error?.message;
+        if (error) node.status("stateTrouble", "red", error.message);
+      },
+    },
+  );
+}

@@ -1,0 +1,294 @@
+/**
+ * States by key on disk, written checkpoint by checkpoint: a checkpoint is there as a whole or not at all. Memory holds
+ * where each key's state lies, not the states. Files of which little is still in use are written anew bit by bit.
+ *
+ * The layout is that of Bitcask (Sheehy, Smith: Bitcask, a log-structured hash table, 2010): a log of values, an index in
+ * memory, and merging.
+ */
+import { mkdir, open, readdir, rename, unlink, type FileHandle } from "node:fs/promises";
+import path from "node:path";
+import { syncDirectory } from "../delivery/dead-letter-file";
+import { ConfigError, messageOf } from "../errors";
+import { lockFolder, type FolderLock } from "../files/folder-lock";
+import { FRAME, frame } from "../spool/frames";
+import type { Contained } from "./contained";
+import { contentOf, numberOf, Segment, type Frame, type Head } from "./segment";
+
+export interface StoreOptions {
+  /** Made when missing; one store a folder. */
+  readonly directory: string;
+  /** What the states are: those of another format are set aside. */
+  readonly format: string;
+  /** A state that was not written for so long is gone, ms of the clock. */
+  readonly ttl: number;
+  /** Keys; beyond, those not written for longest go. */
+  readonly most: number;
+  /** Bytes after which a new file begins; 16 MB when absent. */
+  readonly segmentBytes?: number;
+  warn(text: string): void;
+}
+
+interface Carried {
+  readonly key: string;
+  readonly bytes: Buffer;
+  readonly time: number;
+}
+
+interface Place {
+  readonly segment: Segment;
+  readonly at: number;
+  readonly size: number;
+  readonly time: number;
+}
+
+/** States carried out of an old file with one checkpoint. */
+const CARRIED = 1000;
+const SEGMENT = 16 * 1024 * 1024;
+
+const writeAt = async (handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> => {
+  for (let written = 0; written < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, at + written);
+    written += bytesWritten;
+  }
+};
+
+export class StateStore {
+  /** In the order in which they were written last. */
+  private readonly index = new Map<string, Place>();
+  private readonly segments = new Set<Segment>();
+  private current: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
+  private number = 0;
+
+  private constructor(
+    private readonly options: StoreOptions,
+    private readonly lock: FolderLock,
+  ) {}
+
+  /**
+   * Opens what a folder holds; `contained` gets the records that the states contain.
+   *
+   * @throws ConfigError when the folder cannot be used
+   */
+  static async open(options: StoreOptions, contained: (list: readonly Contained[]) => void): Promise<StateStore> {
+    let lock: FolderLock | undefined;
+    try {
+      await mkdir(options.directory, { recursive: true });
+      lock = await lockFolder(options.directory);
+      const store = new StateStore(options, lock);
+      await store.load(contained);
+      return store;
+    } catch (error) {
+      await lock?.release();
+      if (error instanceof ConfigError) throw error;
+      throw new ConfigError(`the folder ${options.directory} can't be used: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  get keys(): number {
+    return this.index.size;
+  }
+
+  has(key: string): boolean {
+    return this.index.has(key);
+  }
+
+  /** Whether a key has a state whose time is not over. */
+  isFresh(key: string, now: number): boolean {
+    const place = this.index.get(key);
+    return place !== undefined && place.time + this.options.ttl >= now;
+  }
+
+  /** Bytes of its files, and of those what is still in use. */
+  get bytes(): { readonly all: number; readonly live: number } {
+    let [all, live] = [0, 0];
+    for (const segment of this.segments) {
+      all += segment.end;
+      live += segment.live;
+    }
+    return { all, live };
+  }
+
+  /** A key's state as it was written last. @throws Error when it can't be read */
+  read(key: string, now: number): unknown {
+    const place = this.index.get(key);
+    return place && this.isFresh(key, now) ? place.segment.read(place.at, place.size) : undefined;
+  }
+
+  /**
+   * Writes a checkpoint; durable when it resolves, with the keys that are gone since they were not written for too long.
+   * One at a time. Where it fails nothing has changed. States may change once it has returned; contained records must not.
+   *
+   * @param all gives all contained records, for the first checkpoint of a file
+   */
+  async write(
+    states: ReadonlyMap<string, unknown>,
+    added: readonly Contained[],
+    all: () => readonly Contained[],
+    now: number,
+  ): Promise<readonly string[]> {
+    const { format, directory, segmentBytes = SEGMENT } = this.options;
+    const begins = this.current === undefined || this.current.segment.end > segmentBytes;
+    const keys = [...states.keys()];
+    const bytes: Buffer[] = [...states.values()].map((state) => Buffer.from(JSON.stringify(state)));
+    const records = begins ? all() : added;
+    const removed = this.outdated(states, now);
+    const carried = await this.carried(states, removed);
+    for (const each of carried) {
+      keys.push(each.key);
+      bytes.push(each.bytes);
+    }
+    const head: Head = {
+      time: now,
+      keys,
+      sizes: bytes.map(({ length }) => length),
+      ...(carried.length > 0 && { times: carried.map(({ time }) => time) }),
+      ...(removed.length > 0 && { removed }),
+      ...(begins && { format }),
+      [begins ? "all" : "added"]: records,
+    };
+    const { content, from } = contentOf(head, bytes);
+    const to = begins ? await this.begin() : this.current;
+    if (!to) throw new Error("the store is closed");
+    const { segment, handle } = to;
+    try {
+      await writeAt(handle, frame([content]), segment.end);
+      await handle.sync();
+      if (begins) await syncDirectory(directory);
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      if (begins) await unlink(segment.file).catch(() => undefined);
+      // What is torn must be the end of its file.
+      else this.current = undefined;
+      throw error;
+    }
+    if (begins) {
+      await this.current?.handle.close();
+      this.current = to;
+      this.segments.add(segment);
+    }
+    this.enter({ head, at: segment.end + FRAME + from, end: segment.end + FRAME + content.length }, segment);
+    await this.drop();
+    return removed;
+  }
+
+  async close(): Promise<void> {
+    await this.current?.handle.close();
+    this.current = undefined;
+    for (const segment of this.segments) segment.close();
+    await this.lock.release();
+  }
+
+  private async begin(): Promise<{ segment: Segment; handle: FileHandle }> {
+    const segment = new Segment(++this.number, this.options.directory);
+    return { segment, handle: await open(segment.file, "w") };
+  }
+
+  private async load(contained: (list: readonly Contained[]) => void): Promise<void> {
+    const { directory, format, warn } = this.options;
+    const numbers = (await readdir(directory))
+      .map(numberOf)
+      .filter(Number.isSafeInteger)
+      .sort((a, b) => a - b);
+    this.number = numbers.at(-1) ?? 0;
+    for (const number of numbers) {
+      const segment = new Segment(number, directory);
+      const frames = segment.frames();
+      for (;;) {
+        const { value, done } = await frames.next();
+        if (done) {
+          if (value !== undefined)
+            warn(`${segment.file} is damaged at byte ${value}: states written there after that are lost`);
+          break;
+        }
+        if (value.head.format !== undefined && value.head.format !== format) {
+          await this.setAside(segment, value.head.format);
+          break;
+        }
+        contained(value.head.all ?? value.head.added ?? []);
+        this.enter(value, segment);
+      }
+      if (segment.end > 0) this.segments.add(segment);
+    }
+    const places = [...this.index].sort(([, a], [, b]) => a.time - b.time);
+    this.index.clear();
+    for (const [key, place] of places) this.index.set(key, place);
+    await this.drop();
+  }
+
+  /** States of other settings mean something else. They stay on disk for who needs them. */
+  private async setAside(segment: Segment, format: string): Promise<void> {
+    const aside = `${segment.file}.other`;
+    await rename(segment.file, aside);
+    this.options.warn(
+      `the state in ${path.basename(aside)} is of other settings (${format}): every key begins anew; go back to those settings and take ".other" off the file's name to have it again`,
+    );
+  }
+
+  private enter({ head, at, end }: Frame, segment: Segment): void {
+    const { time, keys, sizes, times = [], removed = [] } = head;
+    for (const key of removed) this.remove(key);
+    const carriedFrom = keys.length - times.length;
+    keys.forEach((key, n) => {
+      const size = sizes[n] ?? 0;
+      const old = this.index.get(key);
+      if (old) old.segment.live -= old.size;
+      // What is only carried keeps its place in the order.
+      if (n < carriedFrom) this.index.delete(key);
+      this.index.set(key, { segment, at, size, time: times[n - carriedFrom] ?? time });
+      segment.live += size;
+      at += size;
+    });
+    segment.end = end;
+  }
+
+  private remove(key: string): void {
+    const place = this.index.get(key);
+    if (!place) return;
+    place.segment.live -= place.size;
+    this.index.delete(key);
+  }
+
+  /** Keys whose time is over, or that are too many; none of those that are written now. */
+  private outdated(states: ReadonlyMap<string, unknown>, now: number): string[] {
+    const { ttl, most } = this.options;
+    const removed: string[] = [];
+    let left = this.index.size;
+    for (const key of states.keys()) if (!this.index.has(key)) left++;
+    for (const [key, { time }] of this.index) {
+      if (time + ttl >= now && left <= most) break;
+      if (states.has(key)) continue;
+      removed.push(key);
+      left--;
+    }
+    return removed;
+  }
+
+  /** States of the oldest file, to be written again, where less than half of all bytes is in use. */
+  private async carried(states: ReadonlyMap<string, unknown>, removed: readonly string[]): Promise<Carried[]> {
+    const found = new Map<string, Carried>();
+    const [oldest] = this.segments;
+    const { all, live } = this.bytes;
+    const { segmentBytes = SEGMENT } = this.options;
+    if (!oldest || oldest === this.current?.segment || all < 2 * live + segmentBytes) return [];
+    const gone = new Set(removed);
+    for await (const { head } of oldest.frames())
+      for (const key of head.keys) {
+        const place = this.index.get(key);
+        if (place?.segment !== oldest || states.has(key) || gone.has(key) || found.has(key)) continue;
+        const bytes = Buffer.from(JSON.stringify(oldest.read(place.at, place.size)));
+        found.set(key, { key, bytes, time: place.time });
+        if (found.size >= CARRIED) return [...found.values()];
+      }
+    return [...found.values()];
+  }
+
+  /** Removes files of which nothing is in use, from the oldest on: a later one has all contained records. */
+  private async drop(): Promise<void> {
+    for (const segment of this.segments) {
+      if (segment.live > 0 || segment === this.current?.segment || this.segments.size === 1) return;
+      segment.close();
+      this.segments.delete(segment);
+      await unlink(segment.file);
+    }
+  }
+}
