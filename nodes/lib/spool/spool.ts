@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { access, constants, mkdir, open, unlink, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
+import { lockFolder, type FolderLock } from "../files/folder-lock";
 import { frame, framedSize, MOST } from "./frames";
 import { PositionFile } from "./position";
 import { findSegments, makeSegment, readEntries, type Segment, type Told } from "./segments";
@@ -66,6 +67,7 @@ export class Spool {
 
   private constructor(
     private readonly options: SpoolOptions,
+    private readonly lock: FolderLock,
     private readonly position: PositionFile,
     private readonly segments: Segment[],
   ) {
@@ -79,17 +81,17 @@ export class Spool {
 
   /** @throws ConfigError when the folder cannot be used */
   static async open(options: SpoolOptions): Promise<Spool> {
+    let lock: FolderLock | undefined;
+    let position: PositionFile | undefined;
     try {
       await mkdir(options.directory, { recursive: true });
       await access(options.directory, constants.W_OK);
-      const position = await PositionFile.open(path.join(options.directory, "acknowledged"));
-      try {
-        return new Spool(options, position, await findSegments(options.directory, position.stored, options));
-      } catch (error) {
-        await position.close();
-        throw error;
-      }
+      lock = await lockFolder(options.directory);
+      position = await PositionFile.open(path.join(options.directory, "acknowledged"));
+      return new Spool(options, lock, position, await findSegments(options.directory, position.stored, options));
     } catch (error) {
+      await position?.close();
+      await lock?.release();
       throw new ConfigError(`Spool: the folder ${options.directory} can't be used: ${messageOf(error)}`, {
         cause: error,
       });
@@ -187,6 +189,7 @@ export class Spool {
     await this.working;
     await this.closeFile();
     await this.position.close();
+    await this.lock.release();
   }
 
   /** What can't be read any more counts as acknowledged. */

@@ -6,6 +6,7 @@
 import { mkdir, open, readdir, unlink, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
+import { lockFolder, type FolderLock } from "../files/folder-lock";
 import { frame, framedSize, parse } from "./frames";
 
 export interface StashOptions {
@@ -55,16 +56,22 @@ export class Stash {
   /** Bytes of the files, and of what is to be written. */
   private used = 0;
 
-  private constructor(private readonly options: StashOptions) {}
+  private constructor(
+    private readonly options: StashOptions,
+    private readonly lock: FolderLock,
+  ) {}
 
   /** @throws ConfigError when the folder cannot be used */
   static async open(options: StashOptions): Promise<Stash> {
+    let lock: FolderLock | undefined;
     try {
       await mkdir(options.directory, { recursive: true });
+      lock = await lockFolder(options.directory);
       for (const name of await readdir(options.directory))
         if (name.endsWith(ENDING)) await unlink(path.join(options.directory, name));
-      return new Stash(options);
+      return new Stash(options, lock);
     } catch (error) {
+      await lock?.release();
       throw new ConfigError(`the folder ${options.directory} can't be used: ${messageOf(error)}`, { cause: error });
     }
   }
@@ -124,6 +131,7 @@ export class Stash {
     this.wake?.();
     await this.working;
     for (const segment of this.segments) await this.remove(segment);
+    await this.lock.release();
   }
 
   private async work(): Promise<void> {
