@@ -156,7 +156,9 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   const kafka = exactlyOnce
     ? await readCommitted(observer, seed, output, records)
     : await readTopic(observer, seed, output);
-  const commits = await observer.commits(group, topic, history);
+  const commits = exactlyOnce
+    ? await observer.transactionCommits(group, topic)
+    : await observer.commits(group, topic, history);
   for (const place of [...places, ...(influx ? [influx] : [])]) await place.look();
   const all = {
     kafka: kafka.tally,

@@ -3,6 +3,7 @@
  * itself skips nothing is checked by offsets: a topic is read from its first to its last without a gap.
  */
 import { Kafka, logLevel, Partitioners, type Admin, type Producer } from "kafkajs";
+import { readCommitsByJava } from "../../lib/kafka/java";
 import { decodeCommit, type Commit } from "./commits";
 
 export interface Found {
@@ -152,6 +153,24 @@ export class Observer {
     return found;
   }
 
+  /**
+   * Every commit that transactions have made of a group without members, by Java's client: kafkajs shows some of those
+   * that were aborted (`readCommitted` says why).
+   */
+  async transactionCommits(group: string, topic: string): Promise<Commit[]> {
+    await this.#ready();
+    // Behind all others, in the partition that Kafka keeps the group in.
+    const last = Number.MAX_SAFE_INTEGER;
+    await this.#admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset: String(last) }] });
+    const partitions = (await this.ends(COMMITS)).size;
+    const commits = await readCommitsByJava(
+      this.brokers,
+      partitionOf(group, partitions),
+      (one) => one.group === group && one.offset === last,
+    );
+    return commits.filter((one) => one.group === group && one.topic === topic);
+  }
+
   async #each(topic: string, options: ReadOptions, see: (message: Raw) => void): Promise<void> {
     const ends = await this.ends(topic);
     const next = new Map<number, number>();
@@ -205,6 +224,13 @@ export class Observer {
     if (state.failed) throw state.failed;
   }
 }
+
+/** Where Kafka keeps a group's commits: by Java's hash of its name. */
+const partitionOf = (group: string, partitions: number): number => {
+  let hash = 0;
+  for (const character of group) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
+  return (hash & 0x7fffffff) % partitions;
+};
 
 interface Raw {
   readonly partition: number;

@@ -5,8 +5,16 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { javaCommand, log4j } from "../../../tools/services/kafka";
 
-/** Runs a tool to its end; its standard output as lines, without the last line break. */
-const runTool = async (name: string, args: readonly string[], input = "", harmless?: RegExp): Promise<string[]> => {
+interface Run {
+  readonly input?: string;
+  /** What it says that is no error. */
+  readonly harmless?: RegExp;
+  /** Told all that it has printed so far; true: it may end. */
+  readonly enough?: (printed: string) => boolean;
+}
+
+/** Runs a tool to its end; what it has printed. */
+const runTool = async (name: string, args: readonly string[], run: Run = {}): Promise<string> => {
   const folder = mkdtempSync(path.join(tmpdir(), "citystream-java-"));
   try {
     const logging = path.join(folder, "log4j2.properties");
@@ -26,20 +34,30 @@ const runTool = async (name: string, args: readonly string[], input = "", harmle
     ]);
     const output: Buffer[] = [];
     const errors: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+    let ended = false;
+    child.stdout.on("data", (chunk: Buffer) => {
+      output.push(chunk);
+      if (ended || run.enough?.(Buffer.concat(output).toString()) !== true) return;
+      ended = true;
+      child.kill("SIGKILL");
+    });
     child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
-    child.stdin.on("error", () => undefined).end(input);
+    child.stdin.on("error", () => undefined).end(run.input ?? "");
     const code = await new Promise((resolve) => child.once("close", resolve));
     const said = Buffer.concat(errors)
       .toString()
-      .replace(harmless ?? /^$/, "");
-    if (code !== 0 || / ERROR |Exception/.test(said))
+      .replace(run.harmless ?? /^$/, "");
+    if ((code !== 0 && !ended) || / ERROR |Exception/.test(said))
       throw new Error(`${name} ended with ${String(code)}: ${said.slice(-1500)}`);
-    return Buffer.concat(output).toString().split("\n").slice(0, -1);
+    return Buffer.concat(output).toString();
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 };
+
+/** The same as lines, without the last line break. */
+const linesOf = async (name: string, args: readonly string[], run: Run = {}): Promise<string[]> =>
+  (await runTool(name, args, run)).split("\n").slice(0, -1);
 
 /** Writes each line as a record's value by Java's client. */
 export const writeByJava = async (
@@ -54,13 +72,13 @@ export const writeByJava = async (
     ["--bootstrap-server", brokers, "--topic", topic, "--compression-codec", compression].concat(
       settings.flatMap((one) => ["--command-property", one]),
     ),
-    lines.map((line) => `${line}\n`).join(""),
+    { input: lines.map((line) => `${line}\n`).join("") },
   );
 };
 
 /** Reads so many records of a topic by Java's client; their values as text, `null` for a tombstone. */
 export const readByJava = (brokers: string, topic: string, count: number): Promise<string[]> =>
-  runTool(
+  linesOf(
     "org.apache.kafka.tools.consumer.ConsoleConsumer",
     `--bootstrap-server ${brokers} --topic ${topic} --from-beginning --max-messages ${count} --timeout-ms 60000`.split(
       " ",
@@ -80,15 +98,14 @@ export const readCommittedByJava = (
   most: number,
   { silence = 120_000, formatter = [] }: { silence?: number; formatter?: readonly string[] } = {},
 ): Promise<string[]> =>
-  runTool(
+  linesOf(
     "org.apache.kafka.tools.consumer.ConsoleConsumer",
     [
       ...`--bootstrap-server ${brokers} --include ${topics.join("|")} --from-beginning`.split(" "),
       ...`--isolation-level read_committed --max-messages ${most} --timeout-ms ${silence}`.split(" "),
       ...formatter.flatMap((property) => ["--formatter-property", property]),
     ],
-    "",
-    SILENCE,
+    { harmless: SILENCE },
   );
 
 export interface Stored {
@@ -115,4 +132,50 @@ export const readStoredByJava = async (
     if (value === undefined) throw new Error(`the console consumer printed: ${line.slice(0, 200)}`);
     return { time: Number(time), partition: Number(partition), offset: Number(offset), value };
   });
+};
+
+export interface StoredCommit {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** ms since the epoch, the broker's */
+  readonly time: number;
+}
+
+interface PrintedCommit {
+  readonly key: { readonly data: Pick<StoredCommit, "group" | "topic" | "partition"> };
+  readonly value: { readonly data: { readonly offset: number; readonly commitTimestamp: number } } | null;
+}
+
+/** Commits of offsets in one partition of `__consumer_offsets`, from its first to the one that `isLast` knows. */
+export const readCommitsByJava = async (
+  brokers: string,
+  partition: number,
+  isLast: (commit: StoredCommit) => boolean,
+): Promise<StoredCommit[]> => {
+  const read = (printed: string): StoredCommit[] =>
+    printed
+      .replaceAll('}{"key"', '}\n{"key"')
+      .split("\n")
+      .filter((line) => line.startsWith("{") && line.endsWith("}}"))
+      .map((line) => JSON.parse(line) as PrintedCommit)
+      .flatMap(({ key, value }) =>
+        value === null ? [] : [{ ...key.data, offset: value.data.offset, time: value.data.commitTimestamp }],
+      );
+  const printed = await runTool(
+    "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    [
+      ...`--bootstrap-server ${brokers} --topic __consumer_offsets --partition ${partition} --offset earliest`.split(
+        " ",
+      ),
+      ..."--isolation-level read_committed --timeout-ms 120000 --formatter".split(" "),
+      "org.apache.kafka.tools.consumer.OffsetsMessageFormatter",
+    ],
+    { harmless: SILENCE, enough: (so) => read(so).some(isLast) },
+  );
+  const commits = read(printed);
+  const end = commits.findIndex(isLast);
+  if (end < 0) throw new Error(`the last commit was not found in partition ${partition} of __consumer_offsets`);
+  return commits.slice(0, end);
 };
