@@ -15,9 +15,10 @@ const DAY = 86_400_000;
 export const stateSection = { state: "State" } as const;
 
 /** Spread into a declaration's `statuses`. */
-export const stateStatuses = { stateTrouble: "state not kept" } as const;
+export const stateStatuses = { restoring: "restoring", stateTrouble: "state not kept" } as const;
 
-export const stateFields = () => ({
+/** @param usual defaults that depend on how large a node's states are */
+export const stateFields = (usual: { readonly keys: number; readonly inMemory: number }) => ({
   stateKept: choice({
     label: "State",
     default: "disk",
@@ -27,7 +28,7 @@ export const stateFields = () => ({
   }),
   keys: number({
     label: "Keys",
-    default: 1_000_000,
+    default: usual.keys,
     min: 1,
     max: 16_000_000,
     integer: true,
@@ -36,7 +37,7 @@ export const stateFields = () => ({
   }),
   keysInMemory: number({
     label: "Keys in memory",
-    default: 100_000,
+    default: usual.inMemory,
     min: 1,
     integer: true,
     section: "state",
@@ -64,7 +65,7 @@ type StateSettings = Settings<ReturnType<typeof stateFields>>;
  *
  * @param format names what the states are and every setting that changes their meaning
  */
-export function stateOf<S, R>(
+export function openState<S, R>(
   node: Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">,
   settings: StateSettings,
   format: string,
@@ -73,6 +74,7 @@ export function stateOf<S, R>(
   if (settings.stateKept === "memory") return new InMemoryState(advance, settings.keys);
   const folder = path.resolve(node.RED.settings.userDir ?? process.cwd(), settings.stateFolder || STATE_FOLDER);
   let trouble: string | undefined;
+  node.status("restoring", "yellow");
   return new CheckpointedState(
     advance,
     {
@@ -96,3 +98,7 @@ export function stateOf<S, R>(
     },
   );
 }
+
+/** Does a node's work on a message once its state is there, in the order in which messages came. */
+export const whenReady = <T>(state: KeyedState<unknown>, work: () => T | Promise<T>): T | Promise<T> =>
+  state.ready?.then(work) ?? work();
