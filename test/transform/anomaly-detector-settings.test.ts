@@ -55,7 +55,7 @@ describe("anomaly-detector with wrong settings", () => {
     [
       "a parameter of another method",
       { watched: [row({ field: "a", method: "zscore", more: "lambda=0.1" })] },
-      /More: zscore has no "lambda"; it has for, side, spread, window, warmup/,
+      /More: zscore has no "lambda"; it has for, error, side, spread, window, warmup/,
     ],
     [
       "parameters that cannot be read",

@@ -169,6 +169,7 @@ describe("anomaly-detector", () => {
     red.receive("node", reading(1, 1, "b"));
     red.receive("node", reading(1, 1, "c"));
     await red.until("it says that keys leave", () => red.status("node")?.text === "oldest keys leave");
+    assert.ok(red.logs.some((entry) => /Keys: 2 keys are remembered/.test(String(entry.msg))));
     red.receive("node", reading(1, 70, "d"));
     await red.until("the alert is shown", () => red.status("node")?.text === "alerts 1");
   });

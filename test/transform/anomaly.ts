@@ -5,11 +5,10 @@ export const row = (settings: Record<string, unknown>) => ({
   low: "",
   raise: "",
   clear: "",
-  error: "",
   more: "",
   ...settings,
 });
-export const LIMITS = row({ field: "temp", method: "limits", raise: "50", clear: 5, error: -999 });
+export const LIMITS = row({ field: "temp", method: "limits", raise: "50", clear: 5, more: "error=-999" });
 
 export const flow = (settings: Record<string, unknown> = {}) =>
   flowOf(

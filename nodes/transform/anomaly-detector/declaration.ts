@@ -36,14 +36,13 @@ export const declaration = declareNode({
         low: optionalNumber({ label: "Low" }),
         raise: optionalNumber({ label: "Raise at" }),
         clear: optionalNumber({ label: "Clear at" }),
-        error: optionalNumber({ label: "Error value" }),
         more: text({ label: "More" }),
       },
       default: [
-        { field: "temp", method: "zscore", low: "", raise: "", clear: "", error: -999, more: "" },
-        { field: "vibration", method: "ewma", low: "", raise: "", clear: "", error: "", more: "" },
+        { field: "temp", method: "zscore", low: "", raise: "", clear: "", more: "error=-999" },
+        { field: "vibration", method: "ewma", low: "", raise: "", clear: "", more: "" },
       ],
-      hint: "Paths in the payload. Raise at: sigmas (empty: 4), readings of a stuck value (empty: 30), a rate, or the high limit. Low is of limits only. More: what differs from below, such as for=3 side=above.",
+      hint: "Paths in the payload. Raise at: sigmas (empty: 4), readings of a stuck value (empty: 30), a rate, or the high limit. Low is of limits only. More: what differs from below, such as for=3 side=above; and error=-999, a value that is no reading.",
     }),
     time: text({
       label: "Event time",

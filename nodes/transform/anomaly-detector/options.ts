@@ -8,7 +8,7 @@ import { timeAt } from "../../lib/stream/time-at";
 import type { StreamRecord } from "../../lib/stream/record";
 import type { declaration } from "./declaration";
 import { methodOf } from "./method-of";
-import { parametersOf } from "./parameters";
+import { parametersOf, type Parameters } from "./parameters";
 
 export type DetectorSettings = Settings<(typeof declaration)["fields"]>;
 export type Row = DetectorSettings["watched"][number];
@@ -24,8 +24,10 @@ export function optionsOf(settings: DetectorSettings): DetectorOptions {
     const id = `${field} ${row.method}`;
     if (known.watches.some((watch) => watch.id === id))
       throw new ConfigError(`${setting}: "${field}" is judged by ${row.method} already; keep one of the rows`);
-    if (row.error !== undefined) known.errors.push(row.error);
-    known.watches.push({ id, ...watchOf(row, settings, setting) });
+    const own = parametersOf(row.more, row.method, setting);
+    const error = own.number("error", -Infinity, Infinity);
+    if (error !== undefined) known.errors.push(error);
+    known.watches.push({ id, ...watchOf(row, settings, own, setting) });
   });
   return {
     fields: [...fields.values()],
@@ -38,8 +40,7 @@ export function optionsOf(settings: DetectorSettings): DetectorOptions {
   };
 }
 
-function watchOf(row: Row, settings: DetectorSettings, setting: string): Omit<Watch, "id"> {
-  const own = parametersOf(row.more, row.method, setting);
+function watchOf(row: Row, settings: DetectorSettings, own: Parameters, setting: string): Omit<Watch, "id"> {
   const readings = own.count("for");
   const lasting = readings === undefined ? own.text("for") : undefined;
   return {

@@ -2,7 +2,7 @@
 import { ConfigError } from "../../lib/errors";
 import type { MethodName } from "../../lib/stream/anomaly/method";
 
-const OF_ALL = ["for"];
+const OF_ALL = ["for", "error"];
 const OF_SIGMAS = ["side", "spread"];
 const KNOWN: Readonly<Record<MethodName, readonly string[]>> = {
   limits: OF_ALL,

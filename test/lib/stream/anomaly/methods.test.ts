@@ -54,7 +54,7 @@ describe("the methods", () => {
   it("take null, text, NaN, what is missing and the error value for no readings", () => {
     for (const none of [null, undefined, "50", NaN, Infinity, -999, {}, [50], true])
       assert.deepEqual(
-        told(made([{ method: "limits", raise: 20, low: 0, error: -999 }]), series([10, none, 50, none, 10])),
+        told(made([{ method: "limits", raise: 20, low: 0, more: "error=-999" }]), series([10, none, 50, none, 10])),
         ["raised 2", "cleared 4"],
         String(none),
       );
