@@ -1,0 +1,94 @@
+import type { Message } from "../../lib/delivery/contract";
+import { Rejected } from "../../lib/errors";
+import { defineNode } from "../../lib/node";
+import { paced } from "../../lib/paced";
+import { sendRouted, type Routed } from "../../lib/route";
+import { InMemoryState } from "../../lib/state/in-memory";
+import type { KeyedState } from "../../lib/state/port";
+import type { Alert } from "../../lib/stream/anomaly/alerts";
+import { detector, type Judgement } from "../../lib/stream/anomaly/detector";
+import { compileKey } from "../../lib/stream/path";
+import type { StreamRecord } from "../../lib/stream/record";
+import { declaration } from "./declaration";
+import { notNegative, optionsOf } from "./options";
+
+const RECORDS = 0;
+const ALERTS = 1;
+
+export = defineNode(declaration, (node) => {
+  const { settings } = node;
+  const keyOf = compileKey(settings.key, "Key");
+  const options = optionsOf(settings);
+  const ahead = notNegative(settings.ahead, "Clock ahead");
+  const state: KeyedState<Judgement> = new InMemoryState(detector(options), settings.keys);
+  /** Until what was kept is back, messages wait in order. */
+  let restoring: Promise<void> | undefined = state.ready?.then(() => {
+    restoring = undefined;
+  });
+
+  let raised = 0;
+  let warned = false;
+  const show = paced(() => {
+    if (state.keys >= settings.keys && !warned) {
+      node.warn(
+        `Keys: ${settings.keys} keys are remembered, as many as it may be; each further one takes the place of the least recently used, which is learned anew when it comes again`,
+      );
+      warned = true;
+    }
+    if (raised > 0) node.status("alerts", "yellow", raised);
+    else if (state.keys >= settings.keys) node.status("full", "yellow");
+    else node.status("watching", "green", state.keys);
+  });
+
+  /** One wrong clock in the future would make every later record of its key a late one. */
+  function checkClock(time: number): void {
+    if (ahead === 0 || time - Date.now() <= ahead) return;
+    throw new Rejected(
+      `Event time: ${new Date(time).toISOString()} is more than ${settings.ahead} ahead of the clock; set the sensor's clock, or allow it in Clock ahead`,
+    );
+  }
+
+  function route(record: StreamRecord): readonly Routed[] {
+    const key = keyOf(record);
+    const time = options.timeOf(record);
+    checkClock(time);
+    const { anomaly, alerts = [] } = state.take(key, record) ?? {};
+    const passed = anomaly ? { ...record, anomaly } : record;
+    return [
+      { record: passed, port: RECORDS },
+      ...alerts.map((alert) => ({ record: alertRecord(record, key, time, alert), port: ALERTS })),
+    ];
+  }
+
+  function alertRecord(record: StreamRecord, key: string, time: number, alert: Alert): StreamRecord {
+    if (alert.state === "raised") raised++;
+    const { forecast: _forecast, anomaly: _anomaly, ...rest } = record;
+    return { ...rest, key: record.key ?? key, timestamp: record.timestamp ?? time, payload: { key, ...alert } };
+  }
+
+  function judge(message: Message): Promise<void> | undefined {
+    let failure: unknown;
+    try {
+      sendRouted(node, message, "judged", route);
+    } catch (error) {
+      failure = error;
+    }
+    show();
+    // The other records of a batch are in the state, whatever failed of it.
+    const kept = state.kept(message);
+    if (failure === undefined) return kept;
+    if (!kept) throw failure;
+    return kept.then(() => {
+      throw failure;
+    });
+  }
+
+  if (restoring) node.status("restoring", "yellow");
+  return {
+    receive: (message) => (restoring ? restoring.then(() => judge(message)) : judge(message)),
+    async close() {
+      show.stop();
+      await state.close();
+    },
+  };
+});
