@@ -21,9 +21,10 @@ export = defineNode(declaration, (node) => {
   const keyOf = compileKey(settings.key, "Key");
   const advance = fraudAdvance(rulesOf(settings));
   const ahead = positive(settings.ahead, "Clock ahead");
-  const lists = openLists(node, settings.lists, { deny: settings.denyFile, allow: settings.allowFile });
-  const read = readerOf(settings, lists.listOf);
+  const read = readerOf(settings, (value) => lists.listOf(value));
   const state: KeyedState<Verdict> = new InMemoryState(advance, settings.keys);
+  // Last, since the files are watched from now on: no wrong setting may leave a watch behind.
+  const lists = openLists(node, settings.lists, { deny: settings.denyFile, allow: settings.allowFile });
   /** Until what was kept is back, messages wait in order. */
   let restoring: Promise<void> | undefined = state.ready?.then(() => {
     restoring = undefined;
