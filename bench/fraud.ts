@@ -20,10 +20,10 @@ import { quantile, score, type Found } from "./fraud-score";
 const SHAPE = { customers: 600, days: 60, episodes: 20 };
 const THROUGH_A_FLOW = 20_000;
 
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+const percent = (part: number, decimals = 1): string => `${(100 * part).toFixed(decimals)} %`;
 const line = (what: string, { precision, recall, episodes, falseAlarms }: Found): string =>
   `  ${what.padEnd(19)} precision ${percent(precision)}, recall ${percent(recall)} of transactions, ${percent(episodes)} of frauds; ` +
-  `${percent(falseAlarms)} of legitimate ones`;
+  `${percent(falseAlarms, 2)} of legitimate ones`;
 const spread = (sorted: Float64Array): string =>
   `p50 ${quantile(sorted, 0.5).toFixed(1)} µs, p99 ${quantile(sorted, 0.99).toFixed(1)} µs, most ${(sorted.at(-1) ?? NaN).toFixed(0)} µs`;
 

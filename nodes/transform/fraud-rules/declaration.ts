@@ -104,7 +104,7 @@ export const declaration = declareNode({
       max: 16_000_000,
       integer: true,
       section: "memory",
-      hint: "Most keys remembered, about 1 to 5 kB each; the least recently used makes room.",
+      hint: "Most keys remembered, about 3 to 10 kB each; the least recently used makes room.",
     }),
     attempts: number({
       label: "Attempts of a key",
