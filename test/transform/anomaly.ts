@@ -16,6 +16,7 @@ export const flow = (settings: Record<string, unknown> = {}) =>
       id: "node",
       type: "citystream-anomaly-detector",
       key: "payload.id",
+      stateKept: "memory",
       watched: [LIMITS],
       ...settings,
       wires: [["records"], ["alerts"]],

@@ -3,10 +3,9 @@ import { Rejected } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
-import { InMemoryState } from "../../lib/state/in-memory";
-import type { KeyedState } from "../../lib/state/port";
+import { openState, whenReady } from "../../lib/state/fields";
 import type { Alert } from "../../lib/stream/anomaly/alerts";
-import { detector, type Judgement } from "../../lib/stream/anomaly/detector";
+import { detector, type Judgement, type KeyState } from "../../lib/stream/anomaly/detector";
 import { compileKey } from "../../lib/stream/path";
 import type { StreamRecord } from "../../lib/stream/record";
 import { declaration } from "./declaration";
@@ -20,11 +19,7 @@ export = defineNode(declaration, (node) => {
   const keyOf = compileKey(settings.key, "Key");
   const options = optionsOf(settings);
   const ahead = notNegative(settings.ahead, "Clock ahead");
-  const state: KeyedState<Judgement> = new InMemoryState(detector(options), settings.keys);
-  /** Until what was kept is back, messages wait in order. */
-  let restoring: Promise<void> | undefined = state.ready?.then(() => {
-    restoring = undefined;
-  });
+  const state = openState<KeyState, Judgement>(node, settings, "anomaly detector 1", detector(options));
 
   let raised = 0;
   let warned = false;
@@ -83,9 +78,8 @@ export = defineNode(declaration, (node) => {
     });
   }
 
-  if (restoring) node.status("restoring", "yellow");
   return {
-    receive: (message) => (restoring ? restoring.then(() => judge(message)) : judge(message)),
+    receive: (message) => whenReady(state, () => judge(message)),
     async close() {
       show.stop();
       await state.close();

@@ -1,5 +1,6 @@
 import { declareNode } from "../../lib/declare";
 import { choice, flag, number, optionalNumber, rows, text } from "../../lib/fields";
+import { stateFields, stateSection, stateStatuses } from "../../lib/state/fields";
 import { DURATION } from "../../lib/stream/duration";
 
 export const declaration = declareNode({
@@ -173,16 +174,8 @@ export const declaration = declareNode({
       section: "learning",
       hint: "So many abnormal readings in a row are a new normal: what was learned is forgotten and the alert cleared. 0: never.",
     }),
-    keys: number({
-      label: "Keys",
-      default: 10_000,
-      min: 1,
-      max: 1_000_000,
-      integer: true,
-      section: "learning",
-      hint: "Most keys remembered, 1 to 5 kB each; the least recently used makes room.",
-    }),
+    ...stateFields({ keys: 100_000, inMemory: 10_000 }),
   },
-  sections: { alerts: "Alerts", methods: "Methods", learning: "Learning and memory" },
-  statuses: { watching: "keys", alerts: "alerts", full: "oldest keys leave", restoring: "restoring" },
+  sections: { alerts: "Alerts", methods: "Methods", learning: "Learning", ...stateSection },
+  statuses: { watching: "keys", alerts: "alerts", full: "oldest keys leave", ...stateStatuses },
 });
