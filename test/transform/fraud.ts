@@ -5,7 +5,13 @@ import { at } from "./read";
 
 export const flow = (settings: Record<string, unknown> = {}) =>
   flowOf(
-    { id: "node", type: "citystream-fraud-rules", stateKept: "memory", ...settings, wires: [["pass"], ["challenge"], ["block"]] },
+    {
+      id: "node",
+      type: "citystream-fraud-rules",
+      stateKept: "memory",
+      ...settings,
+      wires: [["pass"], ["challenge"], ["block"]],
+    },
     { id: "pass", type: "test-collect" },
     { id: "challenge", type: "test-collect" },
     { id: "block", type: "test-collect" },
