@@ -9,7 +9,8 @@ import { CompletenessCheck } from "../stream/completeness/check";
 import type { CompletenessReport } from "../stream/completeness/report";
 import { completenessPicture } from "../stream/completeness/picture";
 import { englishWords } from "../stream/completeness/words";
-import { feedFile, formatOf, type FeedOptions } from "./feed";
+import { contentOf } from "../lake/content";
+import { feedFile, type FeedOptions } from "./feed";
 import { Progress } from "./progress";
 import { reportText } from "./text";
 
@@ -34,7 +35,7 @@ Files are taken as one stream, in the order given; a folder stands for its files
   --quiet             no progress
   --help
 
-Exit code 2: wrong options, or a file that can't be read.
+Exit code 2: wrong options, or a file that can't be read, or not to its end.
 `;
 
 const OPTIONS = {
@@ -90,10 +91,16 @@ export async function main(args: readonly string[], { out, err }: Streams): Prom
     const feed = feedOptions(values);
     const files = await filesOf(positionals);
     const progress = values.quiet ? undefined : new Progress(err, files, check);
-    for (const { file } of files) await feedFile(check, file, feed, (bytes) => progress?.read(bytes));
+    const damages: string[] = [];
+    for (const { file } of files) {
+      const damage = await feedFile(check, file, feed, (bytes) => progress?.read(bytes));
+      if (damage !== undefined) damages.push(damage);
+    }
     progress?.end();
     const report = check.report();
     await tell(report, values, offsetMinutes(feed.utcOffset), out);
+    for (const damage of damages) err.write(`citystream-completeness: ${damage}\n`);
+    if (damages.length > 0) return 2;
     return report.complete ? 0 : findingsExit;
   } catch (error) {
     err.write(`citystream-completeness: ${messageOf(error)}\n`);
@@ -153,7 +160,7 @@ async function filesOf(given: readonly string[]): Promise<{ file: string; size: 
       files.push({ file: one, size: stats.size });
       continue;
     }
-    const names = (await readdir(one)).filter((name) => !/^[._]/u.test(name) && formatOf(name)).sort();
+    const names = (await readdir(one)).filter((name) => !/^[._]/u.test(name) && contentOf(name)).sort();
     if (names.length === 0) throw new ConfigError(`${one} holds no CSV or NDJSON file`);
     for (const name of names) files.push({ file: path.join(one, name), size: (await stat(path.join(one, name))).size });
   }

@@ -1,0 +1,33 @@
+/** What the name of a data file says about its content. */
+import type { PackingName } from "../compression/unpacked";
+
+export type LakeFormat = "csv" | "ndjson";
+
+export interface Content {
+  readonly format: LakeFormat;
+  /** How all of the file is compressed. */
+  readonly packing: PackingName;
+}
+
+const NAMES = /\.(?<text>csv|tsv|txt|ndjson|jsonl)(?:\.(?:gz|zst|zstd|snappy))?$/iu;
+const PACKING = /\.(?<packing>gz|zst|zstd|snappy)$/iu;
+const packings: Readonly<Record<string, PackingName>> = { gz: "gzip", zst: "zstd", zstd: "zstd", snappy: "snappy" };
+
+/** For people. */
+export const READABLE = ".csv, .tsv, .txt, .ndjson, .jsonl, also with .gz, .zst or .snappy";
+
+/**
+ * @param format that all files have whatever their names say
+ * @returns undefined when the name says nothing that can be read
+ */
+export function contentOf(name: string, format?: LakeFormat): Content | undefined {
+  const packed = packings[PACKING.exec(name)?.groups?.["packing"]?.toLowerCase() ?? ""] ?? "none";
+  if (format) return { format, packing: packed };
+  const found = NAMES.exec(name)?.groups;
+  if (!found) return undefined;
+  return { format: /^(?:ndjson|jsonl)$/iu.test(found["text"] ?? "") ? "ndjson" : "csv", packing: packed };
+}
+
+/** Tab where the name says so and nothing else was chosen. */
+export const separatorOf = (name: string, chosen: string): string =>
+  chosen === "," && /\.tsv(?:\.[a-z]+)?$/iu.test(name) ? "\t" : chosen;
