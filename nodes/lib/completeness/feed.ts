@@ -1,5 +1,5 @@
 /** Gives files, local or of a lake, to a completeness check, whatever format and compression their names say. */
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import path from "node:path";
 import { Damaged } from "../compression/damaged";
 import { unpacked } from "../compression/unpacked";
@@ -7,8 +7,11 @@ import { ConfigError, messageOf } from "../errors";
 import { RowSplitter } from "../files/rows";
 import { type Content, contentOf, READABLE, separatorOf } from "../lake/content";
 import type { DataFile } from "../lake/find";
+import { FileError } from "../lake/file-error";
 import { localStore } from "../lake/local";
-import type { Store } from "../lake/store";
+import { RowSource } from "../lake/open-rows";
+import type { ReaderOptions } from "../lake/reading";
+import type { ReadableStore } from "../lake/store";
 import type { CompletenessCheck } from "../stream/completeness/check";
 import { csvFeed, type CsvFeedOptions } from "./csv-feed";
 import { isWholeRecord, recordFeed } from "./record-feed";
@@ -17,6 +20,16 @@ export type FeedOptions = Omit<CsvFeedOptions, "place">;
 
 /** Longest line, in bytes. */
 const LINE_LIMIT = 32 * 1024 * 1024;
+
+const NO_COLUMNS: ReaderOptions["records"] = {
+  encoding: "utf-8",
+  separator: ",",
+  columns: [],
+  numbers: "automatic",
+  nullWords: [],
+  timeColumns: [],
+  utcOffset: "",
+};
 
 interface Feed {
   push(chunk: Uint8Array): void;
@@ -54,6 +67,49 @@ function ndjsonFeed(check: CompletenessCheck, name: string, options: FeedOptions
   return { push: (chunk) => take(splitter.push(Buffer.from(chunk))), end: () => take(splitter.end()) };
 }
 
+/** The store, which tells of all that is read. */
+function countedStore(store: ReadableStore, read: (bytes: number) => void): ReadableStore {
+  return {
+    address: store.address,
+    async read(...where) {
+      const stored = await store.read(...where);
+      return (async function* counted(): AsyncGenerator<Uint8Array> {
+        for await (const chunk of stored) {
+          read(chunk.length);
+          yield chunk;
+        }
+      })();
+    },
+  };
+}
+
+/** Records of a format with a schema. */
+async function feedValues(
+  check: CompletenessCheck,
+  store: ReadableStore,
+  file: Pick<DataFile, "path" | "bytes">,
+  content: Content,
+  options: FeedOptions,
+): Promise<void> {
+  const feed = recordFeed(check, options);
+  const source = new RowSource(store, { records: NO_COLUMNS, rowLimit: LINE_LIMIT });
+  try {
+    const { reader, rows } = source.open(file, content, { offset: 0, line: 1 });
+    for await (const list of rows) {
+      for (const row of list) {
+        const value = reader.read(row)?.payload;
+        feed(isWholeRecord(value) ? value : { payload: value });
+      }
+      // many rows must not keep the event loop from everybody else
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } catch (error) {
+    throw error instanceof FileError && error.cause instanceof Damaged ? error.cause : error;
+  } finally {
+    await source.close();
+  }
+}
+
 /** What a damaged file has lost is a finding; the check goes on with the next file. */
 async function untilDamage(
   check: CompletenessCheck,
@@ -80,25 +136,24 @@ async function untilDamage(
  */
 export async function feedStored(
   check: CompletenessCheck,
-  store: Store,
-  file: Pick<DataFile, "path">,
+  store: ReadableStore,
+  file: Pick<DataFile, "path" | "bytes">,
   name: string,
   options: FeedOptions,
   read: (bytes: number) => void,
 ): Promise<string | undefined> {
-  const { format, packing } = contentFor(name);
-  const counted = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of await store.read(file.path)) {
-      read(chunk.length);
-      yield chunk;
-    }
-  };
+  const content = contentFor(name);
+  const { format, packing } = content;
+  const counting = countedStore(store, read);
+  if (format !== "csv" && format !== "ndjson")
+    return untilDamage(check, name, () => feedValues(check, counting, file, content, options));
   const feed: Feed =
     format === "csv"
       ? csvFeed(check, { ...options, place: name, separator: separatorOf(name, options.separator) })
       : ndjsonFeed(check, name, options);
   return untilDamage(check, name, async () => {
-    for await (const chunk of unpacked(counted(), packing)) feed.push(chunk);
+    const stored = await counting.read(file.path);
+    for await (const chunk of unpacked(stored, packing)) feed.push(chunk);
     feed.end();
   });
 }
@@ -118,7 +173,7 @@ export async function feedFile(
   const { format, packing } = contentFor(file);
   if (format !== "csv" || packing !== "none") {
     const [folder, name] = [path.dirname(path.resolve(file)), path.basename(file)];
-    return feedStored(check, localStore(folder), { path: name }, file, options, read);
+    return feedStored(check, localStore(folder), { path: name, bytes: (await stat(file)).size }, file, options, read);
   }
   const handle = await open(file, "r");
   try {

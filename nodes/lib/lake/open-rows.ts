@@ -1,13 +1,19 @@
 /** Opens a data file of a lake: its rows from some place on, and what makes records of them. */
+import type { PackingName } from "../compression/unpacked";
 import { asError } from "../errors";
-import { recordReader, type RecordReader } from "../files/records";
+import { recordReader, type RecordReader, valueRecords } from "../files/records";
 import type { Row } from "../files/rows";
+import { AvroRows, type DecodedRow } from "./avro-rows";
 import { type Content, separatorOf } from "./content";
+import { ParquetReading } from "../formats/parquet/reading";
 import { FileError } from "./file-error";
 import type { DataFile } from "./find";
+import { parquetRecord, parquetRows } from "./parquet-rows";
 import { readRows } from "./read-rows";
 import type { Place, ReaderOptions } from "./reading";
-import type { Store } from "./store";
+import type { ReadableStore } from "./store";
+
+type OpenedFile = Pick<DataFile, "path" | "bytes">;
 
 export interface OpenRows {
   readonly reader: RecordReader;
@@ -15,18 +21,47 @@ export interface OpenRows {
   readonly rows: AsyncIterable<Row[]>;
 }
 
+/** One file is read at a time. */
 export class RowSource {
+  readonly #parquetThread = new ParquetReading();
+
   constructor(
-    private readonly store: Store,
+    private readonly store: ReadableStore,
     private readonly options: Pick<ReaderOptions, "records" | "rowLimit">,
   ) {}
 
-  open(file: DataFile, content: Content, start: Place): OpenRows {
+  open(file: OpenedFile, { format, packing }: Content, start: Place): OpenRows {
+    if (format === "avro") return this.#avro(file, start);
+    if (format === "parquet") return this.#parquet(file, start);
+    return this.#text(file, format, packing, start);
+  }
+
+  /** Lets go of what reading has needed. */
+  async close(): Promise<void> {
+    await this.#parquetThread.end();
+  }
+
+  #avro(file: OpenedFile, start: Place): OpenRows {
+    const avro = new AvroRows(this.store, file.path);
+    const reader = valueRecords(this.options.records, (row: DecodedRow) => {
+      const { value } = row;
+      delete row.value;
+      return value ? value.payload : avro.decode(row);
+    });
+    return { reader, rows: avro.read(start) };
+  }
+
+  #parquet(file: OpenedFile, start: Place): OpenRows {
+    const reader = valueRecords(this.options.records, parquetRecord);
+    return { reader, rows: parquetRows(this.store, file, this.#parquetThread, start) };
+  }
+
+  #text(file: OpenedFile, format: "csv" | "ndjson", packing: PackingName, start: Place): OpenRows {
     const { records, rowLimit } = this.options;
     const { store } = this;
-    const separator = separatorOf(file.name, records.separator);
-    const reader = recordReader({ ...records, separator, format: content.format });
-    const how = { quoted: content.format === "csv", packing: content.packing, limit: rowLimit };
+    const separator = separatorOf(file.path, records.separator);
+    const reader = recordReader({ ...records, separator, format });
+    const how = { quoted: format === "csv", packing, limit: rowLimit };
     const isHeader = (row: Row): boolean => {
       try {
         return reader.header(row);
@@ -49,10 +84,5 @@ export class RowSource {
       }
     };
     return { reader, rows: rows() };
-  }
-
-  /** Lets go of what reading has needed. */
-  async close(): Promise<void> {
-    await Promise.resolve();
   }
 }

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { type PackingName, unpacked } from "../compression/unpacked";
 import { RowSplitter, type Row } from "../files/rows";
 import { fileError } from "./file-error";
-import type { Store } from "./store";
+import type { ReadableStore } from "./store";
 
 export interface ReadOptions {
   /** Line ends inside double quotes belong to the row (CSV). */
@@ -21,7 +21,7 @@ export interface ReadOptions {
  *
  * @throws FileError when the file can't be read, breaks off or is not compressed as its name says
  */
-export async function* readRows(store: Store, path: string, options: ReadOptions): AsyncGenerator<Row[], void> {
+export async function* readRows(store: ReadableStore, path: string, options: ReadOptions): AsyncGenerator<Row[], void> {
   const { packing, offset, line } = options;
   const splitter = new RowSplitter(options, offset, line);
   let skip = packing === "none" ? 0 : offset;

@@ -176,11 +176,11 @@ export class LakeReader {
   }
 
   /** Where to read a file from; undefined when all of it is finished. */
-  #startOf(file: DataFile, known: LakePosition | undefined, { packing }: Content): Place | undefined {
+  #startOf(file: DataFile, known: LakePosition | undefined, { format, packing }: Content): Place | undefined {
     const beginning: Place = { offset: 0, line: 1 };
     if (!known) return beginning;
     if (file.bytes === known.bytes && file.modified === known.modified) return known.end ? undefined : known;
-    if (packing === "none" && file.bytes > known.bytes) return known;
+    if (packing === "none" && format !== "parquet" && file.bytes > known.bytes) return known;
     this.listener.warn(`${this.store.address}/${file.path} has changed since it was read: it is read from its start`);
     return beginning;
   }
