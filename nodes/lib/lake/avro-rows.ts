@@ -18,6 +18,13 @@ export interface DecodedRow extends Row {
   value?: { readonly payload: unknown };
 }
 
+/** Takes the value of a row away, or has it made again. */
+export function valueOf<R extends DecodedRow>(row: R, again: (row: R) => unknown): unknown {
+  const { value } = row;
+  delete row.value;
+  return value ? value.payload : again(row);
+}
+
 export class AvroRows {
   #decode: Decode | undefined;
 

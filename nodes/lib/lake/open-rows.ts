@@ -3,12 +3,12 @@ import type { PackingName } from "../compression/unpacked";
 import { asError } from "../errors";
 import { recordReader, type RecordReader, valueRecords } from "../files/records";
 import type { Row } from "../files/rows";
-import { AvroRows, type DecodedRow } from "./avro-rows";
+import { AvroRows, valueOf } from "./avro-rows";
 import { type Content, separatorOf } from "./content";
 import { ParquetReading } from "../formats/parquet/reading";
 import { FileError } from "./file-error";
 import type { DataFile } from "./find";
-import { parquetRecord, parquetRows } from "./parquet-rows";
+import { parquetRecord, parquetRows, type ParquetRow } from "./parquet-rows";
 import { readRows } from "./read-rows";
 import type { Place, ReaderOptions } from "./reading";
 import type { ReadableStore } from "./store";
@@ -43,16 +43,12 @@ export class RowSource {
 
   #avro(file: OpenedFile, start: Place): OpenRows {
     const avro = new AvroRows(this.store, file.path);
-    const reader = valueRecords(this.options.records, (row: DecodedRow) => {
-      const { value } = row;
-      delete row.value;
-      return value ? value.payload : avro.decode(row);
-    });
+    const reader = valueRecords(this.options.records, (row) => valueOf(row, (one) => avro.decode(one)));
     return { reader, rows: avro.read(start) };
   }
 
   #parquet(file: OpenedFile, start: Place): OpenRows {
-    const reader = valueRecords(this.options.records, parquetRecord);
+    const reader = valueRecords(this.options.records, (row) => valueOf(row as ParquetRow, parquetRecord));
     return { reader, rows: parquetRows(this.store, file, this.#parquetThread, start) };
   }
 

@@ -1,14 +1,21 @@
-/** The rows of a Parquet file in a lake, each as the bytes from which its record is made. */
+/** The rows of a Parquet file in a lake, with the bytes from which their records can be made again. */
 import { deserialize } from "node:v8";
 import { Damaged } from "../compression/damaged";
 import type { ParquetReading } from "../formats/parquet/reading";
 import type { Row } from "../files/rows";
+import type { DecodedRow } from "./avro-rows";
 import { fileError } from "./file-error";
 import type { Place } from "./reading";
 import { type ReadableStore, readPart } from "./store";
 
-/** The record of a row, a new one each time. */
-export const parquetRecord = ({ bytes }: Row): unknown => deserialize(bytes);
+export interface ParquetRow extends DecodedRow {
+  /** All rows that came with it, and which of them it is. Its own bytes are its share of these, for who counts them. */
+  readonly piece: Buffer;
+  readonly index: number;
+}
+
+/** The record of a row once more. */
+export const parquetRecord = ({ piece, index }: ParquetRow): unknown => (deserialize(piece) as unknown[])[index];
 
 /** @throws FileError when the file can't be read, breaks off or is damaged */
 export async function* parquetRows(
@@ -24,14 +31,14 @@ export async function* parquetRows(
   };
   let offset = start.offset;
   try {
-    for await (const { bytes, ends } of thread.read(size, offset, slice)) {
-      const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const rows: Row[] = [];
-      let from = 0;
-      for (const end of ends) {
+    for await (const { bytes, count } of thread.read(size, offset, slice)) {
+      const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const share = piece.length / count;
+      const rows: ParquetRow[] = [];
+      for (const [index, payload] of (deserialize(piece) as unknown[]).entries()) {
         const next = offset + 1;
-        rows.push({ bytes: all.subarray(from, end), offset, next, line: next, nextLine: next + 1 });
-        from = end;
+        const own = piece.subarray(Math.floor(index * share), Math.floor((index + 1) * share));
+        rows.push({ bytes: own, offset, next, line: next, nextLine: next + 1, piece, index, value: { payload } });
         offset = next;
       }
       yield rows;

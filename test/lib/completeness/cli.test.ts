@@ -7,10 +7,14 @@ import { PassThrough } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { plant } from "../../../bench/completeness-data";
 import { compressZstd } from "../../../nodes/lib/compression/zstd";
+import { avro } from "../../../nodes/lib/formats/avro";
+import { parquet } from "../../../nodes/lib/formats/parquet/parquet";
+import { ParquetThread } from "../../../nodes/lib/formats/parquet/thread";
 import { packHadoopSnappy } from "../../../nodes/lib/formats/packing";
 import { main } from "../../../nodes/lib/completeness/cli";
 import type { CompletenessReport } from "../../../nodes/lib/stream/completeness/report";
 import { ROOT } from "../../../tools/editor/nodes";
+import { written } from "../formats/written";
 
 const text = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString() ?? "";
 
@@ -53,7 +57,7 @@ describe("the command citystream-completeness", () => {
     }
   });
 
-  it("finds the same in the same rows as CSV, compressed, in several files, and as NDJSON", async () => {
+  it("finds the same in the same rows as CSV, compressed, in several files, as NDJSON, Avro and Parquet", async () => {
     const csv = path.join(folder, "planted.csv");
     plant(csv, 20_000, 3);
     const content = readFileSync(csv, "utf8");
@@ -62,6 +66,8 @@ describe("the command citystream-completeness", () => {
     const expected = await reportOf(csv);
     const record = (row: string): object =>
       Object.fromEntries(row.split(",").map((cell, at) => [names[at], at === 0 ? cell : Number(cell || "NaN")]));
+    const nulls = (one: object): object =>
+      Object.fromEntries(Object.entries(one).map(([name, value]) => [name, Number.isNaN(value) ? null : value]));
     const half = rows.length / 2;
     const others = [
       [file("whole.csv.gz", gzipSync(content))],
@@ -73,6 +79,12 @@ describe("the command citystream-completeness", () => {
       ],
       [file("whole.ndjson", rows.map((row) => `${JSON.stringify(record(row))}\n`).join(""))],
     ];
+    const thread = new ParquetThread();
+    for (const format of [avro(undefined, "snappy"), parquet(undefined, "zstd", thread)]) {
+      const [one] = await written(format, rows.map(record).map(nulls));
+      others.push([one?.file ?? ""]);
+    }
+    await thread.end();
     for (const files of others) assert.deepEqual(await reportOf(...files), expected, files.join(" "));
   });
 

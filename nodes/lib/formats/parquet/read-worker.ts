@@ -31,7 +31,7 @@ async function open(bytes: number, row: number): Promise<ParquetSource> {
 async function read(file: number): Promise<void> {
   try {
     const piece = await (await opened)?.read();
-    say({ file, piece }, piece ? [piece.bytes.buffer, piece.ends.buffer] : []);
+    say({ file, piece }, piece ? [piece.bytes.buffer] : []);
   } catch (error) {
     say({ file, damage: error instanceof Damaged ? error.message : `can't be read: ${messageOf(error)}` });
   }

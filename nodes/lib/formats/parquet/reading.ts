@@ -33,7 +33,10 @@ class Running {
   readonly ended: Promise<void>;
   file = 0;
   asked: Asked | undefined;
-  private readonly worker = new Worker(join(__dirname, "read-worker.js"));
+  private readonly worker = new Worker(join(__dirname, "read-worker.js"), {
+    // rows are short-lived: with more room V8 would only let them lie
+    resourceLimits: { maxYoungGenerationSizeMb: 32 },
+  });
 
   constructor() {
     this.worker.on("message", (said: FromReader) => this.heard(said));

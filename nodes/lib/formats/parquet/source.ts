@@ -16,14 +16,15 @@ const RANGE_BYTES = 8 << 20;
 const MOST_GROUP = 512 << 20;
 const MOST_PAGE = 256 << 20;
 const MOST_FOOTER = 64 << 20;
-/** Bytes of rows that are handed over at once. */
+/** Bytes of rows that are handed over at once, and the rows of the first portion. */
 const PIECE = 256 * 1024;
+const FIRST_ROWS = 100;
 const MEGABYTE = 1 << 20;
 
-/** Rows, each as `v8.deserialize` reads it, one after the other. */
+/** Rows, as `v8.deserialize` makes an array of them. */
 export interface Piece {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly ends: Uint32Array<ArrayBuffer>;
+  readonly count: number;
 }
 
 export type Slice = (start: number, end: number) => Promise<ArrayBuffer>;
@@ -53,6 +54,8 @@ interface Group {
 
 export class ParquetSource {
   private rows: unknown[] = [];
+  private taken = 0;
+  private portion = FIRST_ROWS;
   private readonly groups: Group[] = [];
   private columns: readonly (readonly [string, Convert])[] = [];
   private metadata: FileMetaData | undefined;
@@ -99,25 +102,12 @@ export class ParquetSource {
 
   /** The next rows; undefined behind the last one. @throws Damaged with the place */
   async read(): Promise<Piece | undefined> {
-    if (this.rows.length === 0 && !(await this.more())) return undefined;
-    const parts: Buffer[] = [];
-    const ends: number[] = [];
-    let size = 0;
-    let taken = 0;
-    while (taken < this.rows.length && size < PIECE) {
-      const part = serialize(this.record(this.rows[taken++] as Record<string, unknown>));
-      parts.push(part);
-      size += part.length;
-      ends.push(size);
-    }
-    this.rows = this.rows.slice(taken);
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return { bytes, ends: Uint32Array.from(ends) };
+    if (this.taken === this.rows.length && !(await this.more())) return undefined;
+    const rows = this.rows.slice(this.taken, this.taken + this.portion) as Record<string, unknown>[];
+    this.taken += rows.length;
+    const packed = serialize(rows.map((row) => this.record(row)));
+    this.portion = Math.max(1, Math.floor((PIECE * rows.length) / packed.length));
+    return { bytes: Uint8Array.from(packed), count: rows.length };
   }
 
   private record(row: Record<string, unknown>): Record<string, unknown> {
@@ -149,6 +139,7 @@ export class ParquetSource {
       throw new Damaged(`is damaged, at ${place}: ${messageOf(error)}`, { cause: error });
     }
     this.next = end;
+    this.taken = 0;
     if (end === group.to) this.slices.clear();
     return true;
   }
