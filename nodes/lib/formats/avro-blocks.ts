@@ -1,7 +1,7 @@
 /** Reads Avro object container files block by block (specification 1.11, "Object Container Files"). */
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
-import { ByteFeed } from "../compression/byte-feed";
+import type { ByteFeed } from "../compression/byte-feed";
 import { Damaged } from "../compression/damaged";
 import { tooLarge } from "../compression/limit";
 import { decompressRawSnappy } from "../compression/snappy";
