@@ -8,6 +8,7 @@ import type { RecordType } from "../../../nodes/lib/formats/schema/type";
 import type { ParquetCodec } from "../../../nodes/lib/formats/parquet/messages";
 import { parquet } from "../../../nodes/lib/formats/parquet/parquet";
 import { ParquetThread } from "../../../nodes/lib/formats/parquet/thread";
+import { recordOf } from "../../../nodes/source/lake-read/records";
 import { readBack } from "./read-back";
 import { temporaryFolder } from "./stores";
 import { readWhole } from "./whole";
@@ -72,6 +73,26 @@ for (const { title, extension, codecs, make } of cases)
       const [file] = await written(make(undefined, "none", thread), given);
       const { payloads } = await readWhole(path.dirname(file?.file ?? ""));
       assert.deepEqual(payloads, [given[0], { ...given[1], in: payloads[1] && (payloads[1] as { in: unknown }).in }]);
+    });
+
+    it("brings back whole records with their key, headers, time and place in Kafka", async () => {
+      const whole = (n: number): Record<string, unknown> => ({
+        key: n === 0 ? null : `키${n}`,
+        headers: n === 0 ? {} : { unit: "µg" },
+        timestamp: 1_777_593_600_000 + n,
+        source: { kind: "kafka", topic: "air", partition: 1, offset: n },
+        payload: { n },
+      });
+      const [file] = await written(make(undefined, "none", thread), [whole(0), whole(1)]);
+      const { items } = await readWhole(path.dirname(file?.file ?? ""));
+      for (const [n, item] of items.entries()) {
+        const { key, headers, timestamp, payload, source } = recordOf(item, false, "");
+        const { origin } = source as unknown as { origin: unknown };
+        const { key: own, ...rest } = whole(n);
+        assert.deepEqual({ headers, timestamp, payload, source: origin }, rest);
+        assert.equal(key, own ?? undefined);
+      }
+      assert.equal(items.length, 2);
     });
 
     it("goes on with the very next record, in the middle of a block, at its end, and in other blocks", async () => {
