@@ -117,7 +117,7 @@ describe("completeness check", () => {
     it("reads the files that a message names, and is finished with it after the result", async () => {
       file("air/a.csv", "date,dust\n2026-05-01 00:00:00,1\n2026-05-01 00:00:03,\n");
       file("air/b.csv.gz", gzipSync("date,dust\n2026-05-01 00:00:12,1\nx\n"));
-      file("air/c.parquet", "PAR1");
+      file("air/c.orc", "PAR1");
       await red.deploy(flowOf(lake(), source, over(), ...collectors));
       const tested = laboratory.source("s");
       tested.deliver(0, () => "go", { topic: "air" });

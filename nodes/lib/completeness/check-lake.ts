@@ -1,12 +1,13 @@
 /** Checks the files of a lake: their rows, and what their names and indexes say of Kafka's offsets. */
 import { Retriable } from "../errors";
 import { parseRangeName } from "../lake/file-name";
+import { contentOf } from "../lake/content";
 import { findFiles, type DataFile, type LakePath } from "../lake/find";
 import { indexedFile, type OffsetIndex } from "../lake/stored";
 import { parentOf, readAll, type Store } from "../lake/store";
 import { CompletenessCheck } from "../stream/completeness/check";
 import type { CompletenessReport } from "../stream/completeness/report";
-import { feedStream, formatOf, type FeedOptions } from "./feed";
+import { feedStored, type FeedOptions } from "./feed";
 
 export interface LakeCheck {
   readonly feed: FeedOptions;
@@ -40,13 +41,13 @@ export async function checkLake(
   const files: DataFile[] = [];
   let leftOut = 0;
   for await (const file of findFiles(store, path)) {
-    if (formatOf(file.name)) files.push(file);
+    if (contentOf(file.name)) files.push(file);
     else leftOut++;
   }
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   let read = 0;
   for (const [at, file] of files.entries())
-    await feedStream(check, await store.read(file.path), file.path, feed, (count) => {
+    await feedStored(check, store, file, file.path, feed, (count) => {
       if (signal.aborted) throw new Retriable("the check was stopped");
       read += count;
       progress({ read, bytes, files: at + 1 });

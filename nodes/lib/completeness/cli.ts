@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `citystream-completeness`: whether CSV and NDJSON files are complete. */
+/** The command `citystream-completeness`: whether data files are complete. */
 import { readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -9,18 +9,20 @@ import { CompletenessCheck } from "../stream/completeness/check";
 import type { CompletenessReport } from "../stream/completeness/report";
 import { completenessPicture } from "../stream/completeness/picture";
 import { englishWords } from "../stream/completeness/words";
-import { feedFile, formatOf, type FeedOptions } from "./feed";
+import { contentOf, READABLE } from "../lake/content";
+import { feedFile, type FeedOptions } from "./feed";
 import { Progress } from "./progress";
 import { reportText } from "./text";
 
 const HELP = `citystream-completeness [options] file-or-folder …
 
-Checks CSV and NDJSON files (.csv, .tsv, .txt, .ndjson, .jsonl, also .gz) for missing values, gaps, duplicates and order.
+Checks CSV, NDJSON, Avro and Parquet files (.csv, .tsv, .txt, .ndjson, .jsonl, also with .gz, .zst or .snappy, .avro,
+.parquet) for missing values, gaps, duplicates and order.
 Files are taken as one stream, in the order given; a folder stands for its files by name.
 
   --interval <s>      expected distance of two rows in seconds (3); 0: any
   --tolerance <s>     a gap begins above interval + tolerance (half of the interval)
-  --time <column>     column, or path in NDJSON, with the time (the first named date, time, timestamp, datetime or ts)
+  --time <column>     column, or path in a record, with the time (the first named date, time, timestamp, datetime or ts)
   --utc-offset <±hh:mm>  of times that do not say theirs (+00:00)
   --key <column>      each key, such as a sensor, keeps an interval of its own
   --columns <names>   column names of CSV without a header, separated by commas
@@ -34,7 +36,7 @@ Files are taken as one stream, in the order given; a folder stands for its files
   --quiet             no progress
   --help
 
-Exit code 2: wrong options, or a file that can't be read.
+Exit code 2: wrong options, or a file that can't be read, or not to its end.
 `;
 
 const OPTIONS = {
@@ -90,10 +92,16 @@ export async function main(args: readonly string[], { out, err }: Streams): Prom
     const feed = feedOptions(values);
     const files = await filesOf(positionals);
     const progress = values.quiet ? undefined : new Progress(err, files, check);
-    for (const { file } of files) await feedFile(check, file, feed, (bytes) => progress?.read(bytes));
+    const damages: string[] = [];
+    for (const { file } of files) {
+      const damage = await feedFile(check, file, feed, (bytes) => progress?.read(bytes));
+      if (damage !== undefined) damages.push(damage);
+    }
     progress?.end();
     const report = check.report();
     await tell(report, values, offsetMinutes(feed.utcOffset), out);
+    for (const damage of damages) err.write(`citystream-completeness: ${damage}\n`);
+    if (damages.length > 0) return 2;
     return report.complete ? 0 : findingsExit;
   } catch (error) {
     err.write(`citystream-completeness: ${messageOf(error)}\n`);
@@ -153,8 +161,8 @@ async function filesOf(given: readonly string[]): Promise<{ file: string; size: 
       files.push({ file: one, size: stats.size });
       continue;
     }
-    const names = (await readdir(one)).filter((name) => !/^[._]/u.test(name) && formatOf(name)).sort();
-    if (names.length === 0) throw new ConfigError(`${one} holds no CSV or NDJSON file`);
+    const names = (await readdir(one)).filter((name) => !/^[._]/u.test(name) && contentOf(name)).sort();
+    if (names.length === 0) throw new ConfigError(`${one} holds no file that can be read by its name (${READABLE})`);
     for (const name of names) files.push({ file: path.join(one, name), size: (await stat(path.join(one, name))).size });
   }
   return files;

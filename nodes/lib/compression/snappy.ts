@@ -144,6 +144,9 @@ const decompressRaw = (bytes: Uint8Array, left: number, most: number): Buffer =>
   return into;
 };
 
+/** The content of raw Snappy. @throws RangeError for damaged bytes, and for those that hold more than `most` */
+export const decompressRawSnappy = (bytes: Uint8Array, most: number): Buffer => decompressRaw(bytes, most, most);
+
 /**
  * The content of Snappy, raw or in Java's frames.
  * @throws RangeError for damaged bytes, and for those that hold more than `most`

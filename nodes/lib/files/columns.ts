@@ -69,7 +69,8 @@ const numberIn = (value: unknown): number => (value === null || value === "" ? N
 
 function timeInColumn(name: string, value: unknown, shift: number): number {
   const time = timeOf(value);
-  if (Number.isNaN(time)) throw new Rejected(`column ${name} holds no time: ${JSON.stringify(value)}`);
+  if (Number.isNaN(time))
+    throw new Rejected(`column ${name} holds no time: ${typeof value === "bigint" ? value : JSON.stringify(value)}`);
   const hasZone = typeof value !== "string" || /(?:Z|[+-]\d{2}:?\d{2})$/iu.test(value) || !value.includes("-");
   return hasZone ? time : time - shift;
 }

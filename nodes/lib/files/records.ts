@@ -28,6 +28,8 @@ export interface FileRecord {
 
 /** Reads the rows of one file. */
 export interface RecordReader {
+  /** Every record has all columns of its file: null stands for what it lacks. */
+  readonly isSparse?: true;
   /** Takes the first row of the file for the header, if it is one. Returns whether it was. */
   header(first: Row): boolean;
   /** Undefined for an empty line. */
@@ -75,6 +77,29 @@ export function recordReader(options: RecordOptions): RecordReader {
       } catch (error) {
         const why = asError(error);
         return { row, payload: row.bytes, time: lastTime, hasTime: false, error: why };
+      }
+    },
+  };
+}
+
+/** Rows that are values already, of formats with a schema: `valueOf` makes a new one of a row each time. */
+export function valueRecords(
+  { timeColumns, utcOffset }: Pick<RecordOptions, "timeColumns" | "utcOffset">,
+  valueOf: (row: Row) => unknown,
+): RecordReader {
+  const time = timeReader(timeColumns, utcOffset);
+  let lastTime = 0;
+  return {
+    isSparse: true,
+    header: () => false,
+    read(row) {
+      const payload = valueOf(row);
+      if (!time) return { row, payload, time: lastTime, hasTime: false };
+      try {
+        lastTime = time(payload as Values);
+        return { row, payload, time: lastTime, hasTime: true };
+      } catch (error) {
+        return { row, payload, time: lastTime, hasTime: false, error: asError(error) };
       }
     },
   };

@@ -12,6 +12,8 @@ export interface Row {
   readonly line: number;
   /** Number of the line after it. */
   readonly nextLine: number;
+  /** In a file of blocks: rows of the block at `next` that come before the next row. */
+  readonly nextWithin?: number;
   /** Why it is no row; its bytes are then as much as was taken for it. */
   readonly broken?: string;
 }

@@ -26,9 +26,10 @@ export function eventTime(path: string): (payload: unknown) => number | undefine
   };
 }
 
-/** ms since the epoch, NaN for what is no time. */
+/** ms since the epoch, NaN for what is no time; a Date is one. */
 export function timeOf(value: unknown): number {
   if (typeof value === "number") return Math.abs(value) < LARGEST_SECONDS ? value * 1_000 : value;
+  if (value instanceof Date) return value.getTime();
   if (typeof value !== "string") return NaN;
   const text = value.trim();
   if (/^-?\d+(?:\.\d+)?$/u.test(text)) return timeOf(Number(text));

@@ -1,12 +1,11 @@
 /** Compression of record batches, by the number that the batch's attributes carry. */
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
-import { decompress as decompressZstd, Decompress as ZstdStream } from "../../../vendor/fzstd";
 import { tooLarge } from "../compression/limit";
 import { compressLz4, decompressLz4 } from "../compression/lz4";
 import { compressSnappy, decompressSnappy } from "../compression/snappy";
 import { compressZstd } from "../compression/zstd";
-import { zstdNeeds } from "../compression/zstd-frames";
+import { unpackZstd, unpackZstdByPackage } from "../compression/zstd-unpack";
 import { ConfigError } from "../errors";
 
 /** Names as Kafka's `compression.type` has them, at the index that is their number on the wire. */
@@ -24,7 +23,7 @@ type Callback = (error: Error | null, result: Buffer) => void;
 type Transform = (bytes: Buffer, callback: Callback) => void;
 type Limited = (bytes: Buffer, options: { readonly maxOutputLength: number }, callback: Callback) => void;
 /** zstd came to node:zlib with Node 22.15; the types of Node 20 do not know it. */
-const { zstdCompress, zstdDecompress } = zlib as unknown as { zstdCompress?: Transform; zstdDecompress?: Limited };
+const { zstdCompress } = zlib as unknown as { zstdCompress?: Transform };
 
 const limited = (decompress: Limited): Codec["decompress"] => {
   const run = promisify(decompress);
@@ -37,30 +36,11 @@ const limited = (decompress: Limited): Codec["decompress"] => {
   };
 };
 
-/** Bit by bit, so that no more than `most` bytes are taken whatever comes. */
-const streamZstd = (bytes: Buffer, most: number): Buffer => {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  new ZstdStream((part) => {
-    size += part.length;
-    if (size > most) throw tooLarge(most);
-    parts.push(part);
-  }).push(bytes, true);
-  return Buffer.concat(parts);
-};
-
 /** Where Node.js has no zstd: read by a package, written by a small encoder of our own, which packs less. */
 export const zstdWithoutNode: Codec = {
   id: 4,
   compress: async (bytes) => compressZstd(bytes),
-  async decompress(bytes, most) {
-    const { content, window } = zstdNeeds(bytes);
-    if (window > most) throw tooLarge(most);
-    // Many small blocks promise more than they hold.
-    if (content > most) return streamZstd(bytes, most);
-    const { buffer, byteOffset, byteLength } = decompressZstd(bytes);
-    return Buffer.from(buffer, byteOffset, byteLength);
-  },
+  decompress: async (bytes, most) => unpackZstdByPackage(bytes, most),
 };
 
 const codecs: Readonly<Record<Exclude<CodecName, "none">, Codec>> = {
@@ -75,10 +55,7 @@ const codecs: Readonly<Record<Exclude<CodecName, "none">, Codec>> = {
     compress: async (bytes) => compressLz4(bytes),
     decompress: async (bytes, most) => decompressLz4(bytes, most),
   },
-  zstd:
-    zstdCompress && zstdDecompress
-      ? { id: 4, compress: promisify(zstdCompress), decompress: limited(zstdDecompress) }
-      : zstdWithoutNode,
+  zstd: zstdCompress ? { id: 4, compress: promisify(zstdCompress), decompress: unpackZstd } : zstdWithoutNode,
 };
 
 /** The codec of a name; undefined for "none". */

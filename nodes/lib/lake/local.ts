@@ -94,10 +94,14 @@ export function localStore(root: string): FileStore {
     },
     stat: (relative) =>
       tried<Entry | undefined>(relative, (file) => entry(file, path.basename(file)).catch(ignoreMissing)),
-    read: (relative, offset = 0) =>
+    read: (relative, offset = 0, length = Infinity) =>
       tried(relative, async (file) => {
         const handle = await fs.open(file, constants.O_RDONLY);
-        return createReadStream("", { fd: handle, start: offset }) as AsyncIterable<Uint8Array>;
+        return createReadStream("", {
+          fd: handle,
+          start: offset,
+          end: offset + length - 1,
+        }) as AsyncIterable<Uint8Array>;
       }),
     remove: (relative) => tried(relative, (file) => fs.rm(file, { recursive: true, force: true })),
     mkdirs: (relative) => tried(relative, makeDirectories),

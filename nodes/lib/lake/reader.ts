@@ -5,25 +5,32 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { LowWaterMark } from "../delivery/low-water-mark";
-import { Retriable, asError } from "../errors";
+import { asError } from "../errors";
 import { PositionWriter } from "../files/position-writer";
 import { loadPositions } from "../files/positions";
-import { recordReader } from "../files/records";
 import type { Row } from "../files/rows";
 import { Deque } from "../mqtt/deque";
+import { type Content, contentOf } from "./content";
+import { FileError } from "./file-error";
 import { parseRangeName } from "./file-name";
 import { type DataFile, findFiles, type LakePath } from "./find";
-import { readRows } from "./read-rows";
-import type { LakeItem, LakePosition, ReaderListener, ReaderOptions, Reading } from "./reading";
+import { RowSource } from "./open-rows";
+import type { LakeItem, LakePosition, Place, ReaderListener, ReaderOptions, Reading } from "./reading";
 import type { Store } from "./store";
 
 type Counts = { -readonly [Name in "files" | "records" | "unreadable" | "leftOut"]: Reading[Name] };
 
-const NAMES = /\.(?<format>csv|tsv|txt|ndjson|jsonl)(?<gzip>\.gz)?$/iu;
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 15_000;
 
-type Start = Pick<LakePosition, "offset" | "line">;
+/** What was asked for, and what has come of it. */
+interface Round {
+  readonly path: LakePath;
+  readonly whole: boolean;
+  readonly counts: Counts;
+  /** How far each file was sent into the flow. */
+  readonly read: Map<string, LakePosition>;
+}
 
 /** What was sent, in order: when the mark has passed `next`, the file is finished up to there. */
 interface Sent {
@@ -32,12 +39,18 @@ interface Sent {
   readonly position: LakePosition;
 }
 
+const placeAfter = ({ next, nextLine, nextWithin }: Row): Place => ({
+  offset: next,
+  line: nextLine,
+  ...(nextWithin === undefined ? {} : { within: nextWithin }),
+});
+
 export class LakeReader {
   readonly #stop = new AbortController();
   readonly #mark: LowWaterMark;
   readonly #sent = new Deque<Sent>();
-  /** How far each file was sent into the flow. */
   readonly #read = new Map<string, LakePosition>();
+  readonly #rows: RowSource;
   readonly #writer: PositionWriter | undefined;
   /** How far each file is finished. */
   #positions: Record<string, LakePosition> | undefined;
@@ -52,6 +65,7 @@ export class LakeReader {
     private readonly listener: ReaderListener,
   ) {
     this.#mark = new LowWaterMark(options.span);
+    this.#rows = new RowSource(store, options);
     const { positionFile } = options;
     if (positionFile !== undefined)
       this.#writer = new PositionWriter(
@@ -69,38 +83,22 @@ export class LakeReader {
   }
 
   /**
-   * Reads what a path stands for, after what was asked for before; resolves when all of it was sent.
+   * Reads what a path stands for, after what was asked for before; resolves when all of it was sent. While a file or the
+   * lake can't be read, it is tried again, and what is asked for meanwhile has its turn.
    *
    * @param whole the path is all that this reader is ever asked for: files that it does not lead to any more are forgotten
    * @throws the signal's reason when the reader is closed
    */
-  read(path: LakePath, whole = false): Promise<Reading> {
-    const reading = this.#last.then(() => this.#readPatiently(path, whole));
-    this.#last = reading.catch(() => undefined);
-    return reading;
-  }
-
-  /** Stops reading. What is finished still counts until `close`. */
-  async halt(): Promise<void> {
-    this.#stop.abort();
-    this.#wake();
-    await this.#last;
-  }
-
-  /** Stores the positions. */
-  async close(): Promise<void> {
-    await this.halt();
-    await this.#writer?.close();
-  }
-
-  async #readPatiently(path: LakePath, whole: boolean): Promise<Reading> {
+  async read(path: LakePath, whole = false): Promise<Reading> {
     const counts: Counts = { files: 0, records: 0, unreadable: 0, leftOut: 0 };
-    if (this.options.positionFile === undefined) this.#read.clear();
+    const read = this.options.positionFile === undefined ? new Map<string, LakePosition>() : this.#read;
     for (let failures = 0; ; failures++) {
       this.#stop.signal.throwIfAborted();
       try {
-        await this.#pass(path, counts, whole);
-        const end = this.#sequence;
+        const end = await this.#turn(async () => {
+          await this.#pass({ path, whole, counts, read });
+          return this.#sequence;
+        });
         return {
           path: path.text,
           ...counts,
@@ -115,25 +113,56 @@ export class LakeReader {
     }
   }
 
-  async #pass(path: LakePath, counts: Counts, whole: boolean): Promise<void> {
-    const { positionFile } = this.options;
+  /** Stops reading. What is finished still counts until `close`. */
+  async halt(): Promise<void> {
+    this.#stop.abort();
+    this.#wake();
+    await this.#last;
+    await this.#rows.close();
+  }
+
+  /** Stores the positions. */
+  async close(): Promise<void> {
+    await this.halt();
+    await this.#writer?.close();
+  }
+
+  #turn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(action);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #pass(round: Round): Promise<void> {
+    const { path, whole, counts, read } = round;
+    const { positionFile, format } = this.options;
     this.#positions ??= positionFile === undefined ? {} : { ...(await loadPositions<LakePosition>(positionFile)) };
     counts.leftOut = 0;
     const found = new Set<string>();
+    let failure: FileError | undefined;
     for await (const file of findFiles(this.store, path)) {
       this.#stop.signal.throwIfAborted();
       if (whole) found.add(file.path);
-      const kind = this.#kindOf(file.name);
-      if (!kind) {
+      const content = contentOf(file.name, format);
+      if (!content) {
         counts.leftOut++;
         continue;
       }
-      const known = this.#read.get(file.path) ?? (positionFile === undefined ? undefined : this.#positions[file.path]);
-      const start = this.#startOf(file, known, kind.gzip);
-      if (start) await this.#readFile(file, kind, start, counts);
+      const known = read.get(file.path) ?? (positionFile === undefined ? undefined : this.#positions[file.path]);
+      const start = this.#startOf(file, known, content);
+      if (!start) continue;
+      try {
+        await this.#readFile(file, content, start, round);
+      } catch (error) {
+        // the other files do not wait for one that can't be read
+        if (!(error instanceof FileError)) throw error;
+        if (failure) this.listener.trouble(failure);
+        failure = error;
+      }
     }
     // a lake that shows nothing at all may have lost its disk
     if (whole && found.size > 0) this.#forget(this.#positions, found);
+    if (failure) throw failure;
   }
 
   /** Files that are gone need no position. */
@@ -146,49 +175,20 @@ export class LakeReader {
     }
   }
 
-  #kindOf(name: string): { readonly format: "csv" | "ndjson"; readonly gzip: boolean } | undefined {
-    const found = NAMES.exec(name)?.groups;
-    const gzip = /\.gz$/iu.test(name);
-    if (this.options.format) return { format: this.options.format, gzip };
-    if (!found) return undefined;
-    return { format: /^(?:ndjson|jsonl)$/iu.test(found["format"] ?? "") ? "ndjson" : "csv", gzip };
-  }
-
   /** Where to read a file from; undefined when all of it is finished. */
-  #startOf(file: DataFile, known: LakePosition | undefined, gzip: boolean): Start | undefined {
-    const beginning: Start = { offset: 0, line: 1 };
+  #startOf(file: DataFile, known: LakePosition | undefined, { format, packing }: Content): Place | undefined {
+    const beginning: Place = { offset: 0, line: 1 };
     if (!known) return beginning;
     if (file.bytes === known.bytes && file.modified === known.modified) return known.end ? undefined : known;
-    if (!gzip && file.bytes > known.bytes) return known;
+    if (packing === "none" && format !== "parquet" && file.bytes > known.bytes) return known;
     this.listener.warn(`${this.store.address}/${file.path} has changed since it was read: it is read from its start`);
     return beginning;
   }
 
-  async #readFile(
-    file: DataFile,
-    { format, gzip }: { format: "csv" | "ndjson"; gzip: boolean },
-    start: Start,
-    counts: Counts,
-  ): Promise<void> {
-    const { records, rowLimit, batch } = this.options;
-    const separator = records.separator === "," && /\.tsv(?:\.gz)?$/iu.test(file.name) ? "\t" : records.separator;
-    const reader = recordReader({ ...records, separator, format });
-    const how = { quoted: format === "csv", gzip, limit: rowLimit };
+  async #readFile(file: DataFile, content: Content, start: Place, { counts, read }: Round): Promise<void> {
+    const { reader, rows: all } = this.#rows.open(file, content, start);
     const range = parseRangeName(file.name);
-    const isHeader = (row: Row): boolean => {
-      try {
-        return reader.header(row);
-      } catch (error) {
-        throw new Retriable(`the header of ${file.path} can't be read: ${asError(error).message}`, { cause: error });
-      }
-    };
     let here = start;
-    let isFirst = start.offset === 0;
-    if (!isFirst)
-      for await (const [first] of readRows(this.store, file.path, { ...how, offset: 0, line: 1 })) {
-        if (first) isHeader(first);
-        break;
-      }
     let items: LakeItem[] = [];
     const flush = async (): Promise<void> => {
       if (items.length === 0) return;
@@ -198,38 +198,41 @@ export class LakeReader {
       this.#stop.signal.throwIfAborted();
       counts.records += next.length;
       if (next[0]?.error) counts.unreadable++;
-      this.#send(file, next);
+      this.#send(file, next, read);
     };
-    for await (const rows of readRows(this.store, file.path, { ...how, offset: start.offset, line: start.line })) {
-      for (const row of rows) {
-        here = { offset: row.next, line: row.nextLine };
-        const wasFirst = isFirst;
-        isFirst = false;
-        if (wasFirst && isHeader(row)) continue;
-        const record = reader.read(row);
-        if (!record) continue;
-        if (record.error) await flush();
-        items.push({ ...record, path: file.path, range, reader });
-        if (record.error || items.length >= batch) await flush();
+    try {
+      for await (const rows of all) {
+        for (const row of rows) {
+          here = placeAfter(row);
+          const record = reader.read(row);
+          if (!record) continue;
+          if (record.error) await flush();
+          items.push({ ...record, path: file.path, range, reader });
+          if (record.error || items.length >= this.options.batch) await flush();
+        }
+        // a big file must not keep the event loop from everybody else
+        await new Promise((resolve) => setImmediate(resolve));
+        this.#stop.signal.throwIfAborted();
       }
-      // a big file must not keep the event loop from everybody else
-      await new Promise((resolve) => setImmediate(resolve));
-      this.#stop.signal.throwIfAborted();
+    } catch (error) {
+      // what was read before the damage counts
+      if (error instanceof FileError) await flush();
+      throw error;
     }
     await flush();
     counts.files++;
-    this.#reached(file, { offset: here.offset, line: here.line, end: true });
+    this.#reached(file, { ...here, end: true }, read);
     this.#advance();
   }
 
-  #send(file: DataFile, items: readonly LakeItem[]): void {
+  #send(file: DataFile, items: readonly LakeItem[], read: Round["read"]): void {
     const last = items.at(-1);
     if (!last) return;
     const bytes = items.reduce((sum, { row }) => sum + row.bytes.length, 0);
     const first = this.#sequence;
     this.#sequence += items.length;
     const positions = this.#mark.delivered(first, this.#sequence, items.length, bytes);
-    this.#reached(file, { offset: last.row.next, line: last.row.nextLine });
+    this.#reached(file, placeAfter(last.row), read);
     this.listener.deliver({
       items,
       bytes,
@@ -245,9 +248,13 @@ export class LakeReader {
   }
 
   /** A file was sent up to here. */
-  #reached({ path, bytes, modified }: DataFile, here: Omit<LakePosition, "bytes" | "modified">): void {
-    const position = { bytes, modified, ...here };
-    this.#read.set(path, position);
+  #reached(
+    { path, bytes, modified }: DataFile,
+    here: Omit<LakePosition, "bytes" | "modified">,
+    read: Round["read"],
+  ): void {
+    const position = { ...here, bytes, modified };
+    read.set(path, position);
     this.#sent.push({ next: this.#sequence, path, position });
   }
 

@@ -1,16 +1,24 @@
 /** What reading a lake is asked for, and what it hands over. */
 import type { SpanLimit } from "../delivery/low-water-mark";
 import type { FileRecord, RecordOptions, RecordReader } from "../files/records";
+import type { LakeFormat } from "./content";
 import type { OffsetRange } from "./file-name";
 
-/** How far a file is finished. */
-export interface LakePosition {
+/** A place between two rows of a file. */
+export interface Place {
+  /** Of text in bytes of the (decompressed) file, of Avro where a block begins, of Parquet in rows. */
+  readonly offset: number;
+  /** Number of the next line, or row. */
+  readonly line: number;
+  /** Of Avro: rows of the block that come before. */
+  readonly within?: number;
+}
+
+/** How far a file is finished: where reading goes on. */
+export interface LakePosition extends Place {
   /** Size and time of change when it was read, to notice that it has become another. */
   readonly bytes: number;
   readonly modified: number;
-  /** Where reading goes on, in bytes of the (decompressed) file, and the number of the line there. */
-  readonly offset: number;
-  readonly line: number;
   /** That is its end. */
   readonly end?: true;
 }
@@ -18,7 +26,7 @@ export interface LakePosition {
 export interface ReaderOptions {
   readonly records: Omit<RecordOptions, "format">;
   /** Of all files; absent: as each file's name says. */
-  readonly format?: "csv" | "ndjson";
+  readonly format?: LakeFormat;
   /** Most bytes of a row. */
   readonly rowLimit: number;
   /** Most records of one delivery. */

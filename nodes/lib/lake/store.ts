@@ -42,15 +42,19 @@ export interface Store {
   stat(path: string): Promise<Entry | undefined>;
   /**
    * A file's bytes from an offset on.
+   * @param length most bytes that are wanted
    * @throws StoreError `missing`
    */
-  read(path: string, offset?: number): Promise<AsyncIterable<Uint8Array>>;
+  read(path: string, offset?: number, length?: number): Promise<AsyncIterable<Uint8Array>>;
   /** Removes a file, or a directory with all in it. Removing what is not there is no error. */
   remove(path: string): Promise<void>;
   /** Makes a directory and those above it; no error when it is there. Where there are none, it does nothing. */
   mkdirs(path: string, permission?: string): Promise<void>;
   close(): void;
 }
+
+/** What reading a file takes. */
+export type ReadableStore = Pick<Store, "address" | "read">;
 
 /** A file system: directories are real, and a rename is one step. */
 export interface FileStore extends Store {
@@ -114,6 +118,20 @@ export async function readAll(store: Store, path: string): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const part of await store.read(path)) parts.push(part);
   return Buffer.concat(parts);
+}
+
+/** Some bytes of a file: fewer only where it ends. */
+export async function readPart(store: ReadableStore, path: string, offset: number, length: number): Promise<Buffer> {
+  if (length === 0) return Buffer.alloc(0);
+  // not of the pool, so that it can be handed to a thread
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  let read = 0;
+  for await (const part of await store.read(path, offset, length)) {
+    bytes.set(part.subarray(0, length - read), read);
+    read += Math.min(part.length, length - read);
+    if (read === length) break;
+  }
+  return bytes.subarray(0, read);
 }
 
 /** The directory of a path; "" for one at the root. */

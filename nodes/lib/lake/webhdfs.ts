@@ -176,10 +176,10 @@ export function webHdfsStore(options: WebHdfsOptions): FileStore {
         throw error;
       }
     },
-    async read(path, offset = 0) {
+    async read(path, offset = 0, length) {
       const doing = `read ${root}/${path}`;
       let { url, stream } = await openStream(
-        urlOf(endpoints[active] ?? "", path, "OPEN", offset > 0 ? { offset } : {}),
+        urlOf(endpoints[active] ?? "", path, "OPEN", { offset: offset > 0 ? offset : undefined, length }),
       );
       if (isRedirect(stream.statusCode ?? 0) && stream.headers.location !== undefined) {
         stream.resume();

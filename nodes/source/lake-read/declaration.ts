@@ -38,7 +38,13 @@ export const declaration = declareNode({
     format: choice({
       label: "Format",
       default: "name",
-      options: { name: "as the file's name says", csv: "CSV", ndjson: "NDJSON, one JSON a line" },
+      options: {
+        name: "as the file's name says",
+        csv: "CSV",
+        ndjson: "NDJSON, one JSON a line",
+        avro: "Avro",
+        parquet: "Parquet",
+      },
     }),
     mode: choice({
       label: "Messages",

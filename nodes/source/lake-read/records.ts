@@ -25,7 +25,7 @@ export function recordOf(item: LakeItem, again: boolean, topic: string): Message
       ...common,
       payload: payload.payload,
       ...(key === null ? {} : { key }),
-      headers,
+      headers: reader.isSparse ? present(headers) : headers,
       ...(hasTime ? { timestamp: time } : timestamp === null ? {} : { timestamp }),
       source: { ...source, origin },
     };
@@ -38,3 +38,9 @@ export function recordOf(item: LakeItem, again: boolean, topic: string): Message
     source: located ? { ...source, origin: { kind: "kafka", ...located } } : source,
   };
 }
+
+/** Without headers that other records of the file have. */
+const present = (headers: unknown): unknown =>
+  typeof headers === "object" && headers !== null
+    ? Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== null))
+    : headers;

@@ -6,9 +6,15 @@ import path from "node:path";
 import { PassThrough } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { plant } from "../../../bench/completeness-data";
+import { compressZstd } from "../../../nodes/lib/compression/zstd";
+import { avro } from "../../../nodes/lib/formats/avro";
+import { parquet } from "../../../nodes/lib/formats/parquet/parquet";
+import { ParquetThread } from "../../../nodes/lib/formats/parquet/thread";
+import { packHadoopSnappy } from "../../../nodes/lib/formats/packing";
 import { main } from "../../../nodes/lib/completeness/cli";
 import type { CompletenessReport } from "../../../nodes/lib/stream/completeness/report";
 import { ROOT } from "../../../tools/editor/nodes";
+import { written } from "../formats/written";
 
 const text = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString() ?? "";
 
@@ -51,7 +57,7 @@ describe("the command citystream-completeness", () => {
     }
   });
 
-  it("finds the same in the same rows as CSV, compressed, in several files, and as NDJSON", async () => {
+  it("finds the same in the same rows as CSV, compressed, in several files, as NDJSON, Avro and Parquet", async () => {
     const csv = path.join(folder, "planted.csv");
     plant(csv, 20_000, 3);
     const content = readFileSync(csv, "utf8");
@@ -60,16 +66,43 @@ describe("the command citystream-completeness", () => {
     const expected = await reportOf(csv);
     const record = (row: string): object =>
       Object.fromEntries(row.split(",").map((cell, at) => [names[at], at === 0 ? cell : Number(cell || "NaN")]));
+    const nulls = (one: object): object =>
+      Object.fromEntries(Object.entries(one).map(([name, value]) => [name, Number.isNaN(value) ? null : value]));
     const half = rows.length / 2;
     const others = [
       [file("whole.csv.gz", gzipSync(content))],
+      [file("whole.csv.zst", compressZstd(Buffer.from(content)))],
+      [file("whole.csv.snappy", packHadoopSnappy(Buffer.from(content)))],
       [
         file("a.csv", `${header}\n${rows.slice(0, half).join("\n")}\n`),
         file("b.csv", `${header}\r\n${rows.slice(half).join("\r\n")}`),
       ],
       [file("whole.ndjson", rows.map((row) => `${JSON.stringify(record(row))}\n`).join(""))],
     ];
+    const thread = new ParquetThread();
+    for (const format of [avro(undefined, "snappy"), parquet(undefined, "zstd", thread)]) {
+      const [one] = await written(format, rows.map(record).map(nulls));
+      others.push([one?.file ?? ""]);
+    }
+    await thread.end();
     for (const files of others) assert.deepEqual(await reportOf(...files), expected, files.join(" "));
+  });
+
+  it("counts what stands before the damage of a file, says where that is, and goes on with the next", async () => {
+    const rows = Array.from({ length: 50_000 }, (_, at) => `${new Date(at * 3_000).toISOString()}\n`).join("");
+    const whole = gzipSync(`date\n${rows}`);
+    const damaged = file("a.csv.gz", whole.subarray(0, whole.length / 2));
+    const next = file("b.csv", "date\n2026-01-01 00:00:00\n");
+    const { code, out, err } = await command(damaged, next, "--json");
+    assert.equal(code, 2);
+    assert.match(err, /a\.csv\.gz ends in the middle of its gzip data, after byte \d+$/mu);
+    const { rows: counted, unreadable, complete } = JSON.parse(out) as CompletenessReport;
+    assert.ok(counted > 1_000 && counted < 50_000, `${counted} rows`);
+    assert.match(
+      unreadable.listed[0]?.reason ?? "",
+      /ends in the middle of its gzip data, after byte \d+; what follows/u,
+    );
+    assert.deepEqual([unreadable.count, unreadable.listed[0]?.place, complete], [1, damaged, false]);
   });
 
   it("shows a table, and writes JSON and a picture", async () => {
@@ -141,13 +174,13 @@ describe("the command citystream-completeness", () => {
     assert.equal((await command(bad)).code, 0);
     const wrong: [string[], RegExp][] = [
       [[path.join(folder, "none.csv")], /ENOENT.*none\.csv/u],
-      [[file("a.parquet", "x")], /a\.parquet is no CSV or NDJSON file by its name/u],
+      [[file("a.orc", "x")], /a\.orc is no file that can be read by its name \(\.csv, /u],
       [[good, "--time", "when"], /Time: .*good\.csv has no column "when", but date, dust/u],
       [[good, "--interval", "often"], /--interval: "often" is not a number from 0 on/u],
       [[good, "--separator", "||"], /--separator/u],
       [[good, "--surprise"], /--surprise/u],
       [[file("quote.csv", 'a"b,c\n1,2\n')], /the header can't be read: column 1 has a quote inside/u],
-      [[file("torn.csv.gz", gzipSync("date,dust\n1,2\n").subarray(0, 20))], /unexpected end of file/u],
+      [[file("torn.csv.gz", gzipSync("date,dust\n1,2\n").subarray(0, 20))], /ends in the middle of its gzip data/u],
       [[], /citystream-completeness \[options\]/u],
     ];
     for (const [args, message] of wrong) {

@@ -10,7 +10,10 @@ export type Reader = "pyarrow" | "duckdb" | "fastavro";
 /** Rows as `test/fixtures/read-lake.py` says. */
 export type Row = Record<string, unknown>;
 export interface ReadBack {
-  (reader: Reader | "rewrite", files: readonly string[]): Promise<Row[][]>;
+  (
+    reader: Reader | "rewrite" | "compressed" | "write-avro" | "write-parquet",
+    files: readonly string[],
+  ): Promise<Row[][]>;
 }
 
 /** The readers; where this machine can't have them the test is skipped, or fails with `CI=true`. */

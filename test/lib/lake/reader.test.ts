@@ -76,7 +76,7 @@ describe("reading a lake", () => {
     file("b/air+0+0000000000+0000000002.ndjson", lines(3, 6));
     file("a.csv.gz", gzipSync("n,s\n0,a\n1,NA\n2,c\n"));
     file("b/_air+0+0000000000+0000000002.ndjson.01234567.offsets", '{"ranges":[[0,0],[2,2]]}');
-    file("c.parquet", "PAR1");
+    file("c.orc", "ORC");
     const { read, deliveries, values } = open({ batch: 2 });
     const { finished, ...reading } = await read();
     assert.ok(finished);

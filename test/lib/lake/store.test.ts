@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { type FileStore, type LakeStore, isProblem, readAll } from "../../../nodes/lib/lake/store";
+import { parquet } from "../../../nodes/lib/formats/parquet/parquet";
+import { ParquetThread } from "../../../nodes/lib/formats/parquet/thread";
+import { type FileStore, type LakeStore, isProblem, readAll, readPart } from "../../../nodes/lib/lake/store";
 import { tryStore } from "../../../nodes/lib/lake/open";
 import { fileStores, stores } from "./stores";
+import { readWhole } from "./whole";
 
 const text = (content: string): Buffer[] => [Buffer.from(content)];
 const problem =
@@ -63,6 +66,24 @@ for (const { name, open } of stores) {
       await store.remove("gone");
       await store.remove("gone");
       assert.equal(await store.stat("gone/deep/file"), undefined);
+    });
+
+    it("reads parts of a file, and Parquet by them", async () => {
+      await store.create("part", text("0123456789"), { createParent: true });
+      const part = async (offset: number, length: number): Promise<string> =>
+        (await readPart(store, "part", offset, length)).toString();
+      assert.deepEqual(
+        [await part(0, 3), await part(4, 2), await part(8, 5), await part(3, 0)],
+        ["012", "45", "89", ""],
+      );
+      const thread = new ParquetThread();
+      const encoder = parquet(undefined, "snappy", thread).begin();
+      const rows = Array.from({ length: 1_000 }, (_, n) => ({ n, site: `서울-${n % 3}` }));
+      for (const row of rows) encoder.add(row);
+      await store.create("rows/a.parquet", await encoder.content(), { createParent: true });
+      await thread.end();
+      const { payloads, troubles } = await readWhole("", { store, where: "rows", options: { batch: 100 } });
+      assert.deepEqual([payloads, troubles], [rows, []]);
     });
 
     it("reads from an offset on, also from the end", async () => {

@@ -118,8 +118,8 @@ export function learnRecord(known: Known, record: Record<string, unknown>): Know
 const optional = (type: Type): Type => ({ kind: "union", branches: [{ kind: "null" }, type] });
 
 /** Characters that Avro's names can't have, by their code: 온도 becomes `_uC628_uB3C4`. */
-const written = (name: string, first: boolean): string =>
-  !first || avroName.test(name)
+export const written = (name: string, mangle: boolean): string =>
+  !mangle || avroName.test(name)
     ? name
     : Array.from(name)
         .map((one, at) =>

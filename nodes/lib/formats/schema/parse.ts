@@ -1,6 +1,7 @@
 /** Reads a schema that a user gave: an Avro schema of a record, as JSON. */
 import { Type as AvroType } from "avsc";
 import { ConfigError, messageOf } from "../../errors";
+import { written } from "./learn";
 import type { Logical, PrimitiveKind, RecordField, RecordType, Type } from "./type";
 
 const primitives = new Set(["null", "boolean", "int", "long", "float", "double", "bytes", "string"]);
@@ -32,6 +33,11 @@ function logicalOf(schema: Json, kind: string): Logical | undefined {
     default:
       return undefined;
   }
+}
+
+/** What records call a field: `schemaJson` keeps it beside a name that Avro allows. */
+function recordName({ name, doc }: Json): string {
+  return typeof doc === "string" && doc !== name && written(doc, true) === name ? doc : (name as string);
 }
 
 /** Resolves names as Avro's specification says ("Names"). */
@@ -74,7 +80,7 @@ class Reader {
     const inside = full.includes(".") ? full.slice(0, full.lastIndexOf(".")) : "";
     for (const field of given["fields"] as Json[])
       fields.push({
-        name: field["name"] as string,
+        name: recordName(field),
         written: field["name"] as string,
         type: this.read(field["type"], inside),
         fallback: field["default"],

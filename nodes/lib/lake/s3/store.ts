@@ -114,8 +114,9 @@ export function s3Store(options: S3Options): ObjectStore {
         modified: Date.parse(answer.headers["last-modified"] ?? ""),
       };
     },
-    async read(path, offset = 0) {
-      const headers = offset > 0 ? { range: `bytes=${offset}-` } : {};
+    async read(path, offset = 0, length) {
+      const last = length === undefined ? "" : offset + length - 1;
+      const headers = offset > 0 || length !== undefined ? { range: `bytes=${offset}-${last}` } : {};
       const stream: IncomingMessage = await requests.open({ method: "GET", key: path, headers });
       const status = stream.statusCode ?? 0;
       if (status === 200 || status === 206) return stream as AsyncIterable<Uint8Array>;
