@@ -6,8 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { recordsOf } from "../batch";
 import type { Delivery, Hold, Message } from "../delivery/contract";
 import { asError, messageOf, Retriable } from "../errors";
-import { roughSize } from "../held";
 import type { StreamRecord } from "../stream/record";
+import { sizeOf } from "../stream/size";
 import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
 import type { Advance, KeyedState } from "./port";
 import { StateStore, type StoreOptions } from "./store";
@@ -98,7 +98,7 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
     return new Promise((resolve) => {
       const release = this.around.hold(message, {
         records: recordsOf(message).length,
-        bytes: roughSize(message.payload),
+        bytes: sizeOf(message.payload),
         relieve: () => this.soon(0),
         gathers: true,
         ...(this.added.length >= WAITING * options.records && { counts: true }),
