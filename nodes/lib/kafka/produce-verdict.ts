@@ -13,6 +13,8 @@ export type Verdict =
   | "new producer"
   /** Never, whatever is in the batch. */
   | "refused"
+  /** Later; it is not stored. */
+  | "not yet"
   /** Later; whether it is stored is not known. */
   | "again";
 
@@ -26,6 +28,11 @@ const SPOILED = new Set([32, INVALID_RECORD]);
 /** OUT_OF_ORDER_SEQUENCE, INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID, PRODUCER_FENCED. */
 const NEW_PRODUCER = new Set([45, 47, 59, 90]);
 const DUPLICATE_SEQUENCE = 46;
+/**
+ * UNKNOWN_TOPIC_OR_PARTITION, NOT_ENOUGH_REPLICAS: said before anything is written, unlike NOT_LEADER_OR_FOLLOWER, which may
+ * also come when the leader has moved after that.
+ */
+const UNWRITTEN = new Set([3, 19]);
 
 /** Answers without a reason may be a broker's bad moment, or a batch that it can't digest: that is told by so many in a row. */
 const MOST = 10;
@@ -38,6 +45,7 @@ export const verdictOf = (code: number, error: (code: number) => ProtocolError, 
   if (SPOILED.has(code)) return "spoiled";
   if (NEW_PRODUCER.has(code)) return "new producer";
   if (code === UNKNOWN_SERVER_ERROR || code === CORRUPT_MESSAGE) return inRow < MOST ? "again" : "spoiled";
+  if (UNWRITTEN.has(code)) return "not yet";
   return error(code).retriable === true ? "again" : "refused";
 };
 

@@ -144,6 +144,9 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
         const error = explain(said(code), wire.context);
         return drop(lane, () => new ConfigError(`Topic "${topic}": ${error.message}`));
       }
+      case "not yet":
+        later(lane);
+        return topics.refresh(topic, said(code));
       case "again":
         later(lane, batch);
         topics.refresh(topic, said(code));

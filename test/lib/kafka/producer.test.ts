@@ -10,6 +10,7 @@ import { until } from "../../harness";
 import { clusterFor, newTopic, readAll, record, type Cluster } from "./harness";
 
 const UNKNOWN_TOPIC = 3;
+const NOT_ENOUGH_REPLICAS = 19;
 const TOPIC_AUTHORIZATION_FAILED = 29;
 const LONG = 60_000;
 
@@ -22,16 +23,22 @@ interface Faults {
   /** What the broker is made to answer instead of taking the request, once each. */
   readonly answers: number[];
   readonly requests: { readonly topics: readonly string[] }[];
+  /** How often it became another producer, the first included. */
+  identities: number;
 }
 
 describe("the producer", () => {
   let cluster: Cluster;
   const open: Producer[] = [];
   const troubled = (more: Partial<ProducerOptions> = {}): { producer: Producer; faults: Faults } => {
-    const faults: Faults = { hidden: new Set(), loseAnswers: 0, answers: [], requests: [] };
+    const faults: Faults = { hidden: new Set(), loseAnswers: 0, answers: [], requests: [], identities: 0 };
     const wire = kafkajsWire(makeLink({ brokers: [cluster.brokers], clientId: "test" }));
     const bad: ProducerWire = {
       ...wire,
+      identity() {
+        faults.identities++;
+        return wire.identity();
+      },
       leaders: async (topic, anew) => (faults.hidden.has(topic) ? [] : wire.leaders(topic, anew)),
       async produce(leader, batches, acks, timeout) {
         faults.requests.push({ topics: batches.map(({ topic }) => topic) });
@@ -107,6 +114,16 @@ describe("the producer", () => {
       await valuesOf(topic),
       values.filter((_, n) => n !== 37),
     );
+  });
+
+  it("splits a batch as the same producer when its broker did not know the topic at first: it has stored nothing", async () => {
+    const topic = await newTopic(cluster.kafka, 1, { "max.message.bytes": "1000" });
+    const { producer, faults } = troubled();
+    faults.answers.push(UNKNOWN_TOPIC, NOT_ENOUGH_REPLICAS);
+    const outcomes = await producer.send([record(topic, 1), record(topic, "x".repeat(2000)), record(topic, 2)]);
+    assert.match(String(outcomes[1]), /Rejected: .* takes no record of/);
+    assert.deepEqual(await valuesOf(topic), [1, 2]);
+    assert.deepEqual([faults.answers, faults.identities], [[], 1]);
   });
 
   it("settles each partition of a request by what the broker said of it", async () => {
