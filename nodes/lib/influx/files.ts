@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError, Retriable, messageOf } from "../errors";
 import { wholeLines } from "../formats/line-protocol";
+import { writeAll } from "../files/write-all";
 import { syncDirectory } from "../lake/local";
 import type { InfluxTarget } from "./target";
 import { inNanoseconds } from "./values";
@@ -57,8 +58,7 @@ export function influxFiles(address: string, writer: string): InfluxTarget {
   const append = async (text: Buffer): Promise<void> => {
     part ??= await begin();
     try {
-      for (let done = 0; done < text.length;)
-        done += (await part.handle.write(text, done, text.length - done)).bytesWritten;
+      await writeAll(part.handle, text);
       await part.handle.datasync();
       part.good += text.length;
     } catch (error) {

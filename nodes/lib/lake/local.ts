@@ -2,6 +2,7 @@
 import { constants, createReadStream } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
+import { writeAll } from "../files/write-all";
 import { asError } from "../errors";
 import { type CreateOptions, type Entry, type FileStore, StoreError, type StoreProblem } from "./store";
 
@@ -121,9 +122,7 @@ async function writeFile(
 ): Promise<void> {
   const handle = await fs.open(file, "wx", options.permission ? Number.parseInt(options.permission, 8) : 0o644);
   try {
-    for await (const part of body) {
-      for (let done = 0; done < part.length;) done += (await handle.write(part, done, part.length - done)).bytesWritten;
-    }
+    for await (const part of body) await writeAll(handle, part);
     await handle.sync();
   } catch (error) {
     await handle.close();

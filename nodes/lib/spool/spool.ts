@@ -8,6 +8,7 @@ import { access, constants, mkdir, open, unlink, type FileHandle } from "node:fs
 import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
 import { lockFolder, type FolderLock } from "../files/folder-lock";
+import { writeAll } from "../files/write-all";
 import { frame, framedSize, MOST } from "./frames";
 import { PositionFile } from "./position";
 import { findSegments, makeSegment, readEntries, type Segment, type Told } from "./segments";
@@ -242,8 +243,7 @@ export class Spool {
       this.segments.push(segment);
     }
     const bytes = frame(batch.flatMap(({ contents }) => contents));
-    for (let done = 0; done < bytes.length;)
-      done += (await file.write(bytes, done, bytes.length - done, segment.bytes + done)).bytesWritten;
+    await writeAll(file, bytes, segment.bytes);
     await file.datasync();
     segment.bytes += bytes.length;
     for (const { contents } of batch) segment.count += contents.length;

@@ -7,6 +7,7 @@ import { mkdir, open, readdir, unlink, type FileHandle } from "node:fs/promises"
 import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
 import { lockFolder, type FolderLock } from "../files/folder-lock";
+import { writeAll } from "../files/write-all";
 import { frame, framedSize, parse } from "./frames";
 
 export interface StashOptions {
@@ -166,8 +167,7 @@ export class Stash {
     const segment = await this.segmentToWrite();
     const bytes = frame(batch.map(({ content }) => content as Uint8Array));
     const start = segment.end;
-    for (let done = 0; done < bytes.length;)
-      done += (await segment.handle.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
+    await writeAll(segment.handle, bytes, start);
     let at = start;
     for (const ticket of batch) {
       ticket.at = at;

@@ -33,6 +33,9 @@ const WAITING = 4;
 /** How long a checkpoint, or the folder, that failed is left alone, ms. */
 const AGAIN = 1000;
 
+/** Of most records nothing is said. */
+const copyOf = (result: unknown): unknown => (result === undefined ? undefined : structuredClone(result));
+
 export class CheckpointedState<S, R> implements KeyedState<R> {
   private store: StateStore | undefined;
   private opening: Promise<void> | undefined;
@@ -76,14 +79,14 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
       this.place = identity.place;
       const known = this.contained.find(identity);
       // What is said goes on a wire, where it may be changed.
-      if (known) return structuredClone(known.result) as R | undefined;
+      if (known) return copyOf(known.result) as R | undefined;
     }
     const { state, result } = this.advance(this.stateOf(key), record);
     this.hot.delete(key);
     this.hot.set(key, state);
     this.dirty.add(key);
     if (identity) {
-      const kept: unknown = structuredClone(result);
+      const kept: unknown = copyOf(result);
       this.contained.add(identity, kept);
       this.added.push(containedOf(identity, kept));
     }

@@ -1,5 +1,7 @@
 /** What nodes with state let the user set about it, and the state that these settings ask for. */
 import path from "node:path";
+import type { Message } from "../delivery/contract";
+import { asError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
@@ -99,6 +101,26 @@ export function openState<S, R>(
   );
 }
 
-/** Does a node's work on a message once its state is there, in the order in which messages came. */
-export const whenReady = <T>(state: KeyedState<unknown>, work: () => T | Promise<T>): T | Promise<T> =>
-  state.ready?.then(work) ?? work();
+/**
+ * Does a node's work on a message once its state is there, in the order in which messages came; then, also where a part
+ * of it failed, waits until what its records changed is kept.
+ */
+export function throughState(
+  state: KeyedState<unknown>,
+  message: Message,
+  work: () => void,
+): Promise<void> | undefined {
+  const go = (): Promise<void> | undefined => {
+    let failure: Error | undefined;
+    try {
+      work();
+    } catch (error) {
+      failure = asError(error);
+    }
+    const kept = state.kept(message);
+    if (!failure) return kept;
+    if (!kept) throw failure;
+    return kept.then(() => Promise.reject(failure));
+  };
+  return state.ready?.then(go) ?? go();
+}

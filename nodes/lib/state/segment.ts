@@ -3,7 +3,7 @@
  * the head as JSON, and the states that the head names, one after the other, each as JSON.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { FRAME, remains } from "../spool/frames";
 import { readEntries } from "../spool/segments";
@@ -84,7 +84,7 @@ export class Segment {
     const { size } = await stat(this.file);
     for (let at = 0; at < size;) {
       const { contents } = await readEntries(this.file, at, size);
-      if (contents.length === 0) return (await this.hasWhole(at, size)) ? at : undefined;
+      if (contents.length === 0) return (await this.hasWhole(at)) ? at : undefined;
       for (const content of contents) {
         const length = content.readUInt32LE(0);
         const head = JSON.parse(content.toString("utf8", LENGTH, LENGTH + length)) as Head;
@@ -96,15 +96,8 @@ export class Segment {
     return undefined;
   }
 
-  private async hasWhole(from: number, to: number): Promise<boolean> {
-    const handle = await open(this.file, "r");
-    try {
-      const tail = Buffer.alloc(to - from);
-      await handle.read(tail, 0, tail.length, from);
-      return remains(tail).whole > 0;
-    } finally {
-      await handle.close();
-    }
+  private async hasWhole(from: number): Promise<boolean> {
+    return remains((await readFile(this.file)).subarray(from)).whole > 0;
   }
 
   close(): void {

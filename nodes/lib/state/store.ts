@@ -10,6 +10,7 @@ import path from "node:path";
 import { syncDirectory } from "../delivery/dead-letter-file";
 import { ConfigError, messageOf } from "../errors";
 import { lockFolder, type FolderLock } from "../files/folder-lock";
+import { writeAll } from "../files/write-all";
 import { FRAME, frame } from "../spool/frames";
 import type { Contained } from "./contained";
 import { contentOf, numberOf, Segment, type Frame, type Head } from "./segment";
@@ -45,19 +46,14 @@ interface Place {
 const CARRIED = 1000;
 const SEGMENT = 16 * 1024 * 1024;
 
-const writeAt = async (handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> => {
-  for (let written = 0; written < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, at + written);
-    written += bytesWritten;
-  }
-};
-
 export class StateStore {
   /** In the order in which they were written last. */
-  private readonly index = new Map<string, Place>();
+  private index = new Map<string, Place>();
   private readonly segments = new Set<Segment>();
   private current: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
   private number = 0;
+  /** Keys of the oldest file that may still be in use there. */
+  private carrying: { readonly segment: Segment; readonly keys: string[] } | undefined;
 
   private constructor(
     private readonly options: StoreOptions,
@@ -132,7 +128,7 @@ export class StateStore {
     const bytes: Buffer[] = [...states.values()].map((state) => Buffer.from(JSON.stringify(state)));
     const records = begins ? all() : added;
     const removed = this.outdated(states, now);
-    const carried = await this.carried(states, removed);
+    const carried = this.carried(states, removed);
     for (const each of carried) {
       keys.push(each.key);
       bytes.push(each.bytes);
@@ -151,7 +147,7 @@ export class StateStore {
     if (!to) throw new Error("the store is closed");
     const { segment, handle } = to;
     try {
-      await writeAt(handle, frame([content]), segment.end);
+      await writeAll(handle, frame([content]), segment.end);
       await handle.sync();
       if (begins) await syncDirectory(directory);
     } catch (error) {
@@ -210,8 +206,7 @@ export class StateStore {
       if (segment.end > 0) this.segments.add(segment);
     }
     const places = [...this.index].sort(([, a], [, b]) => a.time - b.time);
-    this.index.clear();
-    for (const [key, place] of places) this.index.set(key, place);
+    this.index = new Map(places);
     await this.drop();
   }
 
@@ -264,22 +259,33 @@ export class StateStore {
   }
 
   /** States of the oldest file, to be written again, where less than half of all bytes is in use. */
-  private async carried(states: ReadonlyMap<string, unknown>, removed: readonly string[]): Promise<Carried[]> {
-    const found = new Map<string, Carried>();
+  private carried(states: ReadonlyMap<string, unknown>, removed: readonly string[]): Carried[] {
+    const found: Carried[] = [];
     const [oldest] = this.segments;
     const { all, live } = this.bytes;
     const { segmentBytes = SEGMENT } = this.options;
-    if (!oldest || oldest === this.current?.segment || all < 2 * live + segmentBytes) return [];
+    if (!oldest || oldest === this.current?.segment || all < 2 * live + segmentBytes) return found;
+    if (this.carrying?.segment !== oldest)
+      this.carrying = {
+        segment: oldest,
+        keys: [...this.index].flatMap(([key, { segment }]) => (segment === oldest ? [key] : [])),
+      };
+    const { keys } = this.carrying;
     const gone = new Set(removed);
-    for await (const { head } of oldest.frames())
-      for (const key of head.keys) {
-        const place = this.index.get(key);
-        if (place?.segment !== oldest || states.has(key) || gone.has(key) || found.has(key)) continue;
-        const bytes = Buffer.from(JSON.stringify(oldest.read(place.at, place.size)));
-        found.set(key, { key, bytes, time: place.time });
-        if (found.size >= CARRIED) return [...found.values()];
-      }
-    return [...found.values()];
+    const later: string[] = [];
+    while (found.length < CARRIED) {
+      const key = keys.pop();
+      if (key === undefined) break;
+      const place = this.index.get(key);
+      if (place?.segment !== oldest || gone.has(key)) continue;
+      // Where this checkpoint fails, it is still to be carried.
+      later.push(key);
+      if (states.has(key)) continue;
+      const bytes = Buffer.from(JSON.stringify(oldest.read(place.at, place.size)));
+      found.push({ key, bytes, time: place.time });
+    }
+    keys.unshift(...later);
+    return found;
   }
 
   /** Removes files of which nothing is in use, from the oldest on: a later one has all contained records. */

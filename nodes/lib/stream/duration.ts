@@ -14,3 +14,10 @@ export function duration(text: string, setting: string): number {
     throw new ConfigError(`${setting}: "${text}" is not a duration; write for example 500 ms, 60 s, 5 min, 1 h or 1 d`);
   return Math.round(Number(match[1]) * (UNITS[match[2] ?? ""] ?? NaN));
 }
+
+/** The same, 0 or more. */
+export function notNegative(text: string, setting: string): number {
+  const ms = duration(text, setting);
+  if (ms < 0) throw new ConfigError(`${setting}: ${text} is negative`);
+  return ms;
+}

@@ -3,7 +3,7 @@ import { Rejected } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
-import { openState, whenReady } from "../../lib/state/fields";
+import { openState, throughState } from "../../lib/state/fields";
 import type { Alert } from "../../lib/stream/anomaly/alerts";
 import { detector, type Judgement, type KeyState } from "../../lib/stream/anomaly/detector";
 import { compileKey } from "../../lib/stream/path";
@@ -61,25 +61,16 @@ export = defineNode(declaration, (node) => {
     return { ...rest, key: record.key ?? key, timestamp: record.timestamp ?? time, payload: { key, ...alert } };
   }
 
-  function judge(message: Message): Promise<void> | undefined {
-    let failure: unknown;
+  function judge(message: Message): void {
     try {
       sendRouted(node, message, "judged", route);
-    } catch (error) {
-      failure = error;
+    } finally {
+      show();
     }
-    show();
-    // The other records of a batch are in the state, whatever failed of it.
-    const kept = state.kept(message);
-    if (failure === undefined) return kept;
-    if (!kept) throw failure;
-    return kept.then(() => {
-      throw failure;
-    });
   }
 
   return {
-    receive: (message) => whenReady(state, () => judge(message)),
+    receive: (message) => throughState(state, message, () => judge(message)),
     async close() {
       show.stop();
       await state.close();

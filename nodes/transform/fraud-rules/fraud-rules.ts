@@ -1,16 +1,17 @@
 import type { Message } from "../../lib/delivery/contract";
-import { asError, Rejected } from "../../lib/errors";
+import { Rejected } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
-import { openState, whenReady } from "../../lib/state/fields";
+import { openState, throughState } from "../../lib/state/fields";
 import { fraudAdvance } from "../../lib/stream/fraud/advance";
 import { ACTIONS, type KeyState, type Verdict } from "../../lib/stream/fraud/contract";
+import { notNegative } from "../../lib/stream/duration";
 import { compileKey } from "../../lib/stream/path";
 import type { StreamRecord } from "../../lib/stream/record";
 import { declaration } from "./declaration";
 import { openLists } from "./lists";
-import { positive, readerOf, rulesOf } from "./rules-of";
+import { readerOf, rulesOf } from "./rules-of";
 import { sentenceOf } from "./sentences";
 
 const PASSED: Verdict = { action: "pass", score: 0, reasons: [] };
@@ -19,7 +20,7 @@ export = defineNode(declaration, (node) => {
   const { settings } = node;
   const keyOf = compileKey(settings.key, "Key");
   const advance = fraudAdvance(rulesOf(settings));
-  const ahead = positive(settings.ahead, "Clock ahead");
+  const ahead = notNegative(settings.ahead, "Clock ahead");
   const read = readerOf(settings, (value) => lists.listOf(value));
   const state = openState<KeyState, Verdict>(node, settings, "fraud rules 1", advance);
   // Last, since the files are watched from now on: no wrong setting may leave a watch behind.
@@ -59,23 +60,16 @@ export = defineNode(declaration, (node) => {
     return [{ record: { ...record, decision: { action, score, reasons: told } }, port: ACTIONS.indexOf(action) }];
   }
 
-  /** Also what failed in part waits until the rest is kept. */
-  function decide(message: Message): Promise<void> | undefined {
-    let failure: Error | undefined;
+  function decide(message: Message): void {
     try {
       sendRouted(node, message, "judged", route);
-    } catch (error) {
-      failure = asError(error);
+    } finally {
+      show();
     }
-    show();
-    const kept = state.kept(message);
-    if (!failure) return kept;
-    if (!kept) throw failure;
-    return kept.then(() => Promise.reject(failure));
   }
 
   return {
-    receive: (message) => whenReady(state, () => decide(message)),
+    receive: (message) => throughState(state, message, () => decide(message)),
     async close() {
       show.stop();
       lists.close();

@@ -1,7 +1,7 @@
 /** The rules that a node's settings describe. */
 import { ConfigError } from "../../lib/errors";
 import type { Settings } from "../../lib/fields";
-import { duration } from "../../lib/stream/duration";
+import { notNegative } from "../../lib/stream/duration";
 import type { Rules, Velocity } from "../../lib/stream/fraud/contract";
 import { transactionReader, type Lists } from "../../lib/stream/fraud/read";
 import { timePattern, timeZone } from "../../lib/time-zone";
@@ -42,7 +42,10 @@ export function rulesOf(settings: Declared): Rules {
     learn,
     retain,
     attempts,
-    memory: Math.max(...windows.map((seconds) => seconds * 1000), positive(settings.feedbackWithin, "Feedback within")),
+    memory: Math.max(
+      ...windows.map((seconds) => seconds * 1000),
+      notNegative(settings.feedbackWithin, "Feedback within"),
+    ),
   };
 }
 
@@ -84,10 +87,4 @@ export function readerOf(settings: Declared, lists: Lists): ReturnType<typeof tr
   if (rates.size > 0 && settings.currency.trim() === "")
     throw new ConfigError("Currency: enter the path of the currency, or delete the rows in Rates");
   return transactionReader(settings, rates, lists);
-}
-
-export function positive(text: string, setting: string): number {
-  const ms = duration(text, setting);
-  if (ms < 0) throw new ConfigError(`${setting}: ${text} is below 0`);
-  return ms;
 }

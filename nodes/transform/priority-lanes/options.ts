@@ -1,7 +1,7 @@
 /** What the settings mean. */
 import { ConfigError, Rejected } from "../../lib/errors";
 import type { Settings } from "../../lib/fields";
-import { duration } from "../../lib/stream/duration";
+import { notNegative } from "../../lib/stream/duration";
 import { timeOf } from "../../lib/stream/metric";
 import { compileKey, compilePath, describe, type KeyOf } from "../../lib/stream/path";
 import type { SchedulerOptions } from "../../lib/stream/priority/scheduler";
@@ -28,12 +28,6 @@ export interface LaneOptions {
   readonly keyOf: KeyOf;
   /** A record's own deadline, ms since the epoch; Infinity where it has none. Throws Rejected when it is no time. */
   deadlineOf(record: StreamRecord): number;
-}
-
-function notNegative(text: string, setting: string): number {
-  const ms = duration(text, setting);
-  if (ms < 0) throw new ConfigError(`${setting}: ${text} is negative`);
-  return ms;
 }
 
 /** @throws ConfigError naming the setting */

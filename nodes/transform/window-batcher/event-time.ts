@@ -3,7 +3,7 @@ import { Rejected } from "../../lib/errors";
 import type { StreamRecord } from "../../lib/stream/record";
 import { compilePath, describe } from "../../lib/stream/path";
 import { timeAt } from "../../lib/stream/time-at";
-import { notNegative } from "./options";
+import { notNegative } from "../../lib/stream/duration";
 import type { WindowSettings } from "./options";
 
 /** Reads ms since the epoch, given the time on the clock. By event time, throws Rejected where there is none. */

@@ -1,7 +1,7 @@
 /** What the settings mean for windows and for what they become. */
 import { ConfigError } from "../../lib/errors";
 import type { Settings } from "../../lib/fields";
-import { duration } from "../../lib/stream/duration";
+import { duration, notNegative } from "../../lib/stream/duration";
 import { compileNames, parsePath } from "../../lib/stream/path";
 import type { Feature, GapRule } from "../../lib/stream/window/shape";
 import type { WindowerOptions } from "../../lib/stream/window/windower";
@@ -64,12 +64,6 @@ function checkHop(size: number, hop: number, written: string): void {
     throw new ConfigError(
       `Every: ${written} puts each record into ${Math.ceil(size / hop)} windows; at most ${MOST_WINDOWS}`,
     );
-}
-
-export function notNegative(text: string, setting: string): number {
-  const ms = duration(text, setting);
-  if (ms < 0) throw new ConfigError(`${setting}: ${text} is negative`);
-  return ms;
 }
 
 export interface Shape {

@@ -1,13 +1,8 @@
 /** The history of a group's commits, as Kafka itself keeps it, and what it must never show. */
 
-export interface Commit {
-  readonly group: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  /** ms since 1970, the broker's. */
-  readonly time: number;
-}
+import type { StoredCommit as Commit } from "../../lib/kafka/java";
+
+export type { Commit };
 
 /**
  * A record of `__consumer_offsets` (Kafka's OffsetCommitKey and OffsetCommitValue); undefined when it is none of a
