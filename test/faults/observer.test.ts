@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { freePort } from "../../tools/services/ports";
 import { remember, remembered, totalsOf, type Finished } from "../soak/totals";
-import { movedBack, tooEarly, type Commit } from "./lab/commits";
+import { movedBack, partitionOfGroup, tooEarly, type Commit } from "./lab/commits";
 import { Tally, valueOf } from "./lab/numbers";
 import { filePlace, folderPlace } from "./lab/places";
 import { Proxy, type Fault } from "./lab/proxy";
@@ -59,6 +59,15 @@ describe("the observer", () => {
     assert.deepEqual(tooEarly([commit(1, 10), commit(3, 20)], at), []);
     assert.match(tooEarly([commit(2, 15)], at).join(), /offset 2 .* record 1 was stored 5 ms later/u);
     assert.match(tooEarly([commit(3, 25), commit(4, 30)], at).join(), /^offset 4 .* record 3 was never stored$/u);
+  });
+
+  it("knows in which partition Kafka keeps the commits of a group", () => {
+    // Hashes that are known: 99162322, -609428141 and the least number that Java has.
+    const names = ["hello", "The quick brown fox jumps over the lazy dog", "polygenelubricants"];
+    assert.deepEqual(
+      names.map((name) => partitionOfGroup(name, 50)),
+      [22, 41, 0],
+    );
   });
 
   it("reads a file as it grows, and of a folder what readers of lakes would", async () => {

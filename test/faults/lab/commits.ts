@@ -86,3 +86,13 @@ export function commitTime(commits: readonly Commit[], partitions: number): (n: 
     return list[low]?.time ?? Infinity;
   };
 }
+
+/**
+ * The partition of `__consumer_offsets` that has a group's commits: Java's hash of its name without its sign, where the
+ * one number that has no opposite counts as 0 (Kafka's GroupCoordinatorService.partitionFor and Utils.abs).
+ */
+export const partitionOfGroup = (group: string, partitions: number): number => {
+  let hash = 0;
+  for (let at = 0; at < group.length; at++) hash = (Math.imul(hash, 31) + group.charCodeAt(at)) | 0;
+  return hash === -(2 ** 31) ? 0 : Math.abs(hash) % partitions;
+};

@@ -4,7 +4,7 @@
  */
 import { Kafka, logLevel, Partitioners, type Admin, type Producer } from "kafkajs";
 import { readCommitsByJava } from "../../lib/kafka/java";
-import { decodeCommit, type Commit } from "./commits";
+import { decodeCommit, partitionOfGroup, type Commit } from "./commits";
 
 export interface Found {
   readonly partition: number;
@@ -163,11 +163,7 @@ export class Observer {
     const last = Number.MAX_SAFE_INTEGER;
     await this.#admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset: String(last) }] });
     const partitions = (await this.ends(COMMITS)).size;
-    const commits = await readCommitsByJava(
-      this.brokers,
-      partitionOf(group, partitions),
-      (one) => one.group === group && one.offset === last,
-    );
+    const commits = await readCommitsByJava(this.brokers, partitionOfGroup(group, partitions), group, last);
     return commits.filter((one) => one.group === group && one.topic === topic);
   }
 
@@ -224,13 +220,6 @@ export class Observer {
     if (state.failed) throw state.failed;
   }
 }
-
-/** Where Kafka keeps a group's commits: by Java's hash of its name. */
-const partitionOf = (group: string, partitions: number): number => {
-  let hash = 0;
-  for (const character of group) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
-  return (hash & 0x7fffffff) % partitions;
-};
 
 interface Raw {
   readonly partition: number;

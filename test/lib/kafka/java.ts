@@ -148,12 +148,14 @@ interface PrintedCommit {
   readonly value: { readonly data: { readonly offset: number; readonly commitTimestamp: number } } | null;
 }
 
-/** Commits of offsets in one partition of `__consumer_offsets`, from its first to the one that `isLast` knows. */
+/** Commits of offsets in one partition of `__consumer_offsets`, from its first to where a group has committed `last`. */
 export const readCommitsByJava = async (
   brokers: string,
   partition: number,
-  isLast: (commit: StoredCommit) => boolean,
+  group: string,
+  last: number,
 ): Promise<StoredCommit[]> => {
+  const isLast = (one: StoredCommit): boolean => one.group === group && one.offset === last;
   const read = (printed: string): StoredCommit[] =>
     printed
       .replaceAll('}{"key"', '}\n{"key"')
@@ -172,7 +174,7 @@ export const readCommitsByJava = async (
       ..."--isolation-level read_committed --timeout-ms 120000 --formatter".split(" "),
       "org.apache.kafka.tools.consumer.OffsetsMessageFormatter",
     ],
-    { harmless: SILENCE, enough: (so) => read(so).some(isLast) },
+    { harmless: SILENCE, enough: (so) => so.includes(`:${last},`) && read(so).some(isLast) },
   );
   const commits = read(printed);
   const end = commits.findIndex(isLast);
