@@ -2,12 +2,10 @@
  * State that survives its process. A record is finished once a durable checkpoint holds what it changed together with its
  * identity: after a restart, what comes again of it is recognised (design: delivery rule 12).
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import { recordsOf } from "../batch";
-import type { Delivery, Hold, Message } from "../delivery/contract";
+import type { Message } from "../delivery/contract";
 import { asError, messageOf, Retriable } from "../errors";
 import type { StreamRecord } from "../stream/record";
-import { sizeOf } from "../stream/size";
+import { AGAIN, Checkpoints, type Surroundings } from "./checkpoints";
 import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
 import type { Advance, KeyedState } from "./port";
 import { StateStore, type StoreOptions } from "./store";
@@ -21,17 +19,8 @@ export interface CheckpointOptions extends StoreOptions {
   readonly inMemory: number;
 }
 
-export interface Surroundings {
-  hold(message: Message, hold: Hold): () => void;
-  emissionsOf: Delivery["emissionsOf"];
-  /** The disk refuses: records wait; undefined: it works again. */
-  trouble(error: Error | undefined): void;
-}
-
 /** Records that may wait for the disk before their source does, as so many checkpoints'. */
 const WAITING = 4;
-/** How long a checkpoint, or the folder, that failed is left alone, ms. */
-const AGAIN = 1000;
 
 /** Of most records nothing is said. */
 const copyOf = (result: unknown): unknown => (result === undefined ? undefined : structuredClone(result));
@@ -43,22 +32,17 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
   private readonly hot = new Map<string, S>();
   private dirty = new Set<string>();
   private added: Contained[] = [];
-  private waiting: (() => void)[] = [];
   private readonly contained = new ContainedRecords();
-  private timer: NodeJS.Timeout | undefined;
-  private writing: Promise<void> | undefined;
-  private readonly closing = new AbortController();
+  private readonly checkpoints: Checkpoints;
   /** Where the records of the present message come from. */
   private place: string | undefined;
-  private failing = false;
-  /** Somebody can't wait for the interval. */
-  private urgent = false;
 
   constructor(
     private readonly advance: Advance<S, R>,
     private readonly options: CheckpointOptions,
     private readonly around: Surroundings,
   ) {
+    this.checkpoints = new Checkpoints(options.interval, around, () => this.write());
     void this.ready?.catch(() => undefined);
   }
 
@@ -96,44 +80,26 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
   kept(message: Message): Promise<void> | undefined {
     this.forget(message);
     // A checkpoint that fails leaves what it was to hold to the next.
-    if (this.dirty.size === 0) return this.writing?.then(() => this.kept(message));
-    const { options } = this;
-    return new Promise((resolve) => {
-      const release = this.around.hold(message, {
-        records: recordsOf(message).length,
-        bytes: sizeOf(message.payload),
-        relieve: () => this.soon(0),
-        gathers: true,
-        ...(this.added.length >= WAITING * options.records && { counts: true }),
-      });
-      this.waiting.push(() => {
-        release();
-        resolve();
-      });
-      const full = this.added.length >= options.records || this.dirty.size >= options.inMemory;
-      this.soon(full ? 0 : options.interval);
+    if (this.dirty.size === 0) return this.checkpoints.present?.then(() => this.kept(message));
+    const { added, dirty, options } = this;
+    return this.checkpoints.wait(message, {
+      now: added.length >= options.records || dirty.size >= options.inMemory,
+      counts: added.length >= WAITING * options.records,
     });
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.timer);
-    this.closing.abort();
-    await this.opening?.catch(() => undefined);
-    await this.writing;
-    if (this.dirty.size > 0) await this.checkpoint();
+    await this.checkpoints.close(this.opening, () => this.dirty.size > 0);
     await this.store?.close();
   }
 
   private async open(): Promise<void> {
-    const { options, around } = this;
     try {
-      const store = await StateStore.open(options, (list) => this.contained.restore(list));
-      if (this.failing) around.trouble(undefined);
-      this.failing = false;
+      const store = await StateStore.open(this.options, (list) => this.contained.restore(list));
+      this.checkpoints.told(undefined);
       this.store = store;
     } catch (error) {
-      this.failing = true;
-      around.trouble(asError(error));
+      this.checkpoints.told(asError(error));
       setTimeout(() => (this.opening = undefined), AGAIN).unref();
       throw new Retriable(messageOf(error), { unreachable: true, cause: error });
     }
@@ -145,7 +111,7 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
     const now = Date.now();
     if (this.dirty.has(key)) return this.hot.get(key);
     try {
-      if (this.hot.has(key) && (store.isFresh(key, now) || this.writing)) return this.hot.get(key);
+      if (this.hot.has(key) && (store.isFresh(key, now) || this.checkpoints.present)) return this.hot.get(key);
       return store.read(key, now) as S | undefined;
     } catch (error) {
       throw new Retriable(`the state of ${key} can't be read: ${messageOf(error)}`, { cause: error });
@@ -156,48 +122,23 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
   private forget(message: Message): void {
     const { place } = this;
     this.place = undefined;
-    if (place === undefined) return;
-    const emissions = this.around.emissionsOf(message);
-    if (emissions === "ended" || emissions.length !== 1) return;
-    const from = emissions[0]?.resumesAt;
-    if (from !== undefined) this.contained.forget(place, from);
-  }
-
-  private soon(ms: number): void {
-    if (this.closing.signal.aborted) return;
-    this.urgent ||= ms === 0;
-    if (this.writing || (this.timer && ms > 0)) return;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.urgent = false;
-      this.writing = this.checkpoint().finally(() => {
-        this.writing = undefined;
-        if (this.waiting.length > 0) this.soon(this.urgent ? 0 : this.options.interval);
-      });
-    }, ms);
+    if (place !== undefined) this.contained.forgetCommitted(place, this.around.emissionsOf(message));
   }
 
   /** Writes what has changed; where that fails it stays to be written. */
-  private async checkpoint(): Promise<void> {
-    const { store, dirty, added, waiting } = this;
+  private async write(): Promise<void> {
+    const { store, dirty, added } = this;
     if (!store) return;
-    [this.dirty, this.added, this.waiting] = [new Set(), [], []];
+    [this.dirty, this.added] = [new Set(), []];
     const states = new Map([...dirty].map((key) => [key, this.hot.get(key)]));
     try {
       const gone = await store.write(states, added, () => this.contained.list(), Date.now());
       for (const key of gone) if (!this.dirty.has(key)) this.hot.delete(key);
       this.cool();
-      if (this.failing) this.around.trouble(undefined);
-      this.failing = false;
-      for (const go of waiting) go();
     } catch (error) {
       for (const key of dirty) this.dirty.add(key);
       this.added = [...added, ...this.added];
-      this.waiting = [...waiting, ...this.waiting];
-      this.failing = true;
-      this.around.trouble(asError(error));
-      await sleep(AGAIN, undefined, { signal: this.closing.signal }).catch(() => undefined);
+      throw error;
     }
   }
 

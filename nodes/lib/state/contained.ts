@@ -2,6 +2,7 @@
  * Which records a state contains, and what was said of them: what comes again, because it failed below or because a
  * process ended before it was committed, must not count twice and gets the same answer.
  */
+import type { Delivery } from "../delivery/contract";
 import { isObject, type StreamRecord } from "../stream/record";
 
 /** A record's name within its log or file. */
@@ -77,6 +78,13 @@ export class ContainedRecords {
       if (offset >= below) return;
       entries.delete(id);
     }
+  }
+
+  /** Forgets what the source of a message from this place has committed. */
+  forgetCommitted(place: string, emissions: ReturnType<Delivery["emissionsOf"]>): void {
+    if (emissions === "ended" || emissions.length !== 1) return;
+    const from = emissions[0]?.resumesAt;
+    if (from !== undefined) this.forget(place, from);
   }
 
   /** All that is kept, as `restore` takes it. */

@@ -1,0 +1,113 @@
+/** When checkpoints are written, and who waits for them. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { recordsOf } from "../batch";
+import type { Delivery, Hold, Message } from "../delivery/contract";
+import { asError } from "../errors";
+import { sizeOf } from "../stream/size";
+
+export interface Surroundings {
+  hold(message: Message, hold: Hold): () => void;
+  emissionsOf: Delivery["emissionsOf"];
+  /** The disk refuses: records wait; undefined: it works again. */
+  trouble(error: Error | undefined): void;
+}
+
+/** How long a checkpoint, or the folder, that failed is left alone, ms. */
+export const AGAIN = 1000;
+
+export class Checkpoints {
+  private waiting: (() => void)[] = [];
+  /** Something is to be written that nobody waits for. */
+  private wanted = false;
+  private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> | undefined;
+  private readonly closing = new AbortController();
+  private failing = false;
+  /** Somebody can't wait for the interval. */
+  private urgent = false;
+
+  /**
+   * @param interval longest time from a record to the checkpoint that holds it, ms
+   * @param write writes all that is to be written; where it rejects, that stays to be written
+   */
+  constructor(
+    private readonly interval: number,
+    private readonly around: Pick<Surroundings, "hold" | "trouble">,
+    private readonly write: () => Promise<void>,
+  ) {}
+
+  /** The checkpoint that is being written. */
+  get present(): Promise<void> | undefined {
+    return this.writing;
+  }
+
+  /** Holds a message until the next checkpoint has been written: resolves then. */
+  wait(message: Message, { now, counts }: { readonly now: boolean; readonly counts: boolean }): Promise<void> {
+    return new Promise((resolve) => {
+      const release = this.around.hold(message, {
+        records: recordsOf(message).length,
+        bytes: sizeOf(message.payload),
+        relieve: () => this.soon(0),
+        gathers: true,
+        ...(counts && { counts }),
+      });
+      this.waiting.push(() => {
+        release();
+        resolve();
+      });
+      this.soon(now ? 0 : this.interval);
+    });
+  }
+
+  /** There is something to write that nobody waits for. */
+  want(): void {
+    this.wanted = true;
+    this.soon(this.interval);
+  }
+
+  /** The folder, or the disk, refuses (or works again): told once each time. */
+  told(error: Error | undefined): void {
+    if (error || this.failing) this.around.trouble(error);
+    this.failing = error !== undefined;
+  }
+
+  /** @param opened what must have ended before something can be written */
+  async close(opened: Promise<void> | undefined, more: () => boolean): Promise<void> {
+    clearTimeout(this.timer);
+    this.closing.abort();
+    await opened?.catch(() => undefined);
+    await this.writing;
+    if (more()) await this.checkpoint();
+  }
+
+  private soon(ms: number): void {
+    if (this.closing.signal.aborted) return;
+    this.urgent ||= ms === 0;
+    if (this.writing || (this.timer && ms > 0)) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.urgent = false;
+      this.writing = this.checkpoint().finally(() => {
+        this.writing = undefined;
+        if (this.waiting.length > 0 || this.wanted) this.soon(this.urgent ? 0 : this.interval);
+      });
+    }, ms);
+  }
+
+  private async checkpoint(): Promise<void> {
+    const { waiting, wanted } = this;
+    this.waiting = [];
+    this.wanted = false;
+    try {
+      await this.write();
+      this.told(undefined);
+      for (const go of waiting) go();
+    } catch (error) {
+      this.waiting = [...waiting, ...this.waiting];
+      this.wanted ||= wanted;
+      this.told(asError(error));
+      await sleep(AGAIN, undefined, { signal: this.closing.signal }).catch(() => undefined);
+    }
+  }
+}
