@@ -8,7 +8,8 @@ import type { StreamRecord } from "../stream/record";
 import { AGAIN, Checkpoints, type Surroundings } from "./checkpoints";
 import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
 import type { Advance, KeyedState } from "./port";
-import { StateStore, type StoreOptions } from "./store";
+import { StateStore } from "./store";
+import type { StoreOptions } from "./store-options";
 
 export interface CheckpointOptions extends StoreOptions {
   /** Longest time from a record to the checkpoint that holds it, ms. */

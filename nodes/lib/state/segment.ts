@@ -1,6 +1,6 @@
 /**
  * A file of kept states: frames, each a checkpoint. A frame's content is the length of its head (4 bytes, little endian),
- * the head as JSON, and the states that the head names, one after the other, each as JSON.
+ * the head as JSON, and the states that the head names, one after the other.
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
@@ -64,8 +64,8 @@ export class Segment {
     readonly file = path.join(directory, segmentName(number)),
   ) {}
 
-  /** A state, read at once. @throws Error when the file can't be read, or is no JSON there */
-  read(at: number, size: number): unknown {
+  /** A state's bytes, read at once. @throws Error when the file can't be read */
+  read(at: number, size: number): Buffer {
     this.descriptor ??= openSync(this.file, "r");
     const bytes = Buffer.allocUnsafe(size);
     for (let read = 0; read < size;) {
@@ -73,7 +73,7 @@ export class Segment {
       if (more === 0) throw new Error(`${this.file} ends before byte ${at + size}`);
       read += more;
     }
-    return JSON.parse(bytes.toString()) as unknown;
+    return bytes;
   }
 
   /**

@@ -14,20 +14,7 @@ import { writeAll } from "../files/write-all";
 import { FRAME, frame } from "../spool/frames";
 import type { Contained } from "./contained";
 import { contentOf, numberOf, Segment, type Frame, type Head } from "./segment";
-
-export interface StoreOptions {
-  /** Made when missing; one store a folder. */
-  readonly directory: string;
-  /** What the states are: those of another format are set aside. */
-  readonly format: string;
-  /** A state that was not written for so long is gone, ms of the clock. */
-  readonly ttl: number;
-  /** Keys; beyond, those not written for longest go. */
-  readonly most: number;
-  /** Bytes after which a new file begins; 16 MB when absent. */
-  readonly segmentBytes?: number;
-  warn(text: string): void;
-}
+import { jsonCodec, type StoreOptions } from "./store-options";
 
 interface Carried {
   readonly key: string;
@@ -107,13 +94,20 @@ export class StateStore {
   /** A key's state as it was written last. @throws Error when it can't be read */
   read(key: string, now: number): unknown {
     const place = this.index.get(key);
-    return place && this.isFresh(key, now) ? place.segment.read(place.at, place.size) : undefined;
+    if (!place || !this.isFresh(key, now)) return undefined;
+    return (this.options.codec ?? jsonCodec).decode(place.segment.read(place.at, place.size));
+  }
+
+  /** All keys, in the order in which they were written last. */
+  all(): IterableIterator<string> {
+    return this.index.keys();
   }
 
   /**
-   * Writes a checkpoint; durable when it resolves, with the keys that are gone since they were not written for too long.
+   * Writes a checkpoint; durable when it resolves, with the keys that are gone: they were not written for too long, or have no state.
    * One at a time. Where it fails nothing has changed. States may change once it has returned; contained records must not.
    *
+   * @param states undefined: the key has no state any more
    * @param all gives all contained records, for the first checkpoint of a file
    */
   async write(
@@ -122,12 +116,18 @@ export class StateStore {
     all: () => readonly Contained[],
     now: number,
   ): Promise<readonly string[]> {
-    const { format, directory, segmentBytes = SEGMENT } = this.options;
+    const { format, directory, segmentBytes = SEGMENT, codec = jsonCodec } = this.options;
     const begins = this.current === undefined || this.current.segment.end > segmentBytes;
-    const keys = [...states.keys()];
-    const bytes: Buffer[] = [...states.values()].map((state) => Buffer.from(JSON.stringify(state)));
-    const records = begins ? all() : added;
+    const keys: string[] = [];
+    const bytes: Buffer[] = [];
     const removed = this.outdated(states, now);
+    for (const [key, state] of states)
+      if (state === undefined) removed.push(key);
+      else {
+        keys.push(key);
+        bytes.push(codec.encode(state));
+      }
+    const records = begins ? all() : added;
     const carried = this.carried(states, removed);
     for (const each of carried) {
       keys.push(each.key);
@@ -248,7 +248,7 @@ export class StateStore {
     const { ttl, most } = this.options;
     const removed: string[] = [];
     let left = this.index.size;
-    for (const key of states.keys()) if (!this.index.has(key)) left++;
+    for (const [key, state] of states) if (state !== undefined && !this.index.has(key)) left++;
     for (const [key, { time }] of this.index) {
       if (time + ttl >= now && left <= most) break;
       if (states.has(key)) continue;
@@ -281,8 +281,7 @@ export class StateStore {
       // Where this checkpoint fails, it is still to be carried.
       later.push(key);
       if (states.has(key)) continue;
-      const bytes = Buffer.from(JSON.stringify(oldest.read(place.at, place.size)));
-      found.push({ key, bytes, time: place.time });
+      found.push({ key, bytes: oldest.read(place.at, place.size), time: place.time });
     }
     keys.unshift(...later);
     return found;

@@ -13,9 +13,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { deserialize, serialize } from "node:v8";
 import * as fc from "fast-check";
 import type { Contained } from "../../../nodes/lib/state/contained";
-import { StateStore, type StoreOptions } from "../../../nodes/lib/state/store";
+import { StateStore } from "../../../nodes/lib/state/store";
+import type { StoreOptions } from "../../../nodes/lib/state/store-options";
 
 describe("a store of states", () => {
   let folder: string;
@@ -59,6 +61,27 @@ describe("a store of states", () => {
       ["p", "2/a", 2, { alarm: "높음" }],
     ]);
     assert.deepEqual(warnings, []);
+  });
+
+  it("forgets a key with the checkpoint that says it has no state, for good", async () => {
+    const { store } = await open();
+    await write(store, { a: 1, b: 2, c: 3 });
+    await write(store, { a: undefined, c: 4, d: undefined });
+    assert.deepEqual([[...store.all()], store.read("a", 1), store.read("c", 1)], [["b", "c"], undefined, 4]);
+    await store.close();
+    const { store: again } = await open();
+    assert.deepEqual([[...again.all()], again.read("a", 1), again.read("c", 1)], [["b", "c"], undefined, 4]);
+  });
+
+  it("holds states in the bytes of another codec", async () => {
+    const codec = { encode: serialize, decode: deserialize };
+    const { store } = await open({ codec });
+    const state = { at: new Date(5), bytes: Buffer.from([0, 255]), many: 2n ** 60n, none: undefined };
+    await write(store, { a: state });
+    await store.close();
+    const { store: again } = await open({ codec });
+    const found = again.read("a", 1) as typeof state;
+    assert.deepEqual({ ...found, bytes: Buffer.from(found.bytes) }, state);
   });
 
   it("holds a checkpoint as a whole or not at all, wherever a kill has cut its file off", async () => {

@@ -12,6 +12,8 @@ export interface Entry<Origin> {
   readonly bytes: number;
   readonly record: StreamRecord;
   readonly origin: Origin;
+  /** Starts of hopping windows that it has been in and is to be in no more, since they have been sent before a restart. */
+  readonly left?: ReadonlySet<number> | undefined;
   /** Windows that still collect with this record in them. */
   open: number;
   /** Windows with this record in them that have not been sent. */

@@ -71,7 +71,7 @@ export class TimeWindows<Origin> implements Windowing<Origin> {
   }
 
   private put(start: number, entry: Entry<Origin>, over: number): void {
-    if (start + this.options.size <= over) return;
+    if (start + this.options.size <= over || entry.left?.has(start)) return;
     let keys = this.collecting.get(start);
     if (!keys) {
       this.collecting.set(start, (keys = new Map()));

@@ -12,6 +12,14 @@ export interface WatermarkOptions {
   readonly partitions: number;
 }
 
+/** What a watermark knows, as it can be kept: partitions with their highest event times. */
+export interface WatermarkState {
+  readonly value: number;
+  readonly certainFrom: number;
+  readonly complete: boolean;
+  readonly partitions: readonly (readonly [name: string, highest: number, idle: boolean])[];
+}
+
 interface Partition {
   highest: number;
   /** When its last record came. */
@@ -86,6 +94,24 @@ export class Watermark {
   /** Moves the watermark on to `time`, because the stream has ended or fallen silent. */
   advanceTo(time: number): void {
     if (time > this.value) this.value = time;
+  }
+
+  get state(): WatermarkState {
+    const { value, certainFrom, complete } = this;
+    const partitions = [...this.partitions].map(([name, { highest, idle }]) => [name, highest, idle] as const);
+    return { value, certainFrom, complete, partitions };
+  }
+
+  /** Goes on from what was kept, as if each partition's last record had come at `now` on the clock. */
+  restore({ value, certainFrom, complete, partitions }: WatermarkState, now: number): void {
+    this.value = value;
+    this.certainFrom = certainFrom;
+    // Fewer may be asked for now.
+    this.complete = complete || partitions.length >= this.options.partitions;
+    for (const [name, highest, idle] of partitions) this.partitions.set(name, { highest, seen: now, idle });
+    if (partitions.length > 0) this.first = now;
+    this.slowest = undefined;
+    this.advance();
   }
 
   private advance(): void {

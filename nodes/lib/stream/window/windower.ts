@@ -9,7 +9,7 @@ import { SessionWindows } from "./session-windows";
 import { SentWindows } from "./sent-windows";
 import { TimeWindows, windowStarts } from "./time-windows";
 import type { Windowing } from "./time-windows";
-import { Watermark } from "./watermark";
+import { Watermark, type WatermarkState } from "./watermark";
 
 export interface WindowerOptions {
   /**
@@ -32,8 +32,28 @@ export interface WindowerOptions {
   /** Most records and bytes held; beyond, the oldest windows fire early until a tenth is free. */
   readonly maxRecords: number;
   readonly maxBytes: number;
-  /** How long a sent window that failed waits for all its records to come again, ms of the clock. */
-  readonly patience: number;
+  /**
+   * How long a sent window that failed waits for all its records to come again, ms of the clock; undefined: they do not come
+   * again, so that nothing of what was sent is remembered.
+   */
+  readonly patience: number | undefined;
+}
+
+/** What windows know beside the records in them. */
+export interface WindowerState {
+  readonly watermark: WatermarkState;
+  /** End of the latest window that left early; undefined: none did. */
+  readonly cut?: number;
+}
+
+/** How a record came that is put back. */
+export interface Came {
+  /** On the clock. */
+  readonly now: number;
+  /** The event time by which it was judged. */
+  readonly over: number;
+  /** Starts of the hopping windows that it was in and that have been sent. */
+  readonly left?: ReadonlySet<number> | undefined;
 }
 
 export interface Arrival<Origin> {
@@ -62,7 +82,7 @@ export class Windower<Origin> {
   private fired: Fired<Origin>[] = [];
   /** End of the latest window that left early, which can leave again with the rest. */
   private cut = -Infinity;
-  private readonly sentWindows: SentWindows<Origin>;
+  private readonly sentWindows: SentWindows<Origin> | undefined;
   private readonly byEventTime: boolean;
 
   constructor(private readonly options: WindowerOptions) {
@@ -70,12 +90,18 @@ export class Windower<Origin> {
     this.byEventTime = options.by === "event" || options.by === "session";
     this.watermark = new Watermark(options);
     const { maxRecords, maxBytes, patience } = options;
-    this.sentWindows = new SentWindows({ maxRecords: maxRecords / 2, maxBytes: maxBytes / 2, patience });
+    if (patience !== undefined)
+      this.sentWindows = new SentWindows({ maxRecords: maxRecords / 2, maxBytes: maxBytes / 2, patience });
   }
 
   /** Records before it are late, ms since the epoch; −Infinity before the first. */
   get eventTime(): number {
     return this.watermark.value;
+  }
+
+  /** The event time by which the next record is judged: windows that end before it take no more. */
+  get over(): number {
+    return this.byEventTime ? this.watermark.value : -Infinity;
   }
 
   /**
@@ -89,12 +115,12 @@ export class Windower<Origin> {
     if (this.options.by === "processing") this.collect(now);
     const sessions = this.options.by === "session";
     // What comes again of a session that was sent may touch a later one, which it must not lengthen.
-    if (sessions && time <= this.watermark.value && this.sentWindows.again(entry, undefined, now)) return "again";
+    if (sessions && time <= this.watermark.value && this.sentWindows?.again(entry, undefined, now)) return "again";
     // A record is judged by the watermark before it, and then moves it.
-    this.windows.add(entry, this.byEventTime ? this.watermark.value : -Infinity, now);
+    this.windows.add(entry, this.over, now);
     if (this.byEventTime) this.watermark.observe(arrival.partition, time, now);
     if (entry.unsent === 0) {
-      const again = !sessions && this.sentWindows.again(entry, windowStarts(time, this.options), now);
+      const again = !sessions && this.sentWindows?.again(entry, windowStarts(time, this.options), now);
       return again ? "again" : "late";
     }
     this.records++;
@@ -107,13 +133,38 @@ export class Windower<Origin> {
     return "held";
   }
 
+  get state(): WindowerState {
+    return { watermark: this.watermark.state, ...(this.cut > -Infinity && { cut: this.cut }) };
+  }
+
+  /** Goes on from what was kept, before any record: `now` is on the clock. The records follow, by `putBack`. */
+  restore({ watermark, cut = -Infinity }: WindowerState, now: number): void {
+    this.watermark.restore(watermark, now);
+    this.cut = cut;
+  }
+
+  /**
+   * Puts back a record that was in windows when the state was kept, in the order in which they came. False: it has been in
+   * all its windows.
+   */
+  putBack({ key, time, bytes, record, origin }: Arrival<Origin>, { now, over, left }: Came): boolean {
+    const sequence = this.sequence++;
+    const entry: Entry<Origin> = { key, time, sequence, bytes, record, origin, left, open: 0, unsent: 0 };
+    this.windows.add(entry, over, now);
+    if (entry.unsent === 0) return false;
+    this.records++;
+    this.bytes += bytes;
+    if (this.options.by === "count") this.take(this.windows.due(Infinity, Infinity));
+    return true;
+  }
+
   /**
    * The windows that have fired, in the order of their ends and keys: at most so many, so that thousands that end at once
    * can leave by turns. Fewer: these were all.
    */
   due(now: number, most = Infinity): Fired<Origin>[] {
     this.collect(now, most);
-    for (const window of this.sentWindows.due(now)) this.fired.push(window);
+    for (const window of this.sentWindows?.due(now) ?? []) this.fired.push(window);
     return this.fired.splice(0, most);
   }
 
@@ -122,7 +173,7 @@ export class Windower<Origin> {
    * event time the window is remembered, for the case that it fails and its records come again.
    */
   sent(window: Fired<Origin>, out: (entry: Entry<Origin>) => void): void {
-    if (this.byEventTime && window.entries.length > 0) this.sentWindows.remember(window);
+    if (this.byEventTime && window.entries.length > 0) this.sentWindows?.remember(window);
     for (const entry of window.members) if (--entry.unsent === 0) out(entry);
   }
 
@@ -133,7 +184,7 @@ export class Windower<Origin> {
       this.byEventTime && this.records > 0 ? this.watermark.nextTick : undefined,
       by === "processing" ? this.windows.nextEnd : undefined,
       silence > 0 ? this.windows.quietSince + silence : undefined,
-      this.sentWindows.nextDue,
+      this.sentWindows?.nextDue,
     ].filter((time) => time !== undefined && time < Infinity);
     return times.length > 0 ? Math.min(...(times as number[])) : undefined;
   }

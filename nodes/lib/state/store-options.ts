@@ -1,0 +1,28 @@
+/** What a store of states is told. */
+
+/** How states become bytes and come back. */
+export interface Codec {
+  encode(state: unknown): Buffer;
+  decode(bytes: Buffer): unknown;
+}
+
+export const jsonCodec: Codec = {
+  encode: (state) => Buffer.from(JSON.stringify(state)),
+  decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
+};
+
+export interface StoreOptions {
+  /** Made when missing; one store a folder. */
+  readonly directory: string;
+  /** What the states are: those of another format are set aside. */
+  readonly format: string;
+  /** A state that was not written for so long is gone, ms of the clock. */
+  readonly ttl: number;
+  /** Keys; beyond, those not written for longest go. */
+  readonly most: number;
+  /** Bytes after which a new file begins; 16 MB when absent. */
+  readonly segmentBytes?: number;
+  /** JSON when absent. */
+  readonly codec?: Codec;
+  warn(text: string): void;
+}
