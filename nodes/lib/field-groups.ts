@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { NodeAPI } from "node-red";
 import type { BreakerPolicy, RetryPolicy } from "./delivery/contract";
-import { number, text, type Settings } from "./fields";
+import { number, text, type Field, type Fields, type Settings } from "./fields";
 
 /** In the user directory. */
 export const DEAD_LETTER_FOLDER = "citystream/dead-letters";
@@ -60,6 +60,10 @@ export const deliveryFields = () => ({
     hint: "When the folder's dead letters take more disk than this, nothing more is acknowledged until some are replayed or discarded. None is ever deleted.",
   }),
 });
+
+/** The same fields, shown only while another field has one of these values. */
+export const shownIf = <F extends Fields>(showIf: NonNullable<Field["showIf"]>, fields: F): F =>
+  Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, { ...field, showIf }])) as F;
 
 /** Reads `deliveryFields()`: times in ms, sizes in bytes, the folder absolute. */
 export function deliverySettings(

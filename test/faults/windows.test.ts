@@ -1,6 +1,7 @@
 /**
  * Windows under kill -9: records flow kafka-in → delay → window-batcher → kafka-out, the process is killed in mid-window,
- * and an observer that reads the results from Kafka counts: every window is there whole, in at least one of its versions.
+ * and an observer that reads the results from Kafka counts: every window is there whole, in at least one of its versions;
+ * with records on disk, in each of them.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -52,11 +53,16 @@ describe("windows under kill -9", () => {
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  for (const [shape, size, hop] of [
-    ["tumbling", 10_000, 10_000],
-    ["hopping", 10_000, 5_000],
+  const versionsOf = async (output: string): Promise<Version[]> =>
+    (await readAll(cluster.kafka, output)).map(({ value }) => JSON.parse(String(value)) as Version);
+
+  for (const [shape, size, hop, kept] of [
+    ["tumbling", 10_000, 10_000, "source"],
+    ["hopping", 10_000, 5_000, "source"],
+    ["tumbling", 10_000, 10_000, "disk"],
+    ["hopping", 10_000, 5_000, "disk"],
   ] as const)
-    it(`are whole: none lost, none only in parts, after ${KILLS} kills (${shape})`, async function killed() {
+    it(`are whole: none lost, none only in parts, after ${KILLS} kills (${shape}, records kept by: ${kept})`, async function killed() {
       this.timeout(300_000);
       const forever = { "retention.ms": "-1" };
       const input = await newTopic(cluster.kafka, 2, forever);
@@ -69,7 +75,7 @@ describe("windows under kill -9", () => {
         // What ends the last windows: their own never end.
         ...[0, 1].map((partition) => reading(RECORDS + partition, partition, timeOf(RECORDS) + 60_000)),
       ]);
-      const flowFile = path.join(folder, `${shape}.json`);
+      const flowFile = path.join(folder, `${shape}-${kept}.json`);
       const wires = [["window"]];
       writeFileSync(
         flowFile,
@@ -101,6 +107,8 @@ describe("windows under kill -9", () => {
               hop: `${hop} ms`,
               disorder: "1 s",
               partitions: 2,
+              kept,
+              checkpointEvery: 0.1,
               wires: [["brief"], ["late"]],
             },
             {
@@ -121,23 +129,6 @@ describe("windows under kill -9", () => {
           ),
         ),
       );
-      for (let kill = 0; kill <= KILLS; kill++) {
-        child = await startChild({ userDir: folder, flowFile });
-        // Windows hold the newest records, so the last goal is what lies before them.
-        const goal = Math.round((RECORDS * (kill + 1)) / (KILLS + 1)) - (kill < KILLS ? 300 : 0);
-        await until(
-          `${goal} records committed`,
-          async () => (await committedOf(cluster.kafka, group, input)) >= goal,
-          120_000,
-          async () => ({
-            committed: await cluster.kafka.committed(group, input),
-            versions: (await readAll(cluster.kafka, output)).length,
-          }),
-        );
-        await child.kill9();
-        child = undefined;
-      }
-      const versions = (await readAll(cluster.kafka, output)).map(({ value }) => JSON.parse(String(value)) as Version);
       const expected = new Map<string, number[]>();
       for (let n = 0; n < RECORDS; n++)
         for (let start = Math.floor(timeOf(n) / hop) * hop; start > timeOf(n) - size; start -= hop) {
@@ -145,6 +136,27 @@ describe("windows under kill -9", () => {
           if (!expected.has(name)) expected.set(name, []);
           expected.get(name)?.push(n);
         }
+      for (let kill = 0; kill <= KILLS; kill++) {
+        child = await startChild({ userDir: folder, flowFile });
+        // Windows hold the newest records, so the last goal is what lies before them.
+        const goal = Math.round((RECORDS * (kill + 1)) / (KILLS + 1)) - (kill < KILLS ? 300 : 0);
+        const isLast = kill === KILLS;
+        await until(
+          `${goal} records committed`,
+          async () =>
+            (await committedOf(cluster.kafka, group, input)) >= goal &&
+            // What was committed may be on disk, and its window yet to come.
+            (!isLast || (await versionsOf(output)).length >= expected.size),
+          120_000,
+          async () => ({
+            committed: await cluster.kafka.committed(group, input),
+            versions: (await versionsOf(output)).length,
+          }),
+        );
+        await child.kill9();
+        child = undefined;
+      }
+      const versions = await versionsOf(output);
       const whole = new Set<string>();
       let short = 0;
       for (const { key, start, ids, partial } of versions) {
@@ -155,6 +167,7 @@ describe("windows under kill -9", () => {
         if (String(ids) === String(all)) whole.add(name);
         else {
           short++;
+          assert.equal(kept, "source", `${name} lacks records although they are kept on disk`);
           assert.equal(partial, true, `${name} lacks records and does not say so`);
           assert.ok(whole.has(name), `${name} came in parts before it came whole`);
         }

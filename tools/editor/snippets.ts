@@ -1,6 +1,6 @@
 /** Functions that a generated page carries when its form needs them: ordinary editor code, as one would write by hand. */
 
-/** Shows rows only while the field they depend on has one of their values. */
+/** Shows rows only while the field they depend on has one of their values, and sections only while they have rows. */
 const showIf = `    function citystreamShowIf(prefix) {
         $(".citystream-form [data-if]").each(function() {
             var row = $(this);
@@ -9,6 +9,8 @@ const showIf = `    function citystreamShowIf(prefix) {
             function update() {
                 var value = input.is(":checkbox") ? String(input.prop("checked")) : input.val();
                 row.toggle(values.indexOf(value) >= 0);
+                var section = row.closest("details");
+                section.toggle(section.children("div").filter(function() { return this.style.display !== "none"; }).length > 0);
             }
             input.on("change", update);
             update();

@@ -6,6 +6,7 @@ import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
 import { CheckpointedState } from "./checkpointed";
+import type { Surroundings } from "./checkpoints";
 import { InMemoryState } from "./in-memory";
 import type { Advance, KeyedState } from "./port";
 
@@ -18,6 +19,16 @@ export const stateSection = { state: "State" } as const;
 
 /** Spread into a declaration's `statuses`. */
 export const stateStatuses = { restoring: "restoring", stateTrouble: "state not kept" } as const;
+
+/** Of every node that keeps state on disk. */
+export const checkpointFields = () => ({
+  checkpointEvery: number({ label: "Checkpoint every (s)", default: 1, min: 0.01, max: 600, section: "state" }),
+  stateFolder: text({
+    label: "Folder",
+    section: "state",
+    hint: "Empty: citystream/state in the user directory.",
+  }),
+});
 
 /** @param usual defaults that depend on how large a node's states are */
 export const stateFields = (usual: { readonly keys: number; readonly inMemory: number }) => ({
@@ -45,7 +56,7 @@ export const stateFields = (usual: { readonly keys: number; readonly inMemory: n
     section: "state",
     hint: "The state of others is read from disk when one of their records comes.",
   }),
-  checkpointEvery: number({ label: "Checkpoint every (s)", default: 1, min: 0.01, max: 600, section: "state" }),
+  checkpointEvery: checkpointFields().checkpointEvery,
   forgetAfter: number({
     label: "Forget after (days)",
     default: 365,
@@ -53,14 +64,31 @@ export const stateFields = (usual: { readonly keys: number; readonly inMemory: n
     section: "state",
     hint: "A key of which no record came for so long begins anew. 0: never.",
   }),
-  stateFolder: text({
-    label: "Folder",
-    section: "state",
-    hint: "Empty: citystream/state in the user directory.",
-  }),
+  stateFolder: checkpointFields().stateFolder,
 });
 
 type StateSettings = Settings<ReturnType<typeof stateFields>>;
+
+type StateNode = Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">;
+
+/** Where a node's state lies. @param folder the setting: empty for the usual one */
+export const stateDirectory = ({ RED, id }: StateNode, folder: string): string =>
+  path.join(path.resolve(RED.settings.userDir ?? process.cwd(), folder || STATE_FOLDER), id);
+
+/** What kept state asks of its node: it shows that the state is being restored, and why it can't be kept. */
+export function stateSurroundings(node: StateNode): Surroundings {
+  let trouble: string | undefined;
+  node.status("restoring", "yellow");
+  return {
+    hold: node.hold,
+    emissionsOf: node.emissionsOf,
+    trouble(error) {
+      if (error && error.message !== trouble) node.warn(`the state is not kept, records wait: ${error.message}`);
+      trouble = error?.message;
+      if (error) node.status("stateTrouble", "red", error.message);
+    },
+  };
+}
 
 /**
  * The state that a node's settings ask for.
@@ -68,19 +96,16 @@ type StateSettings = Settings<ReturnType<typeof stateFields>>;
  * @param format names what the states are and every setting that changes their meaning
  */
 export function openState<S, R>(
-  node: Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">,
+  node: StateNode,
   settings: StateSettings,
   format: string,
   advance: Advance<S, R>,
 ): KeyedState<R> {
   if (settings.stateKept === "memory") return new InMemoryState(advance, settings.keys);
-  const folder = path.resolve(node.RED.settings.userDir ?? process.cwd(), settings.stateFolder || STATE_FOLDER);
-  let trouble: string | undefined;
-  node.status("restoring", "yellow");
   return new CheckpointedState(
     advance,
     {
-      directory: path.join(folder, node.id),
+      directory: stateDirectory(node, settings.stateFolder),
       format,
       ttl: settings.forgetAfter > 0 ? settings.forgetAfter * DAY : Infinity,
       most: settings.keys,
@@ -89,15 +114,7 @@ export function openState<S, R>(
       records: 10_000,
       warn: node.warn,
     },
-    {
-      hold: node.hold,
-      emissionsOf: node.emissionsOf,
-      trouble(error) {
-        if (error && error.message !== trouble) node.warn(`the state is not kept, records wait: ${error.message}`);
-        trouble = error?.message;
-        if (error) node.status("stateTrouble", "red", error.message);
-      },
-    },
+    stateSurroundings(node),
   );
 }
 
@@ -106,7 +123,7 @@ export function openState<S, R>(
  * of it failed, waits until what its records changed is kept.
  */
 export function throughState(
-  state: KeyedState<unknown>,
+  state: Pick<KeyedState<unknown>, "ready" | "kept">,
   message: Message,
   work: () => void,
 ): Promise<void> | undefined {

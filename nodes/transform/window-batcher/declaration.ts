@@ -1,5 +1,7 @@
 import { declareNode } from "../../lib/declare";
+import { deliveryFields, deliverySection, shownIf } from "../../lib/field-groups";
 import { choice, number, optionalNumber, rows, text } from "../../lib/fields";
+import { checkpointFields, stateSection, stateStatuses } from "../../lib/state/fields";
 import { DURATION } from "../../lib/stream/duration";
 
 const byTime = { field: "by", is: ["event", "processing"] };
@@ -8,6 +10,8 @@ const bySession = { field: "by", is: ["session"] };
 const byCount = { field: "by", is: ["count"] };
 const ofFeatures = { field: "emit", is: ["columns", "matrix", "aggregates"] };
 const ofAggregates = { field: "emit", is: ["aggregates"] };
+const onDisk = { field: "kept", is: ["disk"] };
+const bySource = { field: "kept", is: ["source"] };
 const onGrid = { field: "emit", is: ["columns", "matrix"] };
 
 export const declaration = declareNode({
@@ -182,14 +186,25 @@ export const declaration = declareNode({
       default: "wait",
       section: "bounds",
       options: { wait: "windows wait for their end", fire: "oldest windows leave early" },
+      showIf: bySource,
       hint: "When the source has as much under way as it may. MQTT counts held records: leave early there.",
     }),
+    kept: choice({
+      label: "Records are kept",
+      default: "source",
+      options: { source: "by their source, unfinished", disk: "on disk, in checkpoints" },
+      section: "state",
+      hint: "Until their windows have finished. By their source: what a crash cuts off, it sends again; for windows of seconds to minutes. On disk: for hours and days.",
+    }),
+    ...shownIf(onDisk, checkpointFields()),
+    ...shownIf(onDisk, deliveryFields()),
   },
-  sections: { order: "Order and lateness", bounds: "Bounds" },
+  sections: { order: "Order and lateness", bounds: "Bounds", ...stateSection, ...deliverySection },
   statuses: {
     collecting: "collecting",
     late: "late",
     early: "bound, leave early",
     waiting: "source waits",
+    ...stateStatuses,
   },
 });

@@ -50,9 +50,13 @@ function timeShape(settings: WindowSettings): [size: number, hop: number] {
   return [size, hop];
 }
 
-function countShape({ records, recordsHop }: WindowSettings): [size: number, hop: number] {
+function countShape({ records, recordsHop, kept }: WindowSettings): [size: number, hop: number] {
   const hop = recordsHop ?? records;
   checkHop(records, hop, String(hop));
+  if (kept === "disk" && hop < records)
+    throw new ConfigError(
+      "Every (records): windows by number of records that overlap can't be kept on disk; leave it empty, or let the source keep the records",
+    );
   return [records, hop];
 }
 
@@ -64,6 +68,26 @@ function checkHop(size: number, hop: number, written: string): void {
     throw new ConfigError(
       `Every: ${written} puts each record into ${Math.ceil(size / hop)} windows; at most ${MOST_WINDOWS}`,
     );
+}
+
+/** Names what records on disk were kept for: other settings begin anew. What windows become may change freely. */
+export const formatOf = (settings: WindowSettings): string => {
+  const { by, gap, size, hop, records, offset, key, time } = settings;
+  const of = {
+    event: { size, hop, offset, time },
+    session: { gap, time },
+    processing: { size, hop, offset },
+    count: { records },
+  };
+  return JSON.stringify({ windows: 1, by, key, ...of[by] });
+};
+
+/** What a node is asked for. */
+export interface WindowsAsked {
+  readonly windows: WindowerOptions;
+  readonly shape: Shape;
+  /** Whether late records have a wire; without one they fail. */
+  readonly lateIsWired: boolean;
 }
 
 export interface Shape {
