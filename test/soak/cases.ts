@@ -9,6 +9,7 @@ import { outageTrial } from "../faults/lab/outage-trial";
 import { Proxy } from "../faults/lab/proxy";
 import { rebalanceTrial } from "../faults/lab/rebalance-trial";
 import type { Verdict } from "../faults/lab/verdict";
+import { windowsTrial } from "../faults/lab/windows-trial";
 import type { Family } from "./totals";
 
 export interface SoakCase {
@@ -127,6 +128,26 @@ export const cases: Readonly<Record<Family, SoakCase>> = {
         await kafka.stop();
       }
     },
+  },
+  windows: {
+    // Each of the two that may keep the records, in turn.
+    goal: 200,
+    run: (around, disturbed, index) =>
+      windowsTrial(around, {
+        name: index % 2 === 0 ? "windows, records by their source" : "windows, records on disk",
+        kept: index % 2 === 0 ? "source" : "disk",
+        records: 6000,
+        kills: 5,
+        size: 10_000,
+        hop: pick([10_000, 5000, 2500]),
+        mode: pick(["batch", "batch", "record"]),
+        perSecond: pick([60, 300]),
+        partitions: pick([1, 2, 4]),
+        disorder: pick([0, 1000, 5000]),
+        jitter: pick([0, 100, 1000]),
+        patience,
+        disturbed,
+      }),
   },
   backlog: {
     goal: 2,

@@ -123,11 +123,11 @@ export class KeptWindows {
    * the windows may hold; undefined when there is nothing to wait for.
    */
   kept(message: Message): Promise<void> | undefined {
-    const { place, added, options } = this;
+    const { place, added, changed, options } = this;
     this.place = undefined;
     if (place !== undefined) this.contained.forgetCommitted(place, this.around.emissionsOf(message));
     const isFull = this.records > options.windows.maxRecords;
-    if (this.changed.size === 0 && !isFull) return this.checkpoints.present?.then(() => this.kept(message));
+    if (changed.size + added.length === 0 && !isFull) return this.checkpoints.present?.then(() => this.kept(message));
     const written = this.checkpoints.wait(message, { now: added.length >= options.records, counts: isFull });
     return isFull ? written.then(() => this.room(message)) : written;
   }
@@ -152,7 +152,7 @@ export class KeptWindows {
   /** Writes what is not written yet, and lets go of the folder. */
   async close(): Promise<void> {
     this.closing.abort();
-    await this.checkpoints.close(this.opening, () => this.changed.size > 0);
+    await this.checkpoints.close(this.opening, () => this.changed.size + this.added.length > 0);
     for (const go of this.waitingForRoom.splice(0)) go();
     await this.store?.close();
   }

@@ -79,14 +79,18 @@ export function keptWindows(
     },
   });
 
+  /** Windows that may be sent now. */
+  const roomBelow = (): number => (kept.ready || !source.running ? 0 : MOST - source.unfinished);
   const { send, stop } = sending<Numbered>({
     due(now, most) {
-      const room = Math.min(most, MOST - source.unfinished);
-      if (kept.ready || !source.running || room <= 0) return undefined;
-      return cutOff.length > 0 ? cutOff.splice(0, room) : kept.windows.due(now, room);
+      const room = Math.min(most, roomBelow());
+      if (room <= 0) return undefined;
+      const again = cutOff.splice(0, room);
+      return again.concat(kept.windows.due(now, room - again.length));
     },
     sendOne,
-    nextDue: () => kept.windows.nextDue,
+    // Without room it goes on when a window has finished.
+    nextDue: () => (roomBelow() > 0 ? kept.windows.nextDue : undefined),
     show,
     isClosing: () => node.closing,
   });
