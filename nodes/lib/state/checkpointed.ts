@@ -3,9 +3,9 @@
  * identity: after a restart, what comes again of it is recognised (design: delivery rule 12).
  */
 import type { Message } from "../delivery/contract";
-import { asError, messageOf, Retriable } from "../errors";
+import { messageOf, Retriable } from "../errors";
 import type { StreamRecord } from "../stream/record";
-import { AGAIN, Checkpoints, type Surroundings } from "./checkpoints";
+import { Checkpoints, type Surroundings } from "./checkpoints";
 import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
 import type { Advance, KeyedState } from "./port";
 import { StateStore } from "./store";
@@ -28,7 +28,7 @@ const copyOf = (result: unknown): unknown => (result === undefined ? undefined :
 
 export class CheckpointedState<S, R> implements KeyedState<R> {
   private store: StateStore | undefined;
-  private opening: Promise<void> | undefined;
+  private readonly opening: Promise<void>;
   /** In the order of use. */
   private readonly hot = new Map<string, S>();
   private dirty = new Set<string>();
@@ -44,12 +44,12 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
     private readonly around: Surroundings,
   ) {
     this.checkpoints = new Checkpoints(options.interval, around, () => this.write());
-    void this.ready?.catch(() => undefined);
+    this.opening = this.open();
+    this.opening.catch(() => undefined);
   }
 
-  /** @throws Retriable while the folder can't be used: records wait at their source */
   get ready(): Promise<void> | undefined {
-    return this.store ? undefined : (this.opening ??= this.open());
+    return this.store ? undefined : this.opening;
   }
 
   get keys(): number {
@@ -95,15 +95,9 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
   }
 
   private async open(): Promise<void> {
-    try {
-      const store = await StateStore.open(this.options, (list) => this.contained.restore(list));
-      this.checkpoints.told(undefined);
-      this.store = store;
-    } catch (error) {
-      this.checkpoints.told(asError(error));
-      setTimeout(() => (this.opening = undefined), AGAIN).unref();
-      throw new Retriable(messageOf(error), { unreachable: true, cause: error });
-    }
+    this.store = await this.checkpoints.untilOpen(() =>
+      StateStore.open(this.options, (list) => this.contained.restore(list)),
+    );
   }
 
   private stateOf(key: string): S | undefined {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordsOf } from "../batch";
 import type { Delivery, Hold, Message } from "../delivery/contract";
-import { asError } from "../errors";
+import { asError, Retriable } from "../errors";
 import { sizeOf } from "../stream/size";
 
 export interface Surroundings {
@@ -13,7 +13,7 @@ export interface Surroundings {
 }
 
 /** How long a checkpoint, or the folder, that failed is left alone, ms. */
-export const AGAIN = 1000;
+const AGAIN = 1000;
 
 export class Checkpoints {
   private waiting: (() => void)[] = [];
@@ -65,10 +65,24 @@ export class Checkpoints {
     this.soon(this.interval);
   }
 
-  /** The folder, or the disk, refuses (or works again): told once each time. */
-  told(error: Error | undefined): void {
-    if (error || this.failing) this.around.trouble(error);
-    this.failing = error !== undefined;
+  /**
+   * Opens a folder: again and again, until it can be used. Records wait meanwhile; were they refused, they would come again
+   * in another order, and some would be late, or change what is said of others.
+   * @throws Retriable when it is closed before
+   */
+  async untilOpen<T>(open: () => Promise<T>): Promise<T> {
+    const { signal } = this.closing;
+    for (;;) {
+      try {
+        const opened = await open();
+        this.told(undefined);
+        return opened;
+      } catch (error) {
+        if (!signal.aborted) this.told(asError(error));
+        await sleep(AGAIN, undefined, { signal }).catch(() => undefined);
+      }
+      if (signal.aborted) throw new Retriable("the node was closed", { unreachable: true });
+    }
   }
 
   /** @param opened what must have ended before something can be written */
@@ -78,6 +92,11 @@ export class Checkpoints {
     await opened?.catch(() => undefined);
     await this.writing;
     if (more()) await this.checkpoint();
+  }
+
+  private told(error: Error | undefined): void {
+    if (error || this.failing) this.around.trouble(error);
+    this.failing = error !== undefined;
   }
 
   private soon(ms: number): void {

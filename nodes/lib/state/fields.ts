@@ -1,10 +1,12 @@
 /** What nodes with state let the user set about it, and the state that these settings ask for. */
 import path from "node:path";
+import { recordsOf } from "../batch";
 import type { Message } from "../delivery/contract";
 import { asError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
+import { sizeOf } from "../stream/size";
 import { CheckpointedState } from "./checkpointed";
 import type { Surroundings } from "./checkpoints";
 import { InMemoryState } from "./in-memory";
@@ -120,9 +122,10 @@ export function openState<S, R>(
 
 /**
  * Does a node's work on a message once its state is there, in the order in which messages came; then, also where a part
- * of it failed, waits until what its records changed is kept.
+ * of it failed, waits until what its records changed is kept. While the folder is read, or can't be used, the message is held.
  */
 export function throughState(
+  node: Pick<NodeContext, "hold">,
   state: Pick<KeyedState<unknown>, "ready" | "kept">,
   message: Message,
   work: () => void,
@@ -139,5 +142,9 @@ export function throughState(
     if (!kept) throw failure;
     return kept.then(() => Promise.reject(failure));
   };
-  return state.ready?.then(go) ?? go();
+  const { ready } = state;
+  if (!ready) return go();
+  const records = recordsOf(message).length;
+  const release = node.hold(message, { records, bytes: sizeOf(message.payload), counts: true });
+  return ready.finally(release).then(go);
 }

@@ -3,15 +3,15 @@
  * identity, and leaves the disk with the last of its windows. After a restart the windows go on from the last checkpoint:
  * what comes again of what it holds is recognised, and windows that had not finished are sent again as they were.
  */
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { deserialize, serialize } from "node:v8";
 import { recordsOf } from "../batch";
 import type { Message } from "../delivery/contract";
-import { asError, messageOf, Rejected, Retriable } from "../errors";
+import { messageOf, Rejected } from "../errors";
 import { sizeOf } from "../stream/size";
 import type { Fired } from "../stream/window/entry";
 import { Windower, type Arrival, type Came, type WindowerOptions, type WindowerState } from "../stream/window/windower";
-import { AGAIN, Checkpoints, type Surroundings } from "./checkpoints";
+import { Checkpoints, type Surroundings } from "./checkpoints";
 import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
 import { StateStore } from "./store";
 import type { StoreOptions } from "./store-options";
@@ -46,7 +46,6 @@ export class KeptWindows {
   private readonly checkpoints: Checkpoints;
   private store: StateStore | undefined;
   private readonly opening: Promise<void>;
-  private readonly closing = new AbortController();
   private next = 0;
   /** To be written with the next checkpoint; undefined: not in use any more. */
   private changed = new Map<string, unknown>();
@@ -68,11 +67,7 @@ export class KeptWindows {
     this.opening.catch(() => undefined);
   }
 
-  /**
-   * Resolves once what was kept is back, undefined when it is. While the folder can't be used it waits: were records refused,
-   * they would come again in another order, and be late.
-   * @throws Retriable when it is closed before
-   */
+  /** Resolves once what was kept is back; undefined when it is. @throws Retriable when it is closed before */
   get ready(): Promise<void> | undefined {
     return this.store ? undefined : this.opening;
   }
@@ -151,7 +146,6 @@ export class KeptWindows {
 
   /** Writes what is not written yet, and lets go of the folder. */
   async close(): Promise<void> {
-    this.closing.abort();
     await this.checkpoints.close(this.opening, () => this.changed.size + this.added.length > 0);
     for (const go of this.waitingForRoom.splice(0)) go();
     await this.store?.close();
@@ -184,18 +178,7 @@ export class KeptWindows {
   }
 
   private async open(): Promise<void> {
-    const { signal } = this.closing;
-    for (;;) {
-      try {
-        this.store = await this.restored();
-        this.checkpoints.told(undefined);
-        return;
-      } catch (error) {
-        if (!signal.aborted) this.checkpoints.told(asError(error));
-        await sleep(AGAIN, undefined, { signal }).catch(() => undefined);
-      }
-      if (signal.aborted) throw new Retriable("the node was closed", { unreachable: true });
-    }
+    this.store = await this.checkpoints.untilOpen(() => this.restored());
   }
 
   private async restored(): Promise<StateStore> {

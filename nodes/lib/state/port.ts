@@ -18,7 +18,10 @@ export interface Step<S, R> {
 export type Advance<S, R> = (state: S | undefined, record: StreamRecord) => Step<S, R>;
 
 export interface KeyedState<R> {
-  /** Resolves once what was kept is back; undefined when it is. Before that no record may be taken. */
+  /**
+   * Resolves once what was kept is back; undefined when it is. Before that no record may be taken.
+   * @throws Retriable when it is closed before
+   */
   readonly ready: Promise<void> | undefined;
   /** Keys that have a state. */
   readonly keys: number;

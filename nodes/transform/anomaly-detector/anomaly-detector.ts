@@ -70,7 +70,7 @@ export = defineNode(declaration, (node) => {
   }
 
   return {
-    receive: (message) => throughState(state, message, () => judge(message)),
+    receive: (message) => throughState(node, state, message, () => judge(message)),
     async close() {
       show.stop();
       await state.close();

@@ -69,7 +69,7 @@ export = defineNode(declaration, (node) => {
   }
 
   return {
-    receive: (message) => throughState(state, message, () => decide(message)),
+    receive: (message) => throughState(node, state, message, () => decide(message)),
     async close() {
       show.stop();
       lists.close();

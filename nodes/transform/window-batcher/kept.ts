@@ -1,5 +1,4 @@
 /** Windows whose records are kept on disk: the node is the source of its windows, and of nothing else. */
-import { recordsOf } from "../../lib/batch";
 import { deadLetterFile } from "../../lib/delivery/dead-letter-file";
 import type { DeliverySource, Emission, Message } from "../../lib/delivery/contract";
 import { deliverySettings } from "../../lib/field-groups";
@@ -9,7 +8,6 @@ import { paced } from "../../lib/paced";
 import { stateDirectory, stateSurroundings, throughState } from "../../lib/state/fields";
 import { KeptWindows, type Numbered } from "../../lib/state/kept-windows";
 import type { StreamRecord } from "../../lib/stream/record";
-import { sizeOf } from "../../lib/stream/size";
 import type { Fired } from "../../lib/stream/window/entry";
 import type { declaration } from "./declaration";
 import { intake } from "./intake";
@@ -135,12 +133,6 @@ export function keptWindows(
     else go();
   }
 
-  /** A message's time does not count while the folder is being read, or can't be. */
-  function restoring(message: Message): () => void {
-    const records = recordsOf(message).length;
-    return node.hold(message, { records, bytes: sizeOf(message.payload), counts: true });
-  }
-
   function take(message: Message): void {
     const now = Date.now();
     const { late, lateRecords, failure } = distribute(message, now, (record) => {
@@ -155,13 +147,7 @@ export function keptWindows(
   }
 
   return {
-    receive(message) {
-      const release = kept.ready && restoring(message);
-      return throughState(kept, message, () => {
-        release?.();
-        take(message);
-      });
-    },
+    receive: (message) => throughState(node, kept, message, () => take(message)),
     async close() {
       show.stop();
       stop();
