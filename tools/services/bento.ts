@@ -8,7 +8,7 @@ import { progress } from "./progress";
 const module_ = "github.com/warpstreamlabs/bento";
 const version = "1.20.0";
 
-/** Its own program takes every connector in, four times as much to build; these are the ones that benches need. */
+/** Its own program takes every connector in; these are the ones that benches need. */
 const source = `package main
 
 import (
