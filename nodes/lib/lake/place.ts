@@ -77,6 +77,8 @@ const REMEMBERED_PLACES = 10_000;
 export class Places {
   private readonly lanes = new Map<string, Lane>();
   private readonly places = new Map<string, Place>();
+  /** Folders of lanes: their digests would be the largest part of what a record costs. */
+  private readonly folders = new Map<string, string>();
 
   constructor(
     private readonly store: Store,
@@ -86,7 +88,7 @@ export class Places {
   ) {}
 
   of({ directory, origin }: LakeRecord): Place {
-    const folder = laneFolder({ node: this.node, ...origin });
+    const folder = this.folderOf(origin);
     const key = `${folder} ${directory}`;
     const known = this.places.get(key);
     if (known) return known;
@@ -114,6 +116,13 @@ export class Places {
 
   all(): Iterable<Place> {
     return this.places.values();
+  }
+
+  private folderOf(origin: Origin | undefined): string {
+    const lane = origin ? `${origin.partition}\u0000${origin.topic}\u0000${origin.group ?? ""}` : "";
+    let folder = this.folders.get(lane);
+    if (folder === undefined) this.folders.set(lane, (folder = laneFolder({ node: this.node, ...origin })));
+    return folder;
   }
 
   private laneOf(folder: string): Lane {

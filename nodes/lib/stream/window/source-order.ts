@@ -29,7 +29,8 @@ export function partitionOf(source: unknown): string {
 
 const INTEGER = /^-?\d+$/;
 
-function comparePlaces(a: unknown, b: unknown): number {
+/** Numbers (also as text) by their value, other things by their text; what is missing comes first. */
+export function comparePlaces(a: unknown, b: unknown): number {
   if (a === b) return 0;
   if (a === undefined || a === null) return -1;
   if (b === undefined || b === null) return 1;
