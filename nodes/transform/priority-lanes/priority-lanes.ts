@@ -156,8 +156,9 @@ export = defineNode(declaration, (node) => {
     const until = performance.now() + STRETCH;
     if (settings.expired === "shed")
       for (const { value } of scheduler.expired(Date.now())) void shed(value, "deadline");
-    while (underWay < most && pace.due <= performance.now()) {
-      if (performance.now() > until) {
+    let now = performance.now();
+    while (underWay < most && pace.due <= (now = performance.now())) {
+      if (now > until) {
         pumpSoon();
         break;
       }
@@ -172,7 +173,7 @@ export = defineNode(declaration, (node) => {
       pace.took(performance.now());
       exits.add(next, overflow.fetch(next));
     }
-    lookAgain();
+    lookAgain(now);
     if (counting.length > 0) recount();
     if (underWay >= most) relieve();
     show();
@@ -186,11 +187,14 @@ export = defineNode(declaration, (node) => {
     });
   }
 
-  /** When the rate lets the next one go, or a deadline passes. */
-  function lookAgain(): void {
+  /**
+   * When the rate lets the next one go, or a deadline passes.
+   * @param seen when it was seen whose turn it is not: were the clock read again, a turn that has come meanwhile would be missed
+   */
+  function lookAgain(seen: number): void {
     clearTimeout(alarm);
     const waits: number[] = [];
-    const pause = pace.due - performance.now();
+    const pause = pace.due - seen;
     if (pause > 0 && scheduler.waiting > 0 && underWay < most) waits.push(pause);
     const deadline = settings.expired === "shed" ? scheduler.nextDeadline : undefined;
     if (deadline !== undefined) waits.push(deadline - Date.now());
