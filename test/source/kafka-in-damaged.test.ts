@@ -85,7 +85,7 @@ describe("kafka in, with a damaged batch", () => {
   });
 
   it("is a small one too that unpacks to more than is read", async function bomb() {
-    this.timeout(240_000);
+    this.timeout(400_000);
     const topic = await newTopic(kafka, 2);
     const group = unique("group");
     const producer = kafka.producer({
@@ -107,7 +107,7 @@ describe("kafka in, with a damaged batch", () => {
     await write(kafka, [record(topic, "other", { partition: 1 })]);
     await deploy(topic, group, { commitInterval: 10 });
     await has("first", "other");
-    await red.until("it says so", () => /damaged batch/.test(red.status("in")?.text ?? ""), 60_000);
+    await red.until("it says so", () => /damaged batch/.test(red.status("in")?.text ?? ""), 150_000);
     const said = (): string =>
       red.logs.map(({ msg }) => String(msg)).findLast((text) => /stands still/.test(text)) ?? "";
     assert.match(said(), /offsets 1 to 1 can't be read: it holds more than 256 MB once it is unpacked/);

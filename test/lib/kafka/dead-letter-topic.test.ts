@@ -187,7 +187,8 @@ describe("dead letters in a Kafka topic", () => {
     await cluster.service.start();
     await until("the files are empty", () => linesIn(files).length === 0, 120_000);
     await letters.write([letter({ payload: "after" })]);
-    assert.equal(linesIn(files).length, 0, "the topic takes them again");
+    // On a busy machine it may take the way over a file once more: a second is little for a broker that has just started.
+    await until("the topic takes them again", () => linesIn(files).length === 0, 120_000);
     assert.match(warnings.join("\n"), /51 dead letters were brought to it/u);
     // A process that ends meanwhile leaves them to the next one.
     await cluster.service.stop();
