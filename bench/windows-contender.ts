@@ -5,7 +5,7 @@ import { deliveryOf } from "../nodes/lib/delivery";
 import type { DeliverySource } from "../nodes/lib/delivery/contract";
 import { flowOf } from "../test/harness";
 import { startRuntime, type FlowNode } from "../test/harness/runtime";
-import { BATCH, linesOf, SIZE, type Row } from "./windows-data";
+import { BATCH, linesOf, SIZE, type Row } from "./windows-rate-data";
 
 export type Ours = "source alone" | "batcher" | "batcher, tracked" | "function";
 

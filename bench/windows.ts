@@ -17,7 +17,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { startBento } from "./bento-process";
 import { cpuOf, needLinux, peakOf } from "./process-meter";
 import type { Ours } from "./windows-contender";
-import { type Counted, SIZE, writeBatches } from "./windows-data";
+import { type Counted, SIZE, writeBatches } from "./windows-rate-data";
 
 const [rounds = 3, records = 1_000_000, keys = 10_000, minutes = 2] = process.argv.slice(2).map(Number);
 const CONTENDERS = ["source alone", "batcher", "batcher, tracked", "function", "bento"] as const;
