@@ -1,7 +1,7 @@
 /**
  * Apache Flink judges window-batcher: the same records must be in the same windows, tumbling, hopping and sessions.
  *
- * - within the disorder: nothing is late, and the windows are Flink's, whose watermark waits a day for everything;
+ * - within the disorder: nothing is late, and the windows are Flink's, whose watermark waits an hour for everything;
  * - with late records: Flink gets all of them with the watermark after each, and itself leaves out what is late. The
  *   watermarks and what is late are an oracle's (windows-oracle.ts); windows and late records together are all records;
  * - a thousand records of years ago by the machine's clock: none is left out;
@@ -126,7 +126,7 @@ async function judge(node: NodeRed, records: number, folder: string): Promise<vo
         name: what,
         input: pathToFileURL(input).href,
         output: pathToFileURL(output).href,
-        watermark: judged ? `TO_TIMESTAMP_LTZ(wm - ${before}, 3)` : "rt - INTERVAL '1' DAY",
+        watermark: judged ? `TO_TIMESTAMP_LTZ(wm - ${before}, 3)` : "rt - INTERVAL '1' HOUR",
         parallelism: judged ? 1 : 2,
       });
     }
