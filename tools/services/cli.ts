@@ -1,8 +1,8 @@
 /** `npm run services -- list | install [names] | up <names>`. */
-import { programs, service, type ServiceName, services } from "./index";
+import { extras, programs, service, type ServiceName, services } from "./index";
 
 const usage = `usage: npm run services -- list
-       npm run services -- install [names; all when none is given]
+       npm run services -- install [names; all but the extras when none is given]
        npm run services -- up <names>     runs until Ctrl-C`;
 
 function known<N extends string>(args: readonly string[], all: Readonly<Record<N, unknown>>): N[] {
@@ -36,12 +36,13 @@ async function up(wanted: readonly ServiceName[]): Promise<void> {
 }
 
 async function main([command, ...rest]: readonly string[]): Promise<void> {
-  const all = { ...services, ...programs };
+  const usual = { ...services, ...programs };
+  const all = { ...usual, ...extras };
   if (command === "list") {
     for (const [name, { about }] of Object.entries(all)) console.log(`${name.padEnd(12)} ${about}`);
   } else if (command === "install") {
     await Promise.all(
-      (rest.length > 0 ? known(rest, all) : known(Object.keys(all), all)).map((name) => all[name].install()),
+      (rest.length > 0 ? known(rest, all) : known(Object.keys(usual), all)).map((name) => all[name].install()),
     );
   } else if (command === "up") await up(known(rest, services));
   else throw new Error(usage);
