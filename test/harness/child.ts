@@ -84,7 +84,8 @@ async function run(userDir: string, flowFile: string): Promise<void> {
   process.stdin.on("data", () =>
     console.log(JSON.stringify({ state: { shown, ledger: deliveryOf(runtime.RED as never).report() } })),
   );
-  await runtime.deploy(flow);
+  // What the last process of this folder has stored runs already; begun anew, its nodes would close in the middle of it.
+  await runtime.deploy(flow, "nodes");
   console.log(JSON.stringify({ ready: runtime.url }));
 }
 

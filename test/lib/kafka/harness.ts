@@ -1,5 +1,6 @@
 /** What Kafka tests share: topics of their own, an independent reader, flows. */
 import type { Context } from "mocha";
+import { Retriable } from "../../../nodes/lib/errors";
 import { openKafka, type Client } from "../../../nodes/lib/kafka/drivers";
 import type { FetchedRecord, Kafka, OutgoingRecord, Outcome } from "../../../nodes/lib/kafka/port";
 import type { Service } from "../../../tools/services";
@@ -87,8 +88,16 @@ export const readAll = async (kafka: Kafka, topic: string): Promise<(FetchedReco
   return found;
 };
 
-export const committedOf = async (kafka: Kafka, group: string, topic: string): Promise<number> =>
-  (await kafka.committed(group, topic)).reduce((sum, { offset }) => sum + Math.max(0, offset), 0);
+/** Records of a topic that a group has committed. A coordinator that is being looked for is asked again. */
+export const committedOf = async (kafka: Kafka, group: string, topic: string): Promise<number> => {
+  for (let asked = 1; ; asked++)
+    try {
+      return (await kafka.committed(group, topic)).reduce((sum, { offset }) => sum + Math.max(0, offset), 0);
+    } catch (error) {
+      if (!(error instanceof Retriable) || asked === 5) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200 * asked));
+    }
+};
 
 export const clusterNode = (brokers: string, more: Record<string, unknown> = {}): FlowNode => ({
   id: "cluster",
