@@ -7,9 +7,9 @@
 import { execFileSync, fork } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { openKafka } from "../nodes/lib/kafka/kafkajs-client";
 import { service } from "../tools/services";
 import { cacheFolder } from "../tools/services/cache";
+import { fillTopic } from "./fill-topic";
 import type { Contender } from "./kafka-in-contender";
 import type { Measurement } from "./meter";
 
@@ -31,33 +31,6 @@ const installPacks = (): string => {
     stdio: "ignore",
   });
   return folder;
-};
-
-const fill = async (brokers: string, topic: string): Promise<void> => {
-  const kafka = openKafka({ brokers: [brokers], clientId: "bench" });
-  const producer = kafka.producer({
-    acks: "all",
-    compression: "none",
-    linger: 5,
-    batchBytes: 256 * 1024,
-    bufferBytes: 64 * 1024 * 1024,
-    create: { partitions: PARTITIONS, replication: 1, config: {} },
-    state: () => undefined,
-  });
-  const value = Buffer.alloc(100, "x");
-  for (let sent = 0; sent < records; sent += 1000) {
-    const outcomes = producer.send(
-      Array.from({ length: Math.min(1000, records - sent) }, (_, n) => ({
-        topic,
-        partition: ((sent / 1000 + n) % PARTITIONS) | 0,
-        key: null,
-        value,
-      })),
-    );
-    if ((sent / 1000) % 50 === 49) await outcomes;
-  }
-  await producer.close(60_000);
-  await kafka.close();
 };
 
 const run = (contender: Contender, brokers: string, topic: string, packs: string): Promise<Measurement> =>
@@ -87,7 +60,8 @@ const main = async (): Promise<void> => {
   const packs = installPacks();
   const { brokers } = await service("kafka");
   const topic = `bench-${Date.now()}`;
-  await fill(brokers, topic);
+  const value = Buffer.alloc(100, "x");
+  await fillTopic(brokers, topic, PARTITIONS, records, () => value);
   const all = new Map<Contender, Measurement[]>(contenders.map((contender) => [contender, []]));
   for (let round = 0; round < rounds; round++)
     // A machine that others use is quick and slow by turns: nobody always comes after the same one.

@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { openKafka } from "../nodes/lib/kafka/kafkajs-client";
 import { readers } from "../tools/services";
+import { fillTopic } from "./fill-topic";
 
 export const PARTITIONS = 4;
 /** Records of a file. Those of a partition are a multiple of it, so that nobody waits for a file to become old. */
@@ -28,31 +28,8 @@ export const avroSchema = {
 };
 export const bentoSchema = Object.entries(COLUMNS).map(([name, type]) => ({ name, type: BENTO_TYPES[type] }));
 
-export const fill = async (brokers: string, topic: string, records: number): Promise<void> => {
-  const kafka = openKafka({ brokers: [brokers], clientId: "bench" });
-  const producer = kafka.producer({
-    acks: "all",
-    compression: "none",
-    linger: 5,
-    batchBytes: 256 * 1024,
-    bufferBytes: 64 * 1024 * 1024,
-    create: { partitions: PARTITIONS, replication: 1, config: {} },
-    state: () => undefined,
-  });
-  for (let sent = 0; sent < records; sent += 1000) {
-    const outcomes = producer.send(
-      Array.from({ length: Math.min(1000, records - sent) }, (_, at) => ({
-        topic,
-        partition: at % PARTITIONS,
-        key: null,
-        value: Buffer.from(reading(sent + at)),
-      })),
-    );
-    if ((sent / 1000) % 50 === 49) await outcomes;
-  }
-  await producer.close(60_000);
-  await kafka.close();
-};
+export const fill = (brokers: string, topic: string, records: number): Promise<void> =>
+  fillTopic(brokers, topic, PARTITIONS, records, (n) => Buffer.from(reading(n)));
 
 export interface Arrived {
   readonly rows: number;

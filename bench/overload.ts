@@ -6,7 +6,7 @@
  *
  * The work is a node that does as many records a second as was asked for and keeps what comes meanwhile in order, as nodes do.
  * Latency is from publishing to the end of the work.
- * Prints a table and writes docs/overload.svg.
+ * AT_ONCE in the environment: how many the lanes let be under way. Prints a table and writes docs/overload.svg.
  */
 import { fork } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ const WAYS = ["without", "with"] as const;
 type Way = (typeof WAYS)[number];
 const SENSORS = 100;
 /** Enough for a timer that is late, few enough for urgent records: at 1,500 a second this is 16 ms of work. */
-const AT_ONCE = 24;
+const AT_ONCE = Number(process.env["AT_ONCE"] ?? 24);
 
 /** The number of what is published only to see that the flow has subscribed. */
 const PROBE = -1;

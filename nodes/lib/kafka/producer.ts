@@ -131,6 +131,8 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       case "stored before":
         return stored(lane, batch, -1);
       case "too large":
+        // The same bytes were as large before, whatever became of those tries: none of them stored it.
+        batch.doubtful = false;
         return divide(lane, batch, () => tooLarge(topic, batch.bytes));
       case "spoiled":
         return divide(lane, batch, () => new Rejected(`Topic "${topic}" refuses the record (${reasonOf(code, said)})`));

@@ -15,6 +15,12 @@ export interface Surroundings {
 /** How long a checkpoint, or the folder, that failed is left alone, ms. */
 const AGAIN = 1000;
 
+/** What a message weighs while it is held. */
+export const weightOf = (message: Message): Pick<Hold, "records" | "bytes"> => ({
+  records: recordsOf(message).length,
+  bytes: sizeOf(message.payload),
+});
+
 export class Checkpoints {
   private waiting: (() => void)[] = [];
   /** Something is to be written that nobody waits for. */
@@ -45,8 +51,7 @@ export class Checkpoints {
   wait(message: Message, { now, counts }: { readonly now: boolean; readonly counts: boolean }): Promise<void> {
     return new Promise((resolve) => {
       const release = this.around.hold(message, {
-        records: recordsOf(message).length,
-        bytes: sizeOf(message.payload),
+        ...weightOf(message),
         relieve: () => this.soon(0),
         gathers: true,
         ...(counts && { counts }),

@@ -1,14 +1,12 @@
 /** What nodes with state let the user set about it, and the state that these settings ask for. */
 import path from "node:path";
-import { recordsOf } from "../batch";
 import type { Message } from "../delivery/contract";
 import { asError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
-import { sizeOf } from "../stream/size";
 import { CheckpointedState } from "./checkpointed";
-import type { Surroundings } from "./checkpoints";
+import { weightOf, type Surroundings } from "./checkpoints";
 import { InMemoryState } from "./in-memory";
 import type { Advance, KeyedState } from "./port";
 
@@ -144,7 +142,6 @@ export function throughState(
   };
   const { ready } = state;
   if (!ready) return go();
-  const records = recordsOf(message).length;
-  const release = node.hold(message, { records, bytes: sizeOf(message.payload), counts: true });
+  const release = node.hold(message, { ...weightOf(message), counts: true });
   return ready.finally(release).then(go);
 }

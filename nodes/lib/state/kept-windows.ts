@@ -5,12 +5,10 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import { deserialize, serialize } from "node:v8";
-import { recordsOf } from "../batch";
 import type { Message } from "../delivery/contract";
-import { sizeOf } from "../stream/size";
 import type { Fired } from "../stream/window/entry";
 import { Windower, type Arrival, type Came, type WindowerOptions, type WindowerState } from "../stream/window/windower";
-import { Checkpoints, type Surroundings } from "./checkpoints";
+import { Checkpoints, weightOf, type Surroundings } from "./checkpoints";
 import { Chunk } from "./chunk";
 import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
 import { StateStore } from "./store";
@@ -75,7 +73,7 @@ export class KeptWindows {
   }
 
   /** The windows; without records until `ready`. Records go into them by `add`. */
-  get windows(): Pick<Windower<KeptOrigin>, "due" | "nextDue" | "eventTime" | "records" | "fireEarly"> {
+  get windows(): Pick<Windower<KeptOrigin>, "due" | "nextDue" | "eventTime"> {
     return this.windower;
   }
 
@@ -162,13 +160,7 @@ export class KeptWindows {
   /** Beyond the bound the source waits for windows that were sent and have not finished. */
   private room(message: Message): Promise<void> | undefined {
     if (this.records <= this.options.windows.maxRecords) return undefined;
-    const hold = {
-      records: recordsOf(message).length,
-      bytes: sizeOf(message.payload),
-      gathers: true,
-      counts: true,
-    } as const;
-    const release = this.around.hold(message, hold);
+    const release = this.around.hold(message, { ...weightOf(message), gathers: true, counts: true });
     return new Promise((resolve) =>
       this.waitingForRoom.push(() => {
         release();

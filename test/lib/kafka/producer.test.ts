@@ -10,6 +10,7 @@ import { until } from "../../harness";
 import { clusterFor, newTopic, readAll, record, type Cluster } from "./harness";
 
 const UNKNOWN_TOPIC = 3;
+const NOT_LEADER_OR_FOLLOWER = 6;
 const NOT_ENOUGH_REPLICAS = 19;
 const TOPIC_AUTHORIZATION_FAILED = 29;
 const LONG = 60_000;
@@ -124,6 +125,17 @@ describe("the producer", () => {
     assert.match(String(outcomes[1]), /Rejected: .* takes no record of/);
     assert.deepEqual(await valuesOf(topic), [1, 2]);
     assert.deepEqual([faults.answers, faults.identities], [[], 1]);
+  });
+
+  it("splits a batch that is too large as the same producer, whatever was not known of earlier tries", async () => {
+    const topic = await newTopic(cluster.kafka, 1, { "max.message.bytes": "1000" });
+    const { producer, faults } = troubled();
+    faults.answers.push(NOT_LEADER_OR_FOLLOWER);
+    faults.loseAnswers = 1;
+    const outcomes = await producer.send([record(topic, 1), record(topic, "x".repeat(2000)), record(topic, 2)]);
+    assert.match(String(outcomes[1]), /Rejected: .* takes no record of/);
+    assert.deepEqual(await valuesOf(topic), [1, 2]);
+    assert.deepEqual([faults.answers, faults.loseAnswers, faults.identities], [[], 0, 1]);
   });
 
   it("settles each partition of a request by what the broker said of it", async () => {
