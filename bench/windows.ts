@@ -1,6 +1,6 @@
 /**
  * What windows cost: 1,000,000 records of 10,000 keys into windows of 60 s of event time, each with count, mean, lowest and
- * highest of one field. window-batcher under the ledger and without it, beside a Map in a function node, and beside Bento.
+ * highest of one field. window-batcher without the ledger, under it, and with its records on disk, beside a Map in a function node, and beside Bento.
  * All read the same file of batches of 500 and parse it; "source alone" is that and nothing else. Each has a process of
  * its own, in one run, by turns.
  *
@@ -20,7 +20,7 @@ import type { Ours } from "./windows-contender";
 import { type Counted, SIZE, writeBatches } from "./windows-rate-data";
 
 const [rounds = 3, records = 1_000_000, keys = 10_000, minutes = 2] = process.argv.slice(2).map(Number);
-const CONTENDERS = ["source alone", "batcher", "batcher, tracked", "function", "bento"] as const;
+const CONTENDERS = ["source alone", "batcher", "batcher, tracked", "batcher, on disk", "function", "bento"] as const;
 type Contender = (typeof CONTENDERS)[number];
 
 interface Result extends Counted {

@@ -6,17 +6,19 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { deserialize, serialize } from "node:v8";
 import type { Message } from "../delivery/contract";
-import { messageOf, Rejected } from "../errors";
 import type { Fired } from "../stream/window/entry";
 import { Windower, type Arrival, type Came, type WindowerOptions, type WindowerState } from "../stream/window/windower";
 import { Checkpoints, weightOf, type Surroundings } from "./checkpoints";
+import { Chunk } from "./chunk";
 import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
 import { StateStore } from "./store";
 import type { StoreOptions } from "./store-options";
 
-/** A record in windows: its number in the order in which records came, and its message's topic. */
-export interface Numbered {
-  readonly number: number;
+/** A record in windows: where it is kept, and its message's topic. */
+export interface KeptOrigin {
+  readonly chunk: Chunk<Kept>;
+  /** Its place in the chunk. */
+  readonly at: number;
   readonly topic: unknown;
 }
 
@@ -28,28 +30,28 @@ export interface KeptWindowsOptions extends Pick<StoreOptions, "directory" | "fo
   readonly records: number;
 }
 
-export type KeptArrival = Omit<Arrival<unknown>, "origin"> & Pick<Numbered, "topic">;
-type Kept = KeptArrival & Omit<Came, "left">;
+type Kept = Omit<Arrival<unknown>, "origin"> & Omit<Came, "left"> & Pick<KeptOrigin, "topic">;
 
-/** The key of what windows know beside their records; others are records' numbers, or those with `LEFT`. */
+/** The key of what windows know beside their records; others are chunks' first numbers, or those with `MARKS`. */
 const STATE = "state";
-/** After a record's number: the starts of windows that it was in. */
-const LEFT = "-";
-/** Records put back at a stretch. */
-const STRETCH = 500;
+/** After a chunk's number: which of its records are out, and the windows that others have left. */
+const MARKS = "-";
+/** Records that are kept together, at most. */
+const TOGETHER = 500;
 
 export class KeptWindows {
-  private windower: Windower<Numbered>;
+  private windower: Windower<KeptOrigin>;
   private readonly contained = new ContainedRecords();
   private readonly checkpoints: Checkpoints;
   private store: StateStore | undefined;
   private readonly opening: Promise<void>;
   private next = 0;
-  /** To be written with the next checkpoint; undefined: not in use any more. */
-  private changed = new Map<string, unknown>();
+  /** Takes the records that come, until the next checkpoint. */
+  private filling: Chunk<Kept> | undefined;
+  /** To be written with the next checkpoint: chunks that are on no disk yet, and those of which records have left. */
+  private fresh = new Set<Chunk<Kept>>();
+  private marked = new Set<Chunk<Kept>>();
   private added: Contained[] = [];
-  /** Starts of windows that each record has left, where it is in others. */
-  private readonly left = new Map<number, Set<number>>();
   /** Records in windows, sent ones included, that have not finished. */
   private records = 0;
   private waitingForRoom: (() => void)[] = [];
@@ -71,7 +73,7 @@ export class KeptWindows {
   }
 
   /** The windows; without records until `ready`. Records go into them by `add`. */
-  get windows(): Pick<Windower<Numbered>, "due" | "nextDue" | "eventTime"> {
+  get windows(): Pick<Windower<KeptOrigin>, "due" | "nextDue" | "eventTime"> {
     return this.windower;
   }
 
@@ -82,28 +84,33 @@ export class KeptWindows {
 
   /**
    * Puts a record into its windows. `known`: a checkpoint holds it already.
+   * @param topic of the message that brought it
    * @throws Rejected when it can't be kept on disk
    */
-  add({ topic, ...arrival }: KeptArrival, now: number): "held" | "late" | "known" {
+  add(arrival: Omit<Arrival<unknown>, "origin">, topic: unknown, now: number): "held" | "late" | "known" {
     const { windower } = this;
-    const { key, record } = arrival;
+    // Spelled out: spreads took most of the time of this method.
+    const { key, time, partition, bytes, record } = arrival;
     const identity = identityOf(record, key);
     if (identity) {
       this.place = identity.place;
       if (this.contained.find(identity)) return "known";
     }
     const { over } = windower;
-    const number = this.next;
-    const bytes = encode({ ...arrival, topic, now, over });
+    if (!this.filling || this.filling.count >= TOGETHER) this.filling = new Chunk(this.next);
+    const chunk = this.filling;
+    chunk.add({ key, time, partition, bytes, record, topic, now, over });
+    const at = chunk.count - 1;
     // Before it is added: a bound may fire at once.
-    this.changed.set(String(number), bytes);
+    this.next++;
     this.records++;
-    if (windower.add({ ...arrival, origin: { number, topic } }, now) === "late") {
-      this.changed.delete(String(number));
+    const origin = { chunk, at, topic };
+    if (windower.add({ key, time, partition, bytes, record, origin }, now) === "late") {
+      chunk.drop(at);
       this.records--;
       return "late";
     }
-    this.next++;
+    this.fresh.add(chunk);
     if (identity) {
       this.contained.add(identity, undefined);
       this.added.push(containedOf(identity, undefined));
@@ -116,35 +123,36 @@ export class KeptWindows {
    * the windows may hold; undefined when there is nothing to wait for.
    */
   kept(message: Message): Promise<void> | undefined {
-    const { place, added, changed, options } = this;
+    const { place, added, options } = this;
     this.place = undefined;
+    this.filling?.endMessage();
     if (place !== undefined) this.contained.forgetCommitted(place, this.around.emissionsOf(message));
     const isFull = this.records > options.windows.maxRecords;
-    if (changed.size + added.length === 0 && !isFull) return this.checkpoints.present?.then(() => this.kept(message));
+    if (!this.isChanged && !isFull) return this.checkpoints.present?.then(() => this.kept(message));
     const written = this.checkpoints.wait(message, { now: added.length >= options.records, counts: isFull });
     return isFull ? written.then(() => this.room(message)) : written;
   }
 
   /** A window that was sent has finished: its records are needed no more, those that are in others for these only. */
-  finish(window: Fired<Numbered>): void {
+  finish(window: Fired<KeptOrigin>): void {
     const { hop, size } = this.options.windows;
-    const out = new Set<number>();
-    this.windower.sent(window, ({ origin }) => out.add(origin.number));
-    for (const number of out) this.forget(number);
     if (hop < size)
       for (const { origin } of window.members) {
-        if (out.has(origin.number)) continue;
-        const left = this.left.get(origin.number) ?? new Set();
-        this.left.set(origin.number, left.add(window.start));
-        this.changed.set(`${origin.number}${LEFT}`, serialize([...left]));
+        origin.chunk.leave(origin.at, window.start);
+        this.marked.add(origin.chunk);
       }
+    this.windower.sent(window, ({ origin }) => {
+      this.records--;
+      origin.chunk.drop(origin.at);
+      this.marked.add(origin.chunk);
+    });
     this.checkpoints.want();
     if (this.records <= this.options.windows.maxRecords) for (const go of this.waitingForRoom.splice(0)) go();
   }
 
   /** Writes what is not written yet, and lets go of the folder. */
   async close(): Promise<void> {
-    await this.checkpoints.close(this.opening, () => this.changed.size + this.added.length > 0);
+    await this.checkpoints.close(this.opening, () => this.isChanged);
     for (const go of this.waitingForRoom.splice(0)) go();
     await this.store?.close();
   }
@@ -161,12 +169,8 @@ export class KeptWindows {
     );
   }
 
-  private forget(number: number): void {
-    this.records--;
-    // One that is on disk must be taken from there; one that never got there need not.
-    for (const key of [String(number), ...(this.left.delete(number) ? [`${number}${LEFT}`] : [])])
-      if (this.store?.has(key) || this.checkpoints.present) this.changed.set(key, undefined);
-      else this.changed.delete(key);
+  private get isChanged(): boolean {
+    return this.fresh.size + this.marked.size + this.added.length > 0;
   }
 
   private async open(): Promise<void> {
@@ -188,53 +192,50 @@ export class KeptWindows {
 
   private async restore(store: StateStore): Promise<void> {
     const now = Date.now();
-    const windower = new Windower<Numbered>(this.options.windows);
-    if (store.has(STATE)) windower.restore(decode(store.read(STATE, now)) as WindowerState, now);
-    const numbers = [...store.all()].flatMap((key) => (/^\d+$/u.test(key) ? [Number(key)] : [])).sort((a, b) => a - b);
+    const windower = new Windower<KeptOrigin>(this.options.windows);
+    if (store.has(STATE)) windower.restore(deserialize(store.read(STATE, now) as Buffer) as WindowerState, now);
+    const firsts = [...store.all()].flatMap((key) => (/^\d+$/u.test(key) ? [Number(key)] : [])).sort((a, b) => a - b);
     let records = 0;
-    this.left.clear();
-    for (const [at, number] of numbers.entries()) {
-      if (at % STRETCH === STRETCH - 1) await turn();
-      const { over, now: came, topic, ...arrival } = decode(store.read(String(number), now)) as Kept;
-      const starts = store.read(`${number}${LEFT}`, now);
-      const left = starts === undefined ? undefined : new Set(decode(starts) as number[]);
-      if (left) this.left.set(number, left);
-      if (windower.putBack({ ...arrival, origin: { number, topic } }, { now: came, over, left })) records++;
+    for (const first of firsts) {
+      await turn();
+      const bytes = store.read(String(first), now) as Buffer;
+      const marks = store.read(`${first}${MARKS}`, now) as Buffer | undefined;
+      const chunk: Chunk<Kept> = new Chunk<Kept>(first);
+      chunk.restore(bytes, marks, ({ over, now: came, topic, ...arrival }, at, left) => {
+        const isHeld = windower.putBack({ ...arrival, origin: { chunk, at, topic } }, { now: came, over, left });
+        if (isHeld) records++;
+        return isHeld;
+      });
+      this.next = first + chunk.count;
     }
     this.windower = windower;
     this.records = records;
-    this.next = (numbers.at(-1) ?? -1) + 1;
   }
 
   private async write(): Promise<void> {
-    const { store, changed, added } = this;
+    const { store, fresh, marked, added } = this;
     if (!store) return;
-    [this.changed, this.added] = [new Map(), []];
-    changed.set(STATE, serialize(this.windower.state));
+    [this.filling, this.fresh, this.marked, this.added] = [undefined, new Set(), new Set(), []];
+    const states = new Map<string, Buffer | undefined>();
+    for (const chunk of fresh) if (chunk.isNeeded) states.set(String(chunk.first), chunk.bytes());
+    for (const chunk of [...fresh, ...marked]) {
+      const key = `${chunk.first}${MARKS}`;
+      if (chunk.isNeeded) states.set(key, chunk.marks());
+      // One that never got to the disk need not be taken from there.
+      else for (const each of [String(chunk.first), key]) if (store.has(each)) states.set(each, undefined);
+    }
+    states.set(STATE, serialize(this.windower.state));
     try {
-      await store.write(changed, added, () => this.contained.list(), Date.now());
+      await store.write(states, added, () => this.contained.list(), Date.now());
+      for (const chunk of fresh) chunk.stored();
     } catch (error) {
-      this.changed = new Map([...changed, ...this.changed]);
+      for (const chunk of fresh) this.fresh.add(chunk);
+      for (const chunk of marked) this.marked.add(chunk);
       this.added = [...added, ...this.added];
       throw error;
     }
   }
 }
 
-/** States are bytes already: they are made when a record comes, since nodes may change it later. */
+/** States are bytes already. */
 const BYTES = { encode: (state: unknown) => state as Buffer, decode: (bytes: Buffer): unknown => bytes };
-
-const decode = (bytes: unknown): unknown => deserialize(bytes as Buffer);
-
-function encode(kept: Kept): Buffer {
-  try {
-    return serialize(kept);
-  } catch (error) {
-    throw new Rejected(
-      `the record can't be kept on disk: ${messageOf(error)}; take out what is no data before the window`,
-      {
-        cause: error,
-      },
-    );
-  }
-}

@@ -6,7 +6,7 @@ import type { Behaviour } from "../../lib/node";
 import type { NodeContext } from "../../lib/node-context";
 import { paced } from "../../lib/paced";
 import { stateDirectory, stateSurroundings, throughState } from "../../lib/state/fields";
-import { KeptWindows, type Numbered } from "../../lib/state/kept-windows";
+import { KeptWindows, type KeptOrigin } from "../../lib/state/kept-windows";
 import type { StreamRecord } from "../../lib/stream/record";
 import type { Fired } from "../../lib/stream/window/entry";
 import type { declaration } from "./declaration";
@@ -52,7 +52,7 @@ export function keptWindows(
   const { arrivalOf, distribute } = intake({ settings, windows, lateIsWired, over });
   const counts = { late: 0, early: 0 };
   /** Sent, and cut off by flows that stopped. */
-  const cutOff: Fired<Numbered>[] = [];
+  const cutOff: Fired<KeptOrigin>[] = [];
   let troubled = false;
 
   const show = paced(() => {
@@ -79,7 +79,7 @@ export function keptWindows(
 
   /** Windows that may be sent now. */
   const roomBelow = (): number => (kept.ready || !source.running ? 0 : MOST - source.unfinished);
-  const { send, stop } = sending<Numbered>({
+  const { send, stop } = sending<KeptOrigin>({
     due(now, most) {
       const room = Math.min(most, roomBelow());
       if (room <= 0) return undefined;
@@ -93,7 +93,7 @@ export function keptWindows(
     isClosing: () => node.closing,
   });
 
-  function sendOne(window: Fired<Numbered>): void {
+  function sendOne(window: Fired<KeptOrigin>): void {
     if (window.entries.length === 0) {
       kept.finish(window);
       return;
@@ -107,7 +107,7 @@ export function keptWindows(
     });
   }
 
-  function emissionOf(window: Fired<Numbered>): Emission {
+  function emissionOf(window: Fired<KeptOrigin>): Emission {
     const last = window.entries.at(-1);
     const topic = last?.record.topic ?? last?.origin.topic;
     return {
@@ -136,8 +136,8 @@ export function keptWindows(
   function take(message: Message): void {
     const now = Date.now();
     const { late, lateRecords, failure } = distribute(message, now, (record) => {
-      const arrival = { ...arrivalOf(record, message, now), topic: message.topic };
-      return kept.add({ ...arrival, record: dataOf(record) }, now) === "late";
+      const arrival = arrivalOf(dataOf(record), message, now);
+      return kept.add(arrival, message.topic, now) === "late";
     });
     counts.late += lateRecords;
     if (late) node.send(late, { port: LATE, from: [message] });
@@ -159,4 +159,8 @@ export function keptWindows(
 }
 
 /** A record without what only its process has. */
-const dataOf = ({ req: _req, res: _res, ...record }: StreamRecord): StreamRecord => record;
+const dataOf = (record: StreamRecord): StreamRecord => {
+  if (!("req" in record) && !("res" in record)) return record;
+  const { req: _req, res: _res, ...data } = record;
+  return data;
+};

@@ -79,7 +79,7 @@ export const formatOf = (settings: WindowSettings): string => {
     processing: { size, hop, offset },
     count: { records },
   };
-  return JSON.stringify({ windows: 1, by, key, ...of[by] });
+  return JSON.stringify({ windows: 2, by, key, ...of[by] });
 };
 
 /** What a node is asked for. */

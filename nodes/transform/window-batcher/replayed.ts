@@ -90,10 +90,10 @@ export function replayedWindows(
     const now = Date.now();
     const input: Input = { message, waiting: 0 };
     const { late, lateRecords, failure } = distribute(message, now, (record) => {
-      const arrival = arrivalOf(record, message, now);
+      const { key, time, partition, bytes } = arrivalOf(record, message, now);
       // Counted before: a bound may fire and send windows at once.
       input.waiting++;
-      if (windower.add({ ...arrival, origin: input }, now) !== "late") return false;
+      if (windower.add({ key, time, partition, bytes, record, origin: input }, now) !== "late") return false;
       input.waiting--;
       return true;
     });
