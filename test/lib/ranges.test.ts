@@ -1,6 +1,6 @@
 /** Whole numbers kept as ranges. */
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Ranges } from "../../nodes/lib/ranges";
 
 describe("ranges of whole numbers", () => {

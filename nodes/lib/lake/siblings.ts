@@ -61,6 +61,9 @@ const add = (times: Times, time: number, offset: number): void => (times[time] ?
 
 function countOf(times: Times | undefined, offset: number): number {
   let count = 0;
-  while (times?.[count]?.has(offset)) count++;
+  for (const ranges of times ?? []) {
+    if (!ranges.has(offset)) break;
+    count++;
+  }
   return count;
 }
