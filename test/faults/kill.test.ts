@@ -129,3 +129,30 @@ describe("kill -9 and deploys in mid-flow", () => {
       );
   });
 });
+
+it("kill -9 in mid-flow loses and repeats nothing in HDFS", async function kept() {
+  this.timeout(600_000);
+  const { brokers } = await serviceFor(this, "kafka");
+  const hdfs = await serviceFor(this, "hdfs");
+  const folder = mkdtempSync(path.join(tmpdir(), "citystream-kill-"));
+  try {
+    const verdict = await killTrial(
+      { brokers, hdfs, folder },
+      {
+        name: "lake in HDFS",
+        records: 4000,
+        disturbances: 3,
+        how: "kill",
+        step: { kind: "random", from: 5, to: 60 },
+        mode: "batch",
+        jitter: 300,
+        format: "avro",
+        inHdfs: true,
+      },
+    );
+    console.log(told(verdict).replaceAll(/^/gmu, "      "));
+    assert.deepEqual(verdict.faults, []);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -149,6 +149,32 @@ export const cases: Readonly<Record<Family, SoakCase>> = {
         disturbed,
       }),
   },
+  lake: {
+    // A million records and as many kills of each format, in turn, Kafka → HDFS.
+    goal: 3000,
+    run(around, disturbed, index) {
+      const formats = ["ndjson", "avro", "parquet"] as const;
+      const format = formats[index % formats.length] ?? "ndjson";
+      return killTrial(around, {
+        name: `kill, HDFS ${format}`,
+        inHdfs: true,
+        format,
+        mode: pick(["record", "batch", "batch"]),
+        disturbances: 10,
+        records: 10_000,
+        partitions: pick([1, 2, 4, 5]),
+        how: "kill",
+        step: pick([
+          { kind: "fixed", ms: 20 },
+          { kind: "random", from: 1, to: 100 },
+        ] as const),
+        span: pick([500, 2000]),
+        jitter: pick([0, 300, 2000]),
+        patience,
+        disturbed,
+      });
+    },
+  },
   backlog: {
     goal: 2,
     run: (around, _disturbed, index) =>

@@ -78,11 +78,13 @@ async function main(): Promise<void> {
   const source = revision();
   const driver = client === "platformatic" ? await secondDriver() : undefined;
   const { brokers } = await service("kafka");
-  const influx = await service("influx").catch((error: unknown) => {
+  const unless = (what: string) => (error: unknown) => {
     if (!(error instanceof MissingProgram)) throw error;
-    console.warn(`without InfluxDB: ${error.message}`);
+    console.warn(`without ${what}: ${error.message}`);
     return undefined;
-  });
+  };
+  const influx = await service("influx").catch(unless("InfluxDB"));
+  const hdfs = families.includes("lake") ? await service("hdfs") : undefined;
 
   const began = Date.now();
   const running = new Map<Family, number>();
@@ -108,6 +110,7 @@ async function main(): Promise<void> {
     const around: Surroundings = {
       brokers,
       influx,
+      hdfs,
       folder,
       cluster: { ...driver?.cluster, ...cluster },
       node: node ?? driver?.node,

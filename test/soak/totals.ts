@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Verdict } from "../faults/lab/verdict";
 
-export type Family = "kill" | "exact" | "rebalance" | "outage" | "windows" | "backlog";
+export type Family = "kill" | "exact" | "rebalance" | "outage" | "windows" | "lake" | "backlog";
 
 export interface Finished {
   readonly family: Family;

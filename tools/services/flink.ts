@@ -1,7 +1,5 @@
 /** Apache Flink, which knows nothing of ours, as PyFlink in a Python environment of its own: the judge of windows. */
-import { realpath } from "node:fs/promises";
-import { dirname } from "node:path";
-import { java } from "./programs";
+import { javaHome } from "./programs";
 import { pythonWith } from "./python";
 
 const version = "2.2.1";
@@ -16,7 +14,7 @@ export interface Flink {
 
 /** Flink, fetched once per machine: 0.8 GB, so only for those who ask for it. */
 export async function flink(): Promise<Flink> {
-  const program = await java("Flink");
+  const JAVA_HOME = await javaHome("Flink");
   const python = await pythonWith({
     name: `flink-${version}`,
     title: "Flink",
@@ -25,5 +23,5 @@ export async function flink(): Promise<Flink> {
     fits: "(3, 9) <= sys.version_info < (3, 13)",
     versions: "3.9 to 3.12",
   });
-  return { version, python, env: { JAVA_HOME: dirname(dirname(await realpath(program))) } };
+  return { version, python, env: { JAVA_HOME } };
 }

@@ -3,6 +3,7 @@ import type { CommonOptions, Control, ServiceDefinition } from "./definition";
 import { chromium } from "./chromium";
 import { connect } from "./connect";
 import { flink } from "./flink";
+import { spark } from "./spark";
 import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
 import { influx } from "./influx";
@@ -41,6 +42,10 @@ export const extras = {
   flink: {
     about: "Apache Flink, the judge of windows, by pip; needs Java 17, Python 3.9 to 3.12, 0.8 GB; by name only",
     install: async () => void (await flink()),
+  },
+  spark: {
+    about: "Apache Spark, which reads lake files, by pip and Maven; needs Java 17, Python 3.9, 0.5 GB; by name only",
+    install: async () => void (await spark()),
   },
 };
 

@@ -1,7 +1,8 @@
 /** Running other programs to their end, with an error that says what is missing and how to get it. */
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { realpath } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
 
 const sources: Readonly<Record<string, string>> = {
   java: "Java 17 or newer: `apt-get install openjdk-17-jre-headless`, `brew install openjdk`, or https://adoptium.net",
@@ -106,3 +107,6 @@ export async function java(what: string): Promise<string> {
   if (Number(major) < 17) throw new MissingProgram("java", what, `is version ${major} at ${path}`);
   return path;
 }
+
+/** The folder of that Java, by which other launchers find it. */
+export const javaHome = async (what: string): Promise<string> => dirname(dirname(await realpath(await java(what))));

@@ -23,7 +23,7 @@ export interface FlowSpec {
   readonly sessionTimeout: number;
   readonly output?: string | undefined;
   readonly file?: string | undefined;
-  readonly lake?: string | undefined;
+  readonly lake?: { readonly address: string; readonly user?: string } | undefined;
   /** Of the lake's files; NDJSON when absent. */
   readonly format?: LakeFormat | undefined;
   readonly influx?: { readonly url: string; readonly database: string; readonly measurement: string } | undefined;
@@ -114,7 +114,7 @@ export function flowOf(spec: FlowSpec, more: readonly FlowNode[] = []): FlowNode
     });
   }
   if (spec.lake !== undefined) {
-    configuration.push({ id: "lake", type: "citystream-lake", name: "", address: `file://${spec.lake}` });
+    configuration.push({ id: "lake", type: "citystream-lake", name: "", ...spec.lake });
     sinks.push({
       id: "hdfs",
       type: "citystream-hdfs-sink",

@@ -9,6 +9,7 @@ import { commitTime, movedBack, STRAGGLERS, tooEarly } from "./commits";
 import { COMMIT_RECORDS, FILE_RECORDS, flowOf, type FlowSpec, type LakeFormat, type Step } from "./flow";
 import { redeploy, startMember, stopMember, type Deployment, type Surroundings } from "./member";
 import { some } from "./numbers";
+import { hdfsPlace, removeFromHdfs } from "./hdfs-place";
 import { observing, unique, type Ends, type Observer } from "./observer";
 import { filePlace, folderPlace, influxPlace } from "./places";
 import { numberAt, produce, stream } from "./producer";
@@ -38,6 +39,8 @@ export interface KillTrial {
   readonly code?: string;
   /** Of the lake's files; NDJSON when absent. */
   readonly format?: LakeFormat;
+  /** The lake is the surroundings' HDFS instead of a folder. */
+  readonly inHdfs?: boolean;
   /** ms to wait once the goal of a kill is reached: 0 … 1 times this. */
   readonly jitter?: number;
   /** Longest time without anything committed, in ms. */
@@ -69,13 +72,10 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   const history = await observer.commitsEnd();
   const { exactlyOnce = false, batch = 50 } = trial;
   const file = exactlyOnce ? undefined : path.join(around.folder, "records.txt");
-  const lake = exactlyOnce ? undefined : path.join(around.folder, "lake");
+  const lake = exactlyOnce ? undefined : lakeOf(around, trial, seed);
   const influx = around.influx && !exactlyOnce ? influxPlace(seed, around.influx, seed) : undefined;
   const inFile = file === undefined ? undefined : filePlace(seed, file);
-  const places = [
-    ...(inFile ? [inFile] : []),
-    ...(lake === undefined ? [] : [folderPlace(seed, path.join(lake, "records"), trial.format)]),
-  ];
+  const places = [...(inFile ? [inFile] : []), ...(lake ? [lake.place] : [])];
   const spec: FlowSpec = {
     ...around,
     ...trial,
@@ -86,7 +86,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     output,
     group,
     file,
-    lake,
+    lake: lake?.node,
     influx: around.influx && influx && { ...around.influx, measurement: seed },
   };
   const faults: string[] = [];
@@ -189,6 +189,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
   const bound = disturbances * partitions * (span + COMMIT_RECORDS + 2 * FILE_RECORDS + batch);
   if (how !== "kill" && repeated > bound) faults.push(`kafka: ${repeated} repeated, more than ${bound}`);
   await influx?.drop().catch(() => undefined);
+  await lake?.remove().catch(() => undefined);
   await observer.remove([topic, output], [group]);
   return {
     name: trial.name,
@@ -200,6 +201,19 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     faults,
     figures: { unfinished, againWithoutKill: unexplained.length },
   };
+}
+
+/** Where the lake is, and how it is read. */
+function lakeOf({ folder, hdfs }: Surroundings, { inHdfs, format, name }: KillTrial, seed: string) {
+  if (inHdfs !== true) {
+    const here = path.join(folder, "lake");
+    const place = folderPlace(seed, path.join(here, "records"), format);
+    return { node: { address: `file://${here}` }, place, remove: () => Promise.resolve() };
+  }
+  if (!hdfs) throw new Error(`${name}: no HDFS is there`);
+  const root = `/${seed}`;
+  const place = hdfsPlace(seed, hdfs, `${root}/records`, path.join(folder, "fetched"), format);
+  return { node: { address: `${hdfs.url}${root}`, user: hdfs.user }, place, remove: () => removeFromHdfs(hdfs, root) };
 }
 
 /**

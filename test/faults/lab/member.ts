@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { startChild, type NodeRedChild } from "../../harness/child";
 import type { FlowNode } from "../../harness/runtime";
+import type { Hdfs } from "./hdfs-place";
 
 export interface Surroundings {
   /** Where Node-RED finds Kafka. */
@@ -14,6 +15,7 @@ export interface Surroundings {
   /** A folder for this trial's files; the caller removes it. */
   readonly folder: string;
   readonly influx?: { readonly url: string; readonly database: string } | undefined;
+  readonly hdfs?: Hdfs | undefined;
   /** Path of the node binary for Node-RED; this process's own when absent. */
   readonly node?: string | undefined;
   readonly nodeArguments?: readonly string[] | undefined;

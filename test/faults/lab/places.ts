@@ -45,7 +45,7 @@ export function filePlace(seed: string, file: string, name = "file"): Place {
 }
 
 /** The values in files of a lake: lines read here, Avro by fastavro, Parquet by pyarrow. */
-async function valuesIn(files: readonly string[], format: LakeFormat): Promise<unknown[]> {
+export async function valuesIn(files: readonly string[], format: LakeFormat): Promise<unknown[]> {
   if (format === "ndjson")
     return files.flatMap((file) => readFileSync(file, "utf8").split("\n")).filter((line) => line !== "");
   const python = await readers();
@@ -53,6 +53,9 @@ async function valuesIn(files: readonly string[], format: LakeFormat): Promise<u
   const read = await run(python, [path.join(ROOT, "test/fixtures/read-lake.py"), reader, ...files]);
   return (JSON.parse(read) as unknown[][]).flat();
 }
+
+/** Readers of lakes pass over names that begin so. */
+export const isHidden = (name: string): boolean => /^[._]/u.test(name);
 
 /** A folder of a lake's files. As readers of lakes do, it passes over names that begin with a dot or an underscore. */
 export function folderPlace(seed: string, folder: string, format: LakeFormat = "ndjson", name = "lake"): Place {
@@ -66,10 +69,7 @@ export function folderPlace(seed: string, folder: string, format: LakeFormat = "
       const fresh: string[] = [];
       for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
         const file = path.join(entry.parentPath, entry.name);
-        const hidden = path
-          .relative(folder, file)
-          .split(path.sep)
-          .some((part) => /^[._]/u.test(part));
+        const hidden = path.relative(folder, file).split(path.sep).some(isHidden);
         if (!entry.isFile() || hidden || seen.has(file)) continue;
         seen.add(file);
         fresh.push(file);
