@@ -1,6 +1,7 @@
 /** Batch mode: one message carries many records under one delivery token. */
 import type { Message } from "./delivery/contract";
 import { Rejected } from "./errors";
+import { unreadOf } from "./unread";
 
 /** Whether it has what a record has: a payload of its own. */
 export const isRecord = (element: unknown): element is Message =>
@@ -20,6 +21,9 @@ export function batchOf(message: { readonly payload?: unknown }): readonly Messa
 
 /** The records of a message: its batch, or the message itself. */
 export const recordsOf = (message: Message): readonly Message[] => batchOf(message) ?? [message];
+
+/** How many they are; of a batch that nobody has read, without reading it. */
+export const countOf = (message: Message): number => unreadOf(message)?.records.length ?? recordsOf(message).length;
 
 /**
  * An element of a batch as the record it should be.

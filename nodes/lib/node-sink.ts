@@ -5,6 +5,7 @@ import { asError, BatchFailure, notStored, Retriable } from "./errors";
 import type { Fields } from "./fields";
 import type { Behaviour } from "./node";
 import type { NodeContext } from "./node-context";
+import { unreadOf, type UnreadBatch } from "./unread";
 
 /** Time for what is under way when the node closes, in ms. */
 const DRAIN = 10_000;
@@ -36,6 +37,8 @@ export interface SinkOptions<T, R> {
   open(events: SinkEvents): SinkWriter<T, R>;
   /** A record in the writer's form. @throws what is wrong with it */
   take(record: Message, carrier: Message, index: number): T;
+  /** What takes the records of a batch as they came, when no more of them need be known than that: see `unreadOf`. */
+  readonly takeUnread?: ((batch: UnreadBatch, carrier: Message) => (index: number) => T) | undefined;
   /** Says on a message that is done what became of it; `result` is undefined where some of its records failed. */
   mark?(done: Message, result: R | undefined): void;
   /** A message's records are under way. */
@@ -49,6 +52,28 @@ export interface SinkOptions<T, R> {
   /** What follows the reason why the server can't be written, and what is said once it can again. */
   readonly patient: string;
   readonly again: string;
+}
+
+/** A message's records in the writer's form, and those that could not be brought into it. */
+interface Taken<T> {
+  readonly isBatch: boolean;
+  /** Of the message's records. */
+  readonly count: number;
+  readonly records: T[];
+  readonly failed: FailedElement[];
+}
+
+function taken<T>(count: number, take: (index: number) => T): Omit<Taken<T>, "isBatch"> {
+  const records: T[] = [];
+  const failed: FailedElement[] = [];
+  for (let index = 0; index < count; index++) {
+    try {
+      records.push(take(index));
+    } catch (error) {
+      failed.push({ index, error: asError(error) });
+    }
+  }
+  return { count, records, failed };
 }
 
 /** The behaviour of such a sink. Its declaration has the statuses `ready`, `stored` and `away`. */
@@ -76,37 +101,42 @@ export function gatheringSink<F extends Fields, T, R>(node: NodeContext<F>, opti
   show();
 
   /** Everything that can be stored; what can't fails alone. */
-  const takeAll = (message: Message, elements: readonly Message[], batch: boolean, failed: FailedElement[]): T[] => {
-    const records: T[] = [];
-    for (const [index, element] of elements.entries()) {
-      try {
-        records.push(options.take(batch ? recordAt(index, element) : element, message, index));
-      } catch (error) {
-        failed.push({ index, error: asError(error) });
-      }
-    }
-    return records;
+  const takeAll = (message: Message): Taken<T> => {
+    const unread = options.takeUnread && unreadOf(message);
+    const takeUnread = unread && options.takeUnread?.(unread, message);
+    if (takeUnread) return { isBatch: true, ...taken(unread.records.length, takeUnread) };
+    const batch = batchOf(message);
+    if (!batch) return { isBatch: false, ...taken(1, () => options.take(message, message, 0)) };
+    return {
+      isBatch: true,
+      ...taken(batch.length, (index) => options.take(recordAt(index, batch[index]), message, index)),
+    };
+  };
+
+  /** Hands them to the writer, which alone has them from now on: `receive` would keep them as long as it waits. */
+  const store = (message: Message, { records: all, isBatch }: Taken<T>): { storing: Promise<R>; end: () => void } => {
+    const records = all.splice(0);
+    const token = message[TOKEN];
+    const before = writer.held;
+    const storing = writer.write(records, isBatch, typeof token === "string" ? token : undefined);
+    if (trouble === undefined) options.begun?.(stored);
+    const end = node.hold(message, {
+      records: records.length,
+      bytes: Math.max(0, writer.held - before),
+      relieve: () => writer.relieve(),
+      ...(options.gathers && { gathers: options.gathers }),
+    });
+    return { storing, end };
   };
 
   return {
     async receive(message) {
-      const batch = batchOf(message);
-      const elements = batch ?? [message];
-      const failed: FailedElement[] = [];
-      const records = takeAll(message, elements, batch !== undefined, failed);
-      if (!batch && failed[0]) throw failed[0].error;
+      const all = takeAll(message);
+      const { isBatch, count, failed } = all;
+      if (!isBatch && failed[0]) throw failed[0].error;
       if (!(await writer.room(PATIENCE)))
         throw new Retriable(`Memory is full: ${trouble ?? options.slow}`, { unreachable: true });
-      const token = message[TOKEN];
-      const before = writer.held;
-      const storing = writer.write(records, batch !== undefined, typeof token === "string" ? token : undefined);
-      if (trouble === undefined) options.begun?.(stored);
-      const end = node.hold(message, {
-        records: records.length,
-        bytes: Math.max(0, writer.held - before),
-        relieve: () => writer.relieve(),
-        ...(options.gathers && { gathers: options.gathers }),
-      });
+      const { storing, end } = store(message, all);
       let result: R | undefined;
       try {
         result = await storing;
@@ -117,14 +147,15 @@ export function gatheringSink<F extends Fields, T, R>(node: NodeContext<F>, opti
         end();
       }
       const bad = new Set(failed.map(({ index }) => index));
-      if (bad.size < elements.length) {
-        const done = bad.size === 0 ? message : { ...message, payload: elements.filter((_, index) => !bad.has(index)) };
+      if (bad.size < count) {
+        const done =
+          bad.size === 0 ? message : { ...message, payload: batchOf(message)?.filter((_, index) => !bad.has(index)) };
         options.mark?.(done, result);
         node.send(done, bad.size === 0 ? {} : { from: [message] });
       }
       if (bad.size === 0) return;
       options.failed?.(bad.size);
-      throw notStored(failed, elements.length);
+      throw notStored(failed, count);
     },
     close: () => writer.close(DRAIN),
   };

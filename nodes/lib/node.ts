@@ -2,7 +2,7 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import { serveConnectionTests, type ConnectionTest } from "./connection-test";
 import type { Declaration } from "./declare";
-import { recordsOf } from "./batch";
+import { countOf } from "./batch";
 import { countsOf, forgetCounts, serveCounts, type NodeCounts } from "./counters";
 import type { Message, NodeRef } from "./delivery/contract";
 import { asError, BatchFailure, ConfigError, messageOf } from "./errors";
@@ -81,7 +81,7 @@ function inputHandler<F extends Fields>(
   counts: NodeCounts,
 ): (message: Message, send: unknown, done: (error?: Error) => void) => void {
   return (message, _send, done) => {
-    const records = recordsOf(message).length;
+    const records = countOf(message);
     counts.received += records;
     const finish = (): void => {
       counts.finished += records;

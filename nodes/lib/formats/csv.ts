@@ -34,8 +34,11 @@ export function csvCell(value: unknown, column: string): string {
 
 const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
+/** A row without its line end. */
+const cellsOf = (cells: readonly string[]): string => cells.join(",");
+
 /** A header or a row, with its line end. */
-export const csvRow = (cells: readonly string[]): string => `${cells.join(",")}\n`;
+export const csvRow = (cells: readonly string[]): string => `${cellsOf(cells)}\n`;
 
 function recordOf(value: unknown): Record<string, unknown> {
   let read = value;
@@ -74,7 +77,7 @@ export function csv(columns: readonly string[] = []): LineFormat {
             own ??= known;
           }
           const names = own ?? columns;
-          return csvRow(names.map((name) => csvCell(record[name], name)));
+          return cellsOf(names.map((name) => csvCell(record[name], name)));
         },
       };
     },

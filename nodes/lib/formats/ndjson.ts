@@ -1,13 +1,13 @@
 /** Newline-delimited JSON: one JSON value a line. https://github.com/ndjson/ndjson-spec */
 import { Rejected, messageOf } from "../errors";
+import { jsonText } from "./json-text";
 import type { LineFormat } from "./text-file";
 
 /**
- * One line, without its end. Bytes that are JSON text already are kept as they are; typed arrays become arrays.
- * @throws Rejected when the value has no JSON form or would silently change: undefined, NaN, a cycle, bytes that are no JSON
+ * One line, without its end. Typed arrays become arrays.
+ * @throws Rejected when the value has no JSON form or would silently change: undefined, NaN, a cycle
  */
 export function ndjsonLine(value: unknown): string {
-  if (Buffer.isBuffer(value)) return fromBytes(value);
   let line: string | undefined;
   try {
     line = JSON.stringify(ArrayBuffer.isView(value) || hasView(value) ? plain(value) : value);
@@ -21,11 +21,11 @@ export function ndjsonLine(value: unknown): string {
   return line;
 }
 
-function fromBytes(bytes: Buffer): string {
-  const text = bytes.toString("utf8");
+/** Bytes that are JSON text on one line are kept as they are. @throws Rejected when they are no JSON */
+function fromBytes(bytes: Buffer): string | Buffer {
+  if (jsonText(bytes) === "line") return bytes;
   try {
-    const value: unknown = JSON.parse(text);
-    return text.includes("\n") || text.includes("\r") ? JSON.stringify(value) : text;
+    return JSON.stringify(JSON.parse(bytes.toString("utf8")));
   } catch (error) {
     throw new Rejected(
       `NDJSON: the payload is ${bytes.length} bytes that are not JSON (${messageOf(error)}); decode them before the sink`,
@@ -52,5 +52,8 @@ const hasViewOrIs = (value: unknown): boolean => ArrayBuffer.isView(value) || ha
 
 export const ndjson: LineFormat = {
   extension: ".ndjson",
-  begin: () => ({ head: () => "", encode: (value) => `${ndjsonLine(value)}\n` }),
+  begin: () => ({
+    head: () => "",
+    encode: (value, isLine) => (!Buffer.isBuffer(value) ? ndjsonLine(value) : isLine ? value : fromBytes(value)),
+  }),
 };

@@ -4,11 +4,12 @@
 export interface FileEncoder {
   /**
    * Takes a record in.
+   * @param isLine the value is bytes, of which is known that they are JSON text on one line
    * @returns its size before compression, in bytes (of formats that are packed later an estimate); undefined when this
    *   file can't take it because its columns differ: it belongs to a new file
    * @throws Rejected when no file can take it
    */
-  add(value: unknown): number | undefined;
+  add(value: unknown, isLine?: boolean): number | undefined;
   /**
    * The whole file: head, records, tail. Nothing is added after it was asked for.
    * @throws Retriable when what was gathered is lost: its records must come again

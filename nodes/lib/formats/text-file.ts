@@ -7,11 +7,12 @@ export interface LineEncoder {
   /** What stands before the first record; asked for after the first record was encoded. */
   head(): string;
   /**
-   * One record, with its line end.
+   * One record, without its line end: text, or bytes that are in the file's form already.
+   * @param isLine the value is bytes, of which is known that they are JSON text on one line
    * @returns undefined when this file can't take it because its columns differ: it belongs to a new file
    * @throws Rejected when no file can take it
    */
-  encode(value: unknown): string | undefined;
+  encode(value: unknown, isLine: boolean): string | Uint8Array | undefined;
 }
 
 /** A format that has a line for each record. */
@@ -21,12 +22,17 @@ export interface LineFormat {
   begin(): LineEncoder;
 }
 
-/** Text is turned into bytes, and compressed, in pieces of this many bytes. */
+/** A file is compressed in pieces of about so many bytes. */
 const PIECE = 1 << 20;
+/** Bytes of a file's first piece to begin with; it doubles as it fills. */
+const FIRST = 4096;
+/** Most bytes of UTF-8 that a UTF-16 unit takes. */
+const WIDEST = 3;
+const LINE_FEED = 10;
 
 class TextFile implements FileEncoder {
-  private lines: string[] = [];
-  private lineBytes = 0;
+  private piece = Buffer.alloc(0);
+  private used = 0;
   private readonly parts: Promise<Buffer>[] = [];
 
   constructor(
@@ -34,38 +40,65 @@ class TextFile implements FileEncoder {
     private readonly packing: Packing,
   ) {}
 
-  add(value: unknown): number | undefined {
-    const line = this.encoder.encode(value);
+  add(value: unknown, isLine = false): number | undefined {
+    const line = this.encoder.encode(value, isLine);
     if (line === undefined) return undefined;
-    const size = Buffer.byteLength(line);
-    this.lines.push(line);
-    this.lineBytes += size;
-    if (this.lineBytes >= PIECE) this.cut();
+    const size = typeof line === "string" ? this.write(line) : this.copy(line);
+    this.piece[this.used++] = LINE_FEED;
+    return size + 1;
+  }
+
+  // Lines that waited as text would be objects, which the collector copies again and again.
+  private write(line: string): number {
+    const most = line.length * WIDEST + 1;
+    this.reserve(most <= this.piece.length - this.used ? most : Buffer.byteLength(line) + 1);
+    const size = this.piece.write(line, this.used);
+    this.used += size;
     return size;
   }
 
+  private copy(line: Uint8Array): number {
+    this.reserve(line.length + 1);
+    this.piece.set(line, this.used);
+    this.used += line.length;
+    return line.length;
+  }
+
   async content(): Promise<readonly Uint8Array[]> {
-    if (this.lines.length > 0) this.cut();
+    this.cut();
     const head = this.encoder.head();
-    return Promise.all(head === "" ? this.parts : [this.pack(head), ...this.parts]);
+    return Promise.all(head === "" ? this.parts : [this.pack(Buffer.from(head)), ...this.parts]);
   }
 
   drop(): void {
-    this.lines = [];
+    this.piece = Buffer.alloc(0);
+    this.used = 0;
     this.parts.length = 0;
   }
 
+  /** Makes room for so many bytes more. */
+  private reserve(size: number): void {
+    if (this.used + size > PIECE) this.cut();
+    const needed = this.used + size;
+    if (needed <= this.piece.length) return;
+    const doubled = this.parts.length > 0 ? PIECE : Math.min(PIECE, Math.max(FIRST, this.piece.length * 2));
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, doubled));
+    this.piece.copy(larger, 0, 0, this.used);
+    this.piece = larger;
+  }
+
   private cut(): void {
-    const part = this.pack(this.lines.join(""));
+    if (this.used === 0) return;
+    const part = this.pack(this.piece.subarray(0, this.used));
     // looked at when the file is published
     part.catch(() => undefined);
     this.parts.push(part);
-    this.lines = [];
-    this.lineBytes = 0;
+    this.piece = Buffer.alloc(0);
+    this.used = 0;
   }
 
-  private async pack(text: string): Promise<Buffer> {
-    return this.packing.pack(Buffer.from(text));
+  private async pack(bytes: Buffer): Promise<Buffer> {
+    return this.packing.pack(bytes);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Held } from "../held";
 import { closed, type Effort } from "./effort";
 import type { GrowingFiles } from "./growing";
 import { OpenFile } from "./open-file";
-import { type Arrival, type LakeRecord, type Place, identity } from "./place";
+import type { Arrival, LakeRecord, Place } from "./place";
 import { Fenced } from "./fenced";
 import { Siblings } from "./siblings";
 import { spreads } from "./rotation";
@@ -40,11 +40,11 @@ export class Filling {
       return;
     }
     const piece = this.siblings.next(place.key, origin.offset, token, record.part);
-    const holder = place.held.get(identity(origin.offset, piece));
-    if (holder) {
-      holder.wait(ticket, record.index);
-      return;
-    }
+    for (const file of place.unpublished)
+      if (file.offsets.has(origin.offset, piece)) {
+        file.wait(ticket, record.index);
+        return;
+      }
     const stored = place.stored.has(origin.offset, piece);
     if (stored === true) ticket.leave(1);
     else if (stored === false) this.put(place, arrival, piece);
@@ -82,9 +82,8 @@ export class Filling {
     }
     file.wait(ticket, record.index);
     if (record.origin) {
-      file.offsets.push(record.origin.offset);
-      file.pieces.push(piece);
-      place.held.set(identity(record.origin.offset, piece), file);
+      file.offsets.add(record.origin.offset, piece);
+      place.unpublished.add(file);
     }
     this.memory.add(size, 1);
     this.growing.grown(file, size);
@@ -98,7 +97,7 @@ export class Filling {
 
   private take(file: OpenFile, record: LakeRecord, now: number): number | undefined {
     try {
-      return file.add(record.value, now, record.time);
+      return file.add(record, now);
     } catch (error) {
       if (file.records === 0) {
         this.growing.drop(file);

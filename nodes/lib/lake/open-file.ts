@@ -2,6 +2,8 @@
 import type { FileEncoder } from "../formats/record-format";
 import type { FileState } from "./rotation";
 import type { Ticket } from "../ticket";
+import { FileOffsets } from "./file-offsets";
+import type { LakeRecord } from "./place";
 
 interface Waiter {
   readonly ticket: Ticket;
@@ -16,9 +18,8 @@ export class OpenFile implements FileState {
   /** By the records' own time, ms since the epoch. */
   earliest = Infinity;
   latest = -Infinity;
-  /** Kafka offsets in it, in the order of arrival, and which piece of a split record each one is. */
-  readonly offsets: number[] = [];
-  readonly pieces: number[] = [];
+  /** Of those of its records that have offsets. */
+  readonly offsets = new FileOffsets();
   private readonly waiters: Waiter[] = [];
 
   constructor(
@@ -32,12 +33,11 @@ export class OpenFile implements FileState {
 
   /**
    * Takes a record in.
-   * @param time the record's own
    * @returns its size in bytes; undefined when it belongs to a file with other columns
    * @throws Rejected
    */
-  add(value: unknown, now: number, time?: number): number | undefined {
-    const size = this.encoder.add(value);
+  add({ value, isLine, time }: LakeRecord, now: number): number | undefined {
+    const size = this.encoder.add(value, isLine);
     if (size === undefined) return undefined;
     this.records++;
     this.bytes += size;
@@ -50,9 +50,9 @@ export class OpenFile implements FileState {
   }
 
   wait(ticket: Ticket, index: number): void {
-    const latest = this.waiters.at(-1);
-    if (latest?.ticket === ticket) latest.indexes.push(index);
-    else this.waiters.push({ ticket, indexes: [index] });
+    let latest = this.waiters[this.waiters.length - 1];
+    if (latest?.ticket !== ticket) this.waiters.push((latest = { ticket, indexes: [] }));
+    latest.indexes.push(index);
   }
 
   /** All its bytes. @throws Retriable when they are lost */

@@ -19,6 +19,8 @@ export interface Origin {
 
 export interface LakeRecord {
   readonly value: unknown;
+  /** The value is bytes, of which is known that they are JSON text on one line. */
+  readonly isLine?: boolean;
   readonly directory: string;
   /** Position in its message's batch. */
   readonly index: number;
@@ -62,13 +64,9 @@ export interface Place {
   hurried: RotationReason | undefined;
   /** Counts up when the lane is lost, so that what was begun before is recognised. */
   generation: number;
-  /** Files, not published yet, that hold a record, by its `identity`. */
-  readonly held: Map<string | number, OpenFile>;
+  /** Files that hold records of it and are not published yet: the growing one, and those before it. */
+  readonly unpublished: Set<OpenFile>;
 }
-
-/** Identity of a record within a place. */
-export const identity = (offset: number, piece: number): string | number =>
-  piece === 0 ? offset : `${offset}/${piece}`;
 
 /** Places that are remembered though nothing grows there; beyond it they are looked at again when needed. */
 const REMEMBERED_PLACES = 10_000;
@@ -79,6 +77,9 @@ export class Places {
   private readonly places = new Map<string, Place>();
   /** Folders of lanes: their digests would be the largest part of what a record costs. */
   private readonly folders = new Map<string, string>();
+  /** Where the record before went: mostly the next one goes there too, and no text need be put together to see that. */
+  private latest: Place | undefined;
+  private latestGroup: string | undefined;
 
   constructor(
     private readonly store: Store,
@@ -87,7 +88,16 @@ export class Places {
     private readonly writerOf: (folder: string) => LaneWriter,
   ) {}
 
-  of({ directory, origin }: LakeRecord): Place {
+  of(record: LakeRecord): Place {
+    const { latest } = this;
+    const { directory, origin } = record;
+    if (latest?.directory === directory && isFrom(latest.origin, origin) && this.latestGroup === origin?.group)
+      return latest;
+    this.latestGroup = origin?.group;
+    return (this.latest = this.find(record));
+  }
+
+  private find({ directory, origin }: LakeRecord): Place {
     const folder = this.folderOf(origin);
     const key = `${folder} ${directory}`;
     const known = this.places.get(key);
@@ -106,7 +116,7 @@ export class Places {
       queue: [],
       hurried: undefined,
       generation: 0,
-      held: new Map(),
+      unpublished: new Set(),
     };
     lane.places.add(place);
     this.places.set(key, place);
@@ -135,9 +145,13 @@ export class Places {
   private forget(): void {
     for (const [key, place] of this.places) {
       if (this.places.size <= REMEMBERED_PLACES / 2) return;
-      if (place.file || place.preparing || place.queue.length > 0 || place.held.size > 0) continue;
+      if (place.file || place.preparing || place.queue.length > 0 || place.unpublished.size > 0) continue;
       this.places.delete(key);
       place.lane.places.delete(place);
+      if (this.latest === place) this.latest = undefined;
     }
   }
 }
+
+const isFrom = (partition: Place["origin"], origin: Origin | undefined): boolean =>
+  partition?.partition === origin?.partition && partition?.topic === origin?.topic;

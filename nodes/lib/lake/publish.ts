@@ -4,7 +4,7 @@ import { Fenced } from "./fenced";
 import { rangeName, timeName } from "./file-name";
 import type { OpenFile } from "./open-file";
 import type { Place } from "./place";
-import { type OffsetIndex, indexName, indexOf } from "./stored";
+import { type OffsetIndex, indexName } from "./stored";
 import { type CreateOptions, type FileStore, StoreError, isProblem } from "./store";
 
 /** One publication over any number of tries. */
@@ -33,15 +33,14 @@ export interface Publication {
 export function publicationOf(place: Place, file: OpenFile, node: string): Publication {
   const { origin, directory } = place;
   const { extension } = place.format;
-  const first = file.offsets.reduce((a, b) => Math.min(a, b), Infinity);
-  const last = file.offsets.reduce((a, b) => Math.max(a, b), -1);
+  const { first, last } = file.offsets;
   return {
     file,
     directory,
     node,
     first,
     last,
-    index: origin && indexOf(file.offsets, file.pieces),
+    index: origin && file.offsets.index(),
     name: (copy) =>
       origin
         ? rangeName({ ...origin, first, last }, extension, copy, place.lane.writer.suffix)

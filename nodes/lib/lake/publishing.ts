@@ -5,7 +5,7 @@ import type { Held } from "../held";
 import { digest } from "./directory";
 import type { Effort } from "./effort";
 import type { OpenFile } from "./open-file";
-import { type Lane, type Place, identity } from "./place";
+import type { Lane, Place } from "./place";
 import { Fenced } from "./fenced";
 import { publicationOf } from "./publish";
 import type { RotationReason } from "./rotation";
@@ -76,9 +76,6 @@ export class Publishing {
 
   private release(place: Place, file: OpenFile): void {
     this.memory.free(file.bytes, file.records);
-    for (const [at, offset] of file.offsets.entries()) {
-      const key = identity(offset, file.pieces[at] ?? 0);
-      if (place.held.get(key) === file) place.held.delete(key);
-    }
+    place.unpublished.delete(file);
   }
 }

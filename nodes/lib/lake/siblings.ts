@@ -1,4 +1,5 @@
 /** Which of the records that a flow made of one source record this one is. */
+import { Ranges } from "../ranges";
 
 /** How many (offset, token) pairs are remembered: more than a source's span and what sinks may hold. */
 const REMEMBERED = 200_000;
@@ -6,15 +7,11 @@ const REMEMBERED = 200_000;
 /** Records that one part of a split may become. */
 const MOST_SIBLINGS = 4096;
 
-/** Of one source record, mostly the only one. No text is made of it: that was a tenth of what a record costs. */
-interface Seen {
-  readonly token: string;
-  readonly part: number;
-  count: number;
-  readonly other: Seen | undefined;
-}
+/** Of one message, or one part of it: the offsets that came once, at least twice, … A message's offsets follow each other. */
+type Times = Ranges[];
 
-type Offsets = Map<string, Map<number, Seen>>;
+/** By place, and by message and part. */
+type Places = Map<string, Map<string, Times>>;
 
 /**
  * Numbers the records that a flow made of one source record, in the order in which they reach a directory. A record
@@ -22,8 +19,8 @@ type Offsets = Map<string, Map<number, Seen>>;
  */
 export class Siblings {
   // two halves, the older one dropped at once: taking single entries off a large map's front is slow
-  private recent: Offsets = new Map();
-  private earlier: Offsets = new Map();
+  private recent: Places = new Map();
+  private earlier: Places = new Map();
   private size = 0;
 
   /** @param remembered pairs of offset and token, at most */
@@ -34,26 +31,39 @@ export class Siblings {
    * @returns the piece: 0 for the only record, or the first, that was made of its source record
    */
   next(place: string, offset: number, token: string, part = 0): number {
-    let offsets = this.recent.get(place);
-    if (!offsets) this.recent.set(place, (offsets = new Map()));
-    const other = offsets.get(offset);
-    let seen = find(other, token, part);
-    if (!seen) {
-      const count = find(this.earlier.get(place)?.get(offset), token, part)?.count ?? 0;
-      seen = { token, part, count, other };
-      offsets.set(offset, seen);
-      if (++this.size >= this.remembered / 2) {
-        this.earlier = this.recent;
-        this.recent = new Map();
-        this.size = 0;
-      }
+    const key = part === 0 ? token : `${token}/${part}`;
+    const times = this.timesOf(place, key);
+    let count = countOf(times, offset);
+    if (count === 0) {
+      count = countOf(this.earlier.get(place)?.get(key), offset);
+      for (let time = 0; time < count; time++) add(times, time, offset);
+      this.size++;
     }
-    return part * MOST_SIBLINGS + seen.count++;
+    add(times, count, offset);
+    if (this.size >= this.remembered / 2) {
+      this.earlier = this.recent;
+      this.recent = new Map();
+      this.size = 0;
+    }
+    return part * MOST_SIBLINGS + count;
+  }
+
+  private timesOf(place: string, key: string): Times {
+    let messages = this.recent.get(place);
+    if (!messages) this.recent.set(place, (messages = new Map()));
+    let times = messages.get(key);
+    if (!times) messages.set(key, (times = []));
+    return times;
   }
 }
 
-function find(seen: Seen | undefined, token: string, part: number): Seen | undefined {
-  let one = seen;
-  while (one && (one.token !== token || one.part !== part)) one = one.other;
-  return one;
+const add = (times: Times, time: number, offset: number): void => (times[time] ??= new Ranges()).add(offset);
+
+function countOf(times: Times | undefined, offset: number): number {
+  let count = 0;
+  for (const ranges of times ?? []) {
+    if (!ranges.has(offset)) break;
+    count++;
+  }
+  return count;
 }

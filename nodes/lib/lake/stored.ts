@@ -37,30 +37,6 @@ const indexPattern = /^_(?<name>.+)\.(?<node>[0-9a-f]{8})\.offsets$/;
 /** The file that an index belongs to, both in the same directory; undefined when the name is none of an index. */
 export const indexedFile = (name: string): string | undefined => indexPattern.exec(name)?.groups?.["name"];
 
-/** The exact content of a file, or undefined when its name says it all. */
-export function indexOf(offsets: readonly number[], pieces: readonly number[]): OffsetIndex | undefined {
-  const sorted = [...new Set(offsets)].sort((a, b) => a - b);
-  const ranges: [number, number][] = [];
-  for (const offset of sorted) {
-    const latest = ranges.at(-1);
-    if (latest && latest[1] === offset - 1) latest[1] = offset;
-    else ranges.push([offset, offset]);
-  }
-  const split: Record<string, number[]> = {};
-  if (pieces.some((piece) => piece > 0)) {
-    const byOffset = new Map<number, Set<number>>();
-    for (const [at, offset] of offsets.entries()) {
-      const found = byOffset.get(offset) ?? new Set();
-      byOffset.set(offset, found.add(pieces[at] ?? 0));
-    }
-    for (const [offset, found] of byOffset)
-      if (found.size > 1 || !found.has(0)) split[offset] = [...found].sort((a, b) => a - b);
-  }
-  const plain = Object.keys(split).length === 0;
-  if (ranges.length <= 1 && plain) return undefined;
-  return plain ? { ranges } : { ranges, pieces: split };
-}
-
 const holds = (index: OffsetIndex, offset: number, piece: number): boolean => {
   const pieces = index.pieces?.[offset];
   if (pieces) return pieces.includes(piece);

@@ -1,4 +1,5 @@
 /** Gathers records into files by directory, publishes each file once it is due, and tells when what is durable. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RecordFormat } from "../formats/record-format";
 import { Held, MOST_RECORDS, roughSize } from "../held";
 import { closed, Effort } from "./effort";
@@ -39,6 +40,9 @@ export interface WriterOptions {
   /** Told when the lake can't be written, and with undefined once it can again. */
   away?(error: Error | undefined): void;
 }
+
+/** Records that are taken in in one turn of the event loop, of those that waited for their place. */
+const ADMITTED_AT_ONCE = 1_000;
 
 export class LakeWriter {
   private readonly places: Places;
@@ -144,11 +148,10 @@ export class LakeWriter {
         if (exact) await place.stored?.load();
       })
       .then(
-        () => {
+        async () => {
+          await this.admitQueue(place, generation);
           place.preparing = false;
-          place.ready = generation === place.generation;
-          if (place.ready) this.admitQueue(place);
-          else this.prepare(place);
+          if (!place.ready) this.prepare(place);
         },
         (error: unknown) => {
           place.preparing = false;
@@ -158,8 +161,17 @@ export class LakeWriter {
     this.effort.track(prepared);
   }
 
-  private admitQueue(place: Place): void {
-    for (const arrival of this.dequeue(place)) this.filling.guarded(arrival, () => this.filling.admit(place, arrival));
+  /** Takes in what waited for the place, without keeping the event loop; it is ready then, unless its lane was lost. */
+  private async admitQueue(place: Place, generation: number): Promise<void> {
+    for (;;) {
+      const isLost = generation !== place.generation;
+      place.ready = !isLost && place.queue.length <= ADMITTED_AT_ONCE;
+      if (isLost) return;
+      for (const arrival of this.dequeue(place, ADMITTED_AT_ONCE))
+        this.filling.guarded(arrival, () => this.filling.admit(place, arrival));
+      if (place.ready) break;
+      await nextTurn();
+    }
     if (place.hurried && place.file) this.growing.publish(place.file, place.hurried);
     place.hurried = undefined;
   }
@@ -168,8 +180,8 @@ export class LakeWriter {
     for (const { record, ticket } of this.dequeue(place)) ticket.fail(record.index, error);
   }
 
-  private dequeue(place: Place): Arrival[] {
-    const arrivals = place.queue.splice(0);
+  private dequeue(place: Place, most = Infinity): Arrival[] {
+    const arrivals = place.queue.splice(0, most);
     for (const { size } of arrivals) this.memory.free(size, 1);
     return arrivals;
   }

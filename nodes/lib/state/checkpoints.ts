@@ -1,6 +1,6 @@
 /** When checkpoints are written, and who waits for them. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { recordsOf } from "../batch";
+import { countOf } from "../batch";
 import type { Delivery, Hold, Message } from "../delivery/contract";
 import { asError, Retriable } from "../errors";
 import { sizeOf } from "../stream/size";
@@ -17,7 +17,7 @@ const AGAIN = 1000;
 
 /** What a message weighs while it is held. */
 export const weightOf = (message: Message): Pick<Hold, "records" | "bytes"> => ({
-  records: recordsOf(message).length,
+  records: countOf(message),
   bytes: sizeOf(message.payload),
 });
 

@@ -7,7 +7,7 @@ import { gatheringSink } from "../../lib/node-sink";
 import { timeZone } from "../../lib/time-zone";
 import { declaration } from "./declaration";
 import { formatsOf } from "./formats";
-import { located, originOf, partOf, recordTime, wholeRecord } from "./records";
+import { located, originOf, partOf, readsRecord, recordTime, unreadRecord, wholeRecord } from "./records";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -19,6 +19,9 @@ export = defineNode(declaration, (node) => {
   const cut = settings.rotateSchedule.trim() ? schedule(settings.rotateSchedule, zone, "Schedule") : undefined;
   const span = settings.rotateTime === undefined ? undefined : settings.rotateTime * 1000;
   const formats = formatsOf(node.settings);
+  // What is written is then the payload's bytes, and where it goes does not depend on them.
+  const canStayUnread =
+    content === "payload" && !coordinates && ![settings.directory, settings.time].some((paths) => readsRecord(paths));
   return gatheringSink(node, {
     gathers: true,
     open: ({ stored, away }) =>
@@ -58,6 +61,32 @@ export = defineNode(declaration, (node) => {
         part: partOf(carrier),
       };
     },
+    takeUnread: canStayUnread
+      ? (batch, carrier) => {
+          const wholeOf = unreadRecord(batch, carrier);
+          const part = partOf(carrier);
+          const first = originOf({ ...batch.source, offset: 0 });
+          const { records } = batch;
+          return (index) => {
+            const whole = wholeOf(index);
+            const value = records.value(index);
+            return {
+              value,
+              isLine: value !== null,
+              directory: directory.render(whole),
+              time: span === undefined ? undefined : timeOf(whole),
+              index,
+              origin: first && {
+                topic: first.topic,
+                partition: first.partition,
+                offset: records.offset(index),
+                group: first.group,
+              },
+              part,
+            };
+          };
+        }
+      : undefined,
     begun(stored) {
       if (stored === 0) node.status("writing", "blue");
     },

@@ -3,6 +3,7 @@ import { Rejected } from "../../lib/errors";
 import type { Origin } from "../../lib/lake/place";
 import { compilePath, describe } from "../../lib/stream/path";
 import { isTimestamp, timeAt } from "../../lib/stream/time-at";
+import type { UnreadBatch } from "../../lib/unread";
 
 /** Where a Kafka record came from; undefined for everything else, whose source has no offsets. */
 export function originOf(source: unknown): Origin | undefined {
@@ -62,6 +63,26 @@ export function partOf({ parts }: Message): number | undefined {
   if (typeof parts !== "object" || parts === null) return undefined;
   const { index } = parts as { index?: unknown };
   return typeof index === "number" && Number.isSafeInteger(index) && index >= 0 ? index : undefined;
+}
+
+/** Whether paths, alone or in a template, may lead to what is only known of a record once it was read. */
+export const readsRecord = (paths: string): boolean => /payload|key|headers/u.test(paths);
+
+/**
+ * What is known of the records of a batch before they are read, with the properties of the message that carries it: one
+ * object for all of them, which is another record at each call. One a record would be a fifth of what it costs.
+ */
+export function unreadRecord(batch: UnreadBatch, carrier: Message): (at: number) => Message {
+  const source = { ...batch.source, offset: 0 };
+  const whole: Message = {};
+  for (const name of Object.keys(carrier)) if (name !== "payload") whole[name] = carrier[name];
+  Object.assign(whole, { timestamp: 0, source });
+  const { records } = batch;
+  return (at) => {
+    source.offset = records.offset(at);
+    whole["timestamp"] = records.timestamp(at);
+    return whole;
+  };
 }
 
 /** What is written of a record when not only its payload is wanted. */

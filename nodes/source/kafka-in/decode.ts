@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Message } from "../../lib/delivery/contract";
 import { Rejected } from "../../lib/errors";
+import { jsonText } from "../../lib/formats/json-text";
 import type { FetchedRecord, Headers } from "../../lib/kafka/port";
 
 export type Format = "json" | "text" | "bytes";
@@ -46,6 +47,15 @@ export const decoder = (format: Format, what: string): ((bytes: Buffer | null) =
   };
 };
 
+/** Looks whether records can be decoded, which takes less than decoding them; undefined for values that are no JSON. */
+export const readableBy = (value: Format, key: Format): Decoders["isReadable"] => {
+  if (value !== "json") return undefined;
+  const isKey =
+    key === "bytes" ? () => true : key === "text" ? isUtf8 : (bytes: Buffer) => jsonText(bytes) !== undefined;
+  return (record) =>
+    (record.value === null || jsonText(record.value) === "line") && (record.key === null || isKey(record.key));
+};
+
 const readable = (value: Buffer | null): string | Buffer | null =>
   value !== null && isUtf8(value) ? value.toString() : value;
 
@@ -66,6 +76,8 @@ export const headersOf = (headers: Headers | undefined): Record<string, unknown>
 export interface Decoders {
   value(bytes: Buffer | null): unknown;
   key(bytes: Buffer | null): unknown;
+  /** For values that are JSON: whether a record has some, on one line, and a key that can be decoded. */
+  readonly isReadable?: ((record: FetchedRecord) => boolean) | undefined;
 }
 
 const message = (record: FetchedRecord, origin: Origin, payload: unknown, key: unknown): Message => ({

@@ -2,7 +2,9 @@
 import type { Emission, Message } from "../../lib/delivery/contract";
 import type { Positions } from "../../lib/delivery/low-water-mark";
 import { asError } from "../../lib/errors";
+import { PackedRecords } from "../../lib/kafka/packed-records";
 import type { FetchedRecord } from "../../lib/kafka/port";
+import { unreadPayload } from "../../lib/unread";
 import { messageOf, type Decoders, type Origin } from "./decode";
 
 export interface EmissionSettings {
@@ -31,6 +33,8 @@ export interface EmissionOwner {
   readonly committed?: number | undefined;
   /** Nodes hold `records` more (or fewer) of an emission on purpose. */
   hold(emission: PlacedEmission, records: number): void;
+  /** A message that went to the flow unread has been read. */
+  read?(): void;
 }
 
 /** One record a message. The first try takes what was decoded to see whether it can be; flows change messages. */
@@ -64,33 +68,41 @@ export class RecordEmission implements PlacedEmission {
   }
 }
 
-export const batchMessage = (elements: Message[], records: readonly FetchedRecord[], origin: Origin): Message => ({
+/** The first and the last offset of some records. */
+type Span = readonly [first: number | undefined, last: number | undefined];
+export const spanOf = (records: readonly FetchedRecord[]): Span => [records[0]?.offset, records.at(-1)?.offset];
+
+export const batchMessage = (elements: Message[] | undefined, [first, last]: Span, origin: Origin): Message => ({
   payload: elements,
   source: {
     kind: "kafka",
     topic: origin.topic,
     partition: origin.partition,
-    offset: records[0]?.offset,
-    lastOffset: records.at(-1)?.offset,
+    offset: first,
+    lastOffset: last,
     epoch: origin.epoch,
     group: origin.group,
   },
 });
 
-/** Many records a message. */
+/** Many records a message. It goes to the flow unread when its records were not decoded before. */
 export class BatchEmission implements PlacedEmission {
   readonly records: number;
   held = 0;
+  private readonly packed: PackedRecords;
+  private readonly span: Span;
   constructor(
     readonly owner: EmissionOwner,
     readonly entry: Positions,
-    private readonly all: readonly FetchedRecord[],
+    all: readonly FetchedRecord[],
     readonly bytes: number,
     private readonly origin: Origin,
     private readonly decoders: Decoders,
-    private first: Message[] | undefined,
+    private first: Message[] | "unread" | undefined,
   ) {
     this.records = all.length;
+    this.packed = new PackedRecords(all);
+    this.span = spanOf(all);
   }
   get once(): boolean {
     return this.owner.once ?? false;
@@ -99,25 +111,57 @@ export class BatchEmission implements PlacedEmission {
     return this.owner.committed;
   }
   message(elements?: readonly number[]): Message {
-    const { all, first } = this;
+    const { first, origin } = this;
     this.first = undefined;
-    if (first && !elements) return batchMessage(first, all, this.origin);
+    if (first === "unread" && !elements) return this.unread();
+    if (first && first !== "unread" && !elements) return batchMessage(first, this.span, origin);
     const chosen = this.originals(elements);
-    const list = chosen.map((record) => messageOf(record, this.origin, this.decoders));
-    return batchMessage(list, chosen, this.origin);
+    return batchMessage(this.decoded(chosen), spanOf(chosen), origin);
+  }
+  private unread(): Message {
+    const message = batchMessage(undefined, this.span, this.origin);
+    unreadPayload(
+      message,
+      { source: { kind: "kafka", ...this.origin }, records: this.packed },
+      () => this.decoded(this.originals()),
+      () => this.owner.read?.(),
+    );
+    return message;
+  }
+  private decoded(records: readonly FetchedRecord[]): Message[] {
+    return records.map((record) => messageOf(record, this.origin, this.decoders));
   }
   originals(elements?: readonly number[]): readonly FetchedRecord[] {
-    const { all } = this;
-    return elements ? elements.flatMap((index) => all[index] ?? []) : all;
+    return elements ? elements.flatMap((index) => this.packed.at(index) ?? []) : this.packed.all();
   }
 }
 
+/** Whether all of them can go to the flow unread: they will be decoded without an error when somebody reads them. */
+export const canStayUnread = (records: readonly FetchedRecord[], decoders: Decoders): boolean =>
+  decoders.isReadable !== undefined && records.every(decoders.isReadable);
+
 /** What of the records can be decoded, and what can't. */
+export interface DecodedRun {
+  readonly good: readonly FetchedRecord[];
+  /** The messages of `good`, unless nobody has decoded them yet. */
+  readonly elements: Message[] | "unread";
+  readonly undecodable: readonly Undecodable[];
+  readonly bytes: number;
+}
+
+/** Records of which `canStayUnread` holds. */
+export const unreadRun = (records: readonly FetchedRecord[]): DecodedRun => ({
+  good: records,
+  elements: "unread",
+  undecodable: [],
+  bytes: records.reduce((sum, { size }) => sum + size, 0),
+});
+
 export const decodeRun = (
   records: readonly FetchedRecord[],
   origin: Origin,
   decoders: Decoders,
-): { good: FetchedRecord[]; elements: Message[]; undecodable: Undecodable[]; bytes: number } => {
+): DecodedRun & { readonly elements: Message[] } => {
   const good: FetchedRecord[] = [];
   const elements: Message[] = [];
   const undecodable: Undecodable[] = [];

@@ -61,6 +61,8 @@ export const makeFeed = (
 
   /** Waits until the partition has room and flows run. False when it stalls or is lost. */
   const roomFor = async (partition: AssignedPartition, epoch: number): Promise<boolean> => {
+    // What was emitted in this turn has yet to reach the nodes that will hold it, and make room by that.
+    await nextTurn();
     const deadline = Date.now() + STALLED;
     let pressed = false;
     while (!flows(partition)) {

@@ -11,7 +11,7 @@ import { checkTopicName } from "../../lib/kafka/topic-name";
 import { defineNode } from "../../lib/node";
 import { controlOf, positionsOf } from "./control";
 import { declaration } from "./declaration";
-import { decoder, rawMessageOf } from "./decode";
+import { decoder, rawMessageOf, readableBy, type Decoders } from "./decode";
 import { exactlyOnce, restOf } from "./exactly-once";
 import { makeIntake } from "./intake";
 import { instanceOf } from "./instance";
@@ -86,7 +86,11 @@ export = defineNode(declaration, (node) => {
       intakeOf()?.wake();
     },
   });
-  const decoders = { value: decoder(settings.valueFormat, "value"), key: decoder(settings.keyFormat, "key") };
+  const decoders: Decoders = {
+    value: decoder(settings.valueFormat, "value"),
+    key: decoder(settings.keyFormat, "key"),
+    isReadable: readableBy(settings.valueFormat, settings.keyFormat),
+  };
   const exact = isExact
     ? exactlyOnce({
         kafka: cluster.kafka,

@@ -7,8 +7,11 @@ import type { DamagedBatch } from "../../lib/kafka/record-batch";
 import { messageOf, type Origin } from "./decode";
 import {
   BatchEmission,
+  canStayUnread,
   decodeRun,
   RecordEmission,
+  unreadRun,
+  type DecodedRun,
   type EmissionOwner,
   type EmissionSettings,
   type PlacedEmission,
@@ -25,6 +28,9 @@ export interface Surroundings extends EmissionSettings {
   /** The mark moved: there is something to commit. */
   moved(records: number): void;
 }
+
+/** Messages that are decoded at once after one that was not has been read: flows that read one read the others too. */
+const READ_AGAIN = 100;
 
 /** A damaged batch as the record that its dead letter holds. */
 export const recordOfDamaged = ({ offset, bytes }: DamagedBatch): FetchedRecord => {
@@ -92,6 +98,8 @@ export class Partition implements EmissionOwner, AssignedPartition {
   private readonly mark: LowWaterMark;
   private known: Origin;
   private readonly change = new Room();
+  /** So many messages are still to be decoded at once. */
+  private toRead = 0;
 
   constructor(
     private readonly surroundings: Surroundings,
@@ -166,7 +174,7 @@ export class Partition implements EmissionOwner, AssignedPartition {
     }
     const { decoders, source } = this.surroundings;
     const origin = this.origin();
-    const { good, elements, undecodable, bytes } = decodeRun(records, origin, decoders);
+    const { good, elements, undecodable, bytes } = this.look(records, origin);
     const entry = this.delivered(first.offset, last.offset + 1, records.length, bytes);
     let parts = (good.length > 0 ? 1 : 0) + (undecodable.length > 0 ? 1 : 0);
     const finished = (): void => {
@@ -178,6 +186,18 @@ export class Partition implements EmissionOwner, AssignedPartition {
       // Abandoned: it comes again, so it stays unfinished here.
       if (verdict !== "abandoned") finished();
     });
+  }
+
+  /** Decodes what the flow will read, and only looks at what it may leave unread. */
+  private look(records: readonly FetchedRecord[], origin: Origin): DecodedRun {
+    const { decoders } = this.surroundings;
+    if (this.toRead > 0) this.toRead--;
+    else if (canStayUnread(records, decoders)) return unreadRun(records);
+    return decodeRun(records, origin, decoders);
+  }
+
+  read(): void {
+    this.toRead = READ_AGAIN;
   }
 
   private emitOne(record: FetchedRecord): void {

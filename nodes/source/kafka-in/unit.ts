@@ -4,7 +4,7 @@ import type { DeadLetter, Emission, FailedTry, Message, NodeRef } from "../../li
 import type { RecordTransaction, TransactionalEmission } from "../../lib/kafka/exactly-once";
 import type { FetchedRecord } from "../../lib/kafka/port";
 import { messageOf, rawMessageOf, type Decoders, type Origin } from "./decode";
-import { batchMessage, decodeRun } from "./emission";
+import { batchMessage, decodeRun, spanOf } from "./emission";
 
 /** Records that travel in one message. */
 export interface Slot {
@@ -85,7 +85,7 @@ export class Unit {
     if (mode === "record" && only) return messageOf(only, this.origin, decoders);
     return batchMessage(
       records.map((record) => messageOf(record, this.origin, decoders)),
-      records,
+      spanOf(records),
       this.origin,
     );
   }
@@ -104,7 +104,7 @@ export class Unit {
       mode === "record"
         ? good.map((record, index) => slot([record], elements[index]))
         : good.length > 0
-          ? [slot(good, batchMessage(elements, good, this.origin))]
+          ? [slot(good, batchMessage(elements, spanOf(good), this.origin))]
           : [];
     for (const one of added) this.slots.push(one);
     this.next = (records.at(-1)?.offset ?? this.next - 1) + 1;

@@ -1,0 +1,118 @@
+/** Batches of kafka in that reach the hdfs sink unread: what is stored are the bytes that Kafka has. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
+import {
+  clusterFor,
+  clusterNode,
+  collect,
+  committedOf,
+  kafkaIn,
+  newTopic,
+  record,
+  unique,
+  write,
+  type Cluster,
+} from "../lib/kafka/harness";
+import type { OutgoingRecord } from "../../nodes/lib/kafka/port";
+import { temporaryFolder } from "../lib/lake/stores";
+
+const linesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/[\\/]\+tmp/u.test(entry.parentPath) && !/^[_.]/u.test(entry.name))
+    .flatMap((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8").trimEnd().split("\n"));
+
+const json = (topic: string, text: string): OutgoingRecord => record(topic, Buffer.from(text));
+
+/** Texts that decoding and encoding would change. */
+const TEXTS = [
+  '{"id":12345678901234567890}',
+  '{"b" : 1.0, "a":[ ]}',
+  '{"n":1e3,"e":"\\u00e9"}',
+  '"2026"',
+  "null",
+  "[1]",
+];
+
+describe("hdfs sink behind kafka in", () => {
+  let cluster: Cluster;
+  let red: Harness;
+  let folder: string;
+  before(async function services() {
+    cluster = await clusterFor(this);
+    red = await nodeRed();
+  });
+  beforeEach(() => (folder = temporaryFolder()));
+  afterEach(() => red?.deploy([]));
+  after(() => cluster?.close());
+
+  const flow = (topic: string, group: string, more: object, between: FlowNode[] = [], into: object = {}): FlowNode[] =>
+    flowOf(
+      clusterNode(cluster.brokers),
+      { id: "lake", type: "citystream-lake", address: `file://${folder}`, user: "", timeout: 10 },
+      kafkaIn(topic, group, { mode: "batch", valueFormat: "json", wires: [[between[0]?.id ?? "sink"]], ...into }),
+      ...between,
+      {
+        id: "sink",
+        type: "citystream-hdfs-sink",
+        lake: "lake",
+        directory: "all",
+        rotateIdle: 0.2,
+        wires: [["stored"]],
+        ...more,
+      },
+      collect("stored"),
+    );
+  const stored = async (topic: string, group: string, offset: number): Promise<void> =>
+    until("all are stored", async () => (await committedOf(cluster.kafka, group, topic)) === offset, 60_000);
+
+  it("stores JSON as it came, number for number, and sends messages on that read as ever", async () => {
+    const [topic, group] = [await newTopic(cluster.kafka), unique("group")];
+    await write(
+      cluster.kafka,
+      TEXTS.map((text, n) => ({ ...json(topic, text), key: n % 2 ? Buffer.from("k") : null })),
+    );
+    await red.deploy(flow(topic, group, { directory: "{{source.topic}}/dt={{time:yyyy}}" }));
+    await stored(topic, group, TEXTS.length);
+    assert.deepEqual(linesBelow(path.join(folder, topic)), TEXTS);
+    const elements = red.collected("stored").flatMap(({ message }) => message.payload as { payload: unknown }[]);
+    assert.deepEqual(
+      elements.map(({ payload }) => payload),
+      TEXTS.map((text) => JSON.parse(text) as unknown),
+    );
+  });
+
+  it("stores what a node between has changed", async () => {
+    const [topic, group] = [await newTopic(cluster.kafka), unique("group")];
+    await write(cluster.kafka, [json(topic, '{"id":1.0}'), json(topic, '{"id":2.0}')]);
+    const func =
+      "msg.payload = msg.payload.map((one) => ({ ...one, payload: { ...one.payload, seen: true } })); return msg;";
+    await red.deploy(flow(topic, group, {}, [{ id: "f", type: "function", func, outputs: 1, wires: [["sink"]] }]));
+    await stored(topic, group, 2);
+    assert.deepEqual(linesBelow(folder), ['{"id":1,"seen":true}', '{"id":2,"seen":true}']);
+  });
+
+  it("leaves what is no JSON to the dead letters, and stores the rest of its batch", async () => {
+    const [topic, group] = [await newTopic(cluster.kafka), unique("group")];
+    const texts = ['{"id":0}', '{"id":1', '{"id":2}', '{"id"\n:3}'];
+    await write(
+      cluster.kafka,
+      texts.map((text) => json(topic, text)),
+    );
+    await red.deploy(flow(topic, group, {}, [], { deadLetterFolder: temporaryFolder() }));
+    await stored(topic, group, texts.length);
+    assert.deepEqual(linesBelow(folder), ['{"id":0}', '{"id":2}', '{"id":3}']);
+  });
+
+  it("stores each record of a batch in the directory that its value names", async () => {
+    const [topic, group] = [await newTopic(cluster.kafka), unique("group")];
+    await write(cluster.kafka, [json(topic, '{"site":"a"}'), json(topic, '{"site":"b"}')]);
+    await red.deploy(flow(topic, group, { directory: "{{payload.site}}" }));
+    await stored(topic, group, 2);
+    assert.deepEqual(
+      [linesBelow(path.join(folder, "a")), linesBelow(path.join(folder, "b"))],
+      [['{"site":"a"}'], ['{"site":"b"}']],
+    );
+  });
+});
