@@ -34,8 +34,11 @@ export interface ForecastReady extends Common {
 
 export interface ForecastMissing extends Common {
   readonly ready: false;
-  /** `window`: readings are still to come; `missing`: a reading is missing for too long; `late`: the record is. */
-  readonly reason: "window" | "missing" | "late";
+  /**
+   * `window`: readings are still to come; `missing`: a reading is missing for too long; `late`: the record is; `model`:
+   * there is none yet.
+   */
+  readonly reason: "window" | "missing" | "late" | "model";
   /** Complete steps of the window, of `need`. */
   readonly have: number;
   readonly need: number;

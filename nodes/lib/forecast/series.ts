@@ -36,38 +36,45 @@ export function seriesOf(
   const width = features.length;
   const apart = Math.max(fill, ...outputs.map(({ horizon }) => horizon));
   const sorted = [...blocks].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.number - b.number));
-  const found: Series[] = [];
-  let run: { key: string; first: number; last: number; parts: { step: number; row: Float32Array }[] } | undefined;
-  const end = (): void => {
-    if (run) found.push(joined(run.key, run.first, run.last, run.parts));
-    run = undefined;
-  };
-  const joined = (
-    key: string,
-    first: number,
-    last: number,
-    parts: readonly { step: number; row: Float32Array }[],
-  ): Series => {
+  const runs: Run[] = [];
+  for (const { key, number, rows } of sorted) {
+    for (let i = 0; i < BLOCK; i++) {
+      if (isEmpty(rows, i * width, width)) continue;
+      const step = number * BLOCK + i;
+      let run = runs.at(-1);
+      if (!run || run.key !== key || step - run.last - 1 > apart) {
+        run = { key, first: step, last: step, pieces: [] };
+        runs.push(run);
+      }
+      run.last = step;
+      const piece = run.pieces.at(-1);
+      if (piece?.rows === rows) piece.end = i + 1;
+      else run.pieces.push({ rows, step, begin: i, end: i + 1 });
+    }
+  }
+  return runs.map(({ key, first, last, pieces }) => {
     const count = last - first + 1;
     const truth = new Float32Array(count * width).fill(Number.NaN);
-    for (const { step, row } of parts) truth.set(row, (step - first) * width);
+    for (const { rows, step, begin, end } of pieces) {
+      truth.set(rows.subarray(begin * width, end * width), (step - first) * width);
+    }
     const rows = truth.slice();
     fillGaps(rows, width, fill);
     return { name: key, start: first * stepLength, count, rows, truth };
-  };
-  for (const { key, number, rows } of sorted) {
-    for (let i = 0; i < BLOCK; i++) {
-      const row = rows.subarray(i * width, (i + 1) * width);
-      if (row.every(Number.isNaN)) continue;
-      const step = number * BLOCK + i;
-      if (run && (run.key !== key || step - run.last - 1 > apart)) end();
-      run ??= { key, first: step, last: step, parts: [] };
-      run.last = step;
-      run.parts.push({ step, row });
-    }
-  }
-  end();
-  return found;
+  });
+}
+
+/** Steps of a series to be, and where their rows are. */
+interface Run {
+  readonly key: string;
+  readonly first: number;
+  last: number;
+  readonly pieces: { readonly rows: Float32Array; readonly step: number; readonly begin: number; end: number }[];
+}
+
+function isEmpty(rows: Float32Array, at: number, width: number): boolean {
+  for (let i = at; i < at + width; i++) if (!Number.isNaN(rows[i])) return false;
+  return true;
 }
 
 /** Names of the stations, each once, in order. */
