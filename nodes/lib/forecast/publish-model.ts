@@ -35,7 +35,8 @@ export async function publishModel(folder: string, model: Model, card: string, s
   } catch (error) {
     for (const name of [weightsFile, `card.md.${id}.tmp`, `model.json.${id}.tmp`]) {
       // What has been renamed already is in use.
-      if (name !== weightsFile || !(await uses(folder, weightsFile))) await rm(join(folder, name), { force: true });
+      if (name === weightsFile && (await uses(folder, weightsFile))) continue;
+      await rm(join(folder, name), { force: true }).catch(() => undefined);
     }
     signal?.throwIfAborted();
     throw new ConfigError(`Folder: the model cannot be written to ${folder}: ${messageOf(error)}`, { cause: error });

@@ -67,6 +67,8 @@ export = defineNode(declaration, (node) => {
   closed.catch(() => undefined);
   let cancel = new AbortController();
   let warned = false;
+  /** The status says how training ended until another reading comes. */
+  let fresh = true;
 
   const show = paced(() => {
     if (collected.dropped > 0 && !warned) {
@@ -75,7 +77,7 @@ export = defineNode(declaration, (node) => {
         `Most (MB): ${settings.maxMegabytes} MB of readings are kept, as many as it may be; the oldest give way, which their count in the card tells`,
       );
     }
-    if (runs.running) return;
+    if (runs.running || !fresh) return;
     if (collected.dropped > 0) node.status("full", "yellow", collected.readings);
     else node.status("collecting", "green", collected.readings);
   });
@@ -198,6 +200,8 @@ export = defineNode(declaration, (node) => {
       if (!node.closing) node.status("untrained", "red");
       if (!messages.length && !closing.signal.aborted) node.error(failure.message);
       throw failure;
+    } finally {
+      fresh = false;
     }
   });
   const stopTimes = times && atTimes(times, () => void runs.ask().catch(() => undefined));
@@ -227,6 +231,7 @@ export = defineNode(declaration, (node) => {
           if (message["reset"] === true) collected.clear();
           else collectAll(message);
         } finally {
+          fresh = true;
           show();
         }
       });
