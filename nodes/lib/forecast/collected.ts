@@ -129,7 +129,7 @@ export function openCollected(options: CollectedOptions): Collected {
       ),
     block: (key, number) => stations.get(key)?.get(number),
     clear() {
-      for (const blocks of [...stations.values()]) for (const entry of [...blocks.values()]) remove(entry);
+      for (const blocks of stations.values()) for (const entry of blocks.values()) remove(entry);
       dropped = 0;
     },
   };

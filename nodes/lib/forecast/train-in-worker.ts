@@ -21,7 +21,8 @@ export async function trainInWorker(
   told: (epoch: Epoch) => void,
   signal?: AbortSignal,
 ): Promise<Trained> {
-  return await inWorker<Epoch, Trained>((cancelled) => ({ kind: "train", ...work, cancelled }), told, signal);
+  const messages: Messages<Epoch, Trained> = { told };
+  return await inWorker((cancelled) => ({ kind: "train", ...work, cancelled }), messages, signal);
 }
 
 /** Fits a model (`fit`) on a thread of its own; else as `trainInWorker`. @throws Error with what `fit` says */
@@ -30,12 +31,20 @@ export async function fitInWorker(
   told: (progress: FitProgress) => void,
   signal?: AbortSignal,
 ): Promise<Fitted> {
-  return await inWorker<FitProgress, Fitted>((cancelled) => ({ kind: "fit", work, cancelled }), told, signal);
+  const messages: Messages<FitProgress, Fitted> = { told };
+  return await inWorker((cancelled) => ({ kind: "fit", work, cancelled }), messages, signal);
+}
+
+/** What a task's thread says. */
+interface Messages<Told, Result> {
+  readonly told: (progress: Told) => void;
+  /** Carries the type of the result; never present at run time. */
+  readonly __result?: Result;
 }
 
 async function inWorker<Told, Result>(
   taskOf: (cancelled: Int32Array) => WorkerTask,
-  told: (progress: Told) => void,
+  { told }: Messages<Told, Result>,
   signal?: AbortSignal,
 ): Promise<Result> {
   signal?.throwIfAborted();

@@ -4,6 +4,7 @@ import { openCollected, type Collected, type CollectedOptions } from "../../lib/
 import { BLOCK } from "../../lib/forecast/series";
 import { Checkpoints, type Surroundings } from "../../lib/state/checkpoints";
 import { StateStore } from "../../lib/state/store";
+import type { Codec } from "../../lib/state/store-options";
 
 export interface KeptReadings {
   readonly collected: Collected;
@@ -63,9 +64,8 @@ export function readingsOnDisk(options: KeptReadingsOptions, around: Surrounding
   }
 
   async function open(): Promise<StateStore> {
-    const codec = { encode: bytesOf, decode: floatsOf };
     const opened = await StateStore.open(
-      { directory, format, ttl: Infinity, most: Infinity, codec: codec as StoreCodec, warn },
+      { directory, format, ttl: Infinity, most: Infinity, codec: ROWS, warn },
       () => undefined,
     );
     try {
@@ -103,8 +103,6 @@ export function readingsOnDisk(options: KeptReadingsOptions, around: Surrounding
   };
 }
 
-type StoreCodec = NonNullable<Parameters<typeof StateStore.open>[0]["codec"]>;
-
 function placeOf(name: string): { name: string; key: string; number: number } {
   const cut = name.indexOf("/");
   return { name, key: name.slice(cut + 1), number: Number(name.slice(0, cut)) };
@@ -119,3 +117,6 @@ function bytesOf(rows: Float32Array): Buffer {
 
 const floatsOf = (bytes: Buffer): Float32Array =>
   Float32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(i * 4));
+
+/** States are rows of a block. */
+const ROWS: Codec = { encode: (state) => bytesOf(state as Float32Array), decode: floatsOf };

@@ -74,7 +74,11 @@ describe("fitting a forecast", () => {
 
   it("gives quantiles that as many truths lie below as they say, about as good as ridge's", () => {
     const outputs = [undefined, 0.1, 0.9].map((quantile) => ({
-      ...{ target: "a", horizon: 1, change: true, offset: 0, scale: 1 },
+      target: "a",
+      horizon: 1,
+      change: true,
+      offset: 0,
+      scale: 1,
       ...(quantile !== undefined && { quantile }),
     }));
     const { model } = fit(work(madeReadings(3_000, 3), { seeds: [1] }, { outputs }));

@@ -32,9 +32,9 @@ describe("publishing a model", () => {
   it("shows a reader a whole model at every moment", async () => {
     await publishModel(folder, testModel(1), "");
     let seen = 0;
-    let running = true;
+    const written = new AbortController();
     const reading = (async () => {
-      while (running) {
+      while (!written.signal.aborted) {
         const { metadata, weights } = readModel(folder);
         const wanted = testModel(Number(metadata.version)).weights;
         for (const [name, { values }] of wanted) assert.deepEqual(weights.get(name)?.values, values);
@@ -43,7 +43,7 @@ describe("publishing a model", () => {
       }
     })();
     for (let seed = 2; seed < 20; seed++) await publishModel(folder, testModel(seed), "");
-    running = false;
+    written.abort();
     await reading;
     assert.ok(seen > 18, `${seen} times`);
   });
