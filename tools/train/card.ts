@@ -1,13 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-
-export interface Errors {
-  readonly rmse: number;
-  readonly mae: number;
-  readonly count: number;
-}
-
-/** One row of a table: who forecasts, and how wrong, per output. */
-export type Row = readonly [who: string, errors: readonly Errors[]];
+import type { Row } from "../../nodes/lib/forecast/scores";
 
 const COLUMNS = ["PM2.5 1 h", "6 h", "24 h", "PM10 1 h", "6 h", "24 h"];
 

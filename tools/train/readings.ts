@@ -2,18 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { compassDegrees, fillGaps } from "../../nodes/lib/forecast/inputs";
-
-/** Hourly readings of one station: no hour is missing, a missing value is NaN. */
-export interface Station {
-  readonly name: string;
-  /** `[hours × features]`, gaps filled by the model's rule. */
-  readonly rows: Float32Array;
-  /** The same before filling: truth to score against. */
-  readonly truth: Float32Array;
-  readonly hours: number;
-  /** Event time of the first hour, ms. */
-  readonly start: number;
-}
+import type { Series } from "../../nodes/lib/forecast/series";
 
 const HOUR = 3_600_000;
 
@@ -23,7 +12,7 @@ const HOUR = 3_600_000;
  * @param utcOffset minutes from UTC to the files' local time
  * @throws when the folder has none, or an hour is missing
  */
-export function readStations(folder: string, features: readonly string[], fill: number, utcOffset: number): Station[] {
+export function readStations(folder: string, features: readonly string[], fill: number, utcOffset: number): Series[] {
   const files = readdirSync(folder).filter((name) => /\.csv(\.gz)?$/.test(name));
   if (!files.length) throw new Error(`No .csv file in ${folder}: give the folder of the readings with --data.`);
   return files.sort().map((file) => {
@@ -40,7 +29,7 @@ function readStation(
   csv: string,
   file: string,
   options: { features: readonly string[]; fill: number; utcOffset: number },
-): Station {
+): Series {
   const { features, fill, utcOffset } = options;
   const cells = (line: string): string[] => line.split(",").map((cell) => cell.replace(/^"|"$/g, ""));
   const [head = "", ...lines] = csv.trim().split(/\r?\n/);
@@ -72,5 +61,5 @@ function readStation(
   }
   const rows = truth.slice();
   fillGaps(rows, features.length, fill);
-  return { name, rows, truth, hours: lines.length, start };
+  return { name, rows, truth, count: lines.length, start };
 }

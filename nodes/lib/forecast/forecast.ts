@@ -18,6 +18,8 @@ export interface ForecastReady extends Common {
   readonly ready: true;
   /** Forecast values by target and horizon: `values["PM2.5"]["6h"]`. */
   readonly values: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Values that the truth stays below in a share of cases, rising with it: `quantiles["PM2.5"]["6h"]["0.9"]`. */
+  readonly quantiles?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>>;
   readonly target: readonly string[];
   readonly units: Readonly<Record<string, string>>;
   /** Ms from `at` to the time that is forecast, by horizon. */
@@ -32,8 +34,11 @@ export interface ForecastReady extends Common {
 
 export interface ForecastMissing extends Common {
   readonly ready: false;
-  /** `window`: readings are still to come; `missing`: a reading is missing for too long; `late`: the record is. */
-  readonly reason: "window" | "missing" | "late";
+  /**
+   * `window`: readings are still to come; `missing`: a reading is missing for too long; `late`: the record is; `model`:
+   * there is none yet.
+   */
+  readonly reason: "window" | "missing" | "late" | "model";
   /** Complete steps of the window, of `need`. */
   readonly have: number;
   readonly need: number;
@@ -86,6 +91,7 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
     target.map((name) => [name, features.find((feature) => feature.name === name)?.unit ?? ""]),
   );
   const columns = outputs.map((output) => features.findIndex((feature) => feature.name === output.target));
+  const hasQuantiles = outputs.some(({ quantile }) => quantile !== undefined);
   const common = (key: string, at: number): Common => ({ model: metadata.name, version: metadata.version, key, at });
 
   function lacking(window: Float32Array, key: string, end: number): ForecastMissing {
@@ -118,15 +124,19 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
         inputs: made,
         finish(answers) {
           const values: Record<string, Record<string, number>> = {};
+          const spread: Spread = {};
           for (const [o, output] of outputs.entries()) {
             const raw = output.offset + output.scale * (answers[o] as number);
             const value = raw + (output.change ? (last[columns[o] as number] as number) : 0);
             const name = horizonName(output.horizon * stepLength);
-            (values[output.target] ??= {})[name] = Math.max(value, output.min ?? -Infinity);
+            const bounded = Math.max(value, output.min ?? -Infinity);
+            if (output.quantile === undefined) (values[output.target] ??= {})[name] = bounded;
+            else ((spread[output.target] ??= {})[name] ??= []).push([output.quantile, bounded]);
           }
           return {
             ready: true,
             values,
+            ...(hasQuantiles && { quantiles: rising(spread) }),
             target,
             units,
             horizons,
@@ -152,4 +162,25 @@ function completeRows(window: Float32Array, width: number): number {
     if (!window.subarray(at, at + width).some(Number.isNaN)) complete++;
   }
   return complete;
+}
+
+type Spread = Record<string, Record<string, [quantile: number, value: number][]>>;
+
+/**
+ * Quantiles learnt apart may cross; sorted they are no worse (Chernozhukov, Fernández-Val, Galichon: Quantile and
+ * Probability Curves Without Crossing, Econometrica 78, 2010).
+ */
+function rising(spread: Spread): ForecastReady["quantiles"] & object {
+  return Object.fromEntries(
+    Object.entries(spread).map(([target, horizons]) => [
+      target,
+      Object.fromEntries(
+        Object.entries(horizons).map(([horizon, pairs]) => {
+          const sorted = pairs.map(([, value]) => value).sort((a, b) => a - b);
+          const names = pairs.map(([quantile]) => quantile).sort((a, b) => a - b);
+          return [horizon, Object.fromEntries(names.map((name, i) => [String(name), sorted[i] as number]))];
+        }),
+      ),
+    ]),
+  );
 }

@@ -37,6 +37,8 @@ export interface OutputRule {
   readonly scale: number;
   /** The forecast is never below this. */
   readonly min?: number;
+  /** The value that the truth stays below in this share of cases; absent: the forecast itself. */
+  readonly quantile?: number;
 }
 
 export interface Score {
@@ -47,6 +49,18 @@ export interface Score {
   /** The same test windows, by the last value and by ridge regression on the window. */
   readonly persistence: { readonly rmse: number; readonly mae: number };
   readonly ridge: { readonly rmse: number; readonly mae: number };
+}
+
+/** How a quantile did on the test windows. */
+export interface QuantileScore {
+  readonly target: string;
+  readonly horizon: number;
+  readonly quantile: number;
+  /** Share of truths below it, which should be the quantile. */
+  readonly below: number;
+  /** Mean quantile loss in the target's unit, and that of ridge regression with the quantile of its errors in training. */
+  readonly loss: number;
+  readonly ridge: number;
 }
 
 /** What a forecast model has to say about itself; kept in `userDefinedMetadata.citystream` of the model file. */
@@ -67,6 +81,7 @@ export interface ForecastMetadata {
   /** Data, dates, seeds: for the reader of the file. */
   readonly training?: Readonly<Record<string, unknown>>;
   readonly scores?: readonly Score[];
+  readonly quantileScores?: readonly QuantileScore[];
 }
 
 const INPUT_KINDS: Readonly<Record<InputRule["as"], number>> = {
@@ -128,6 +143,10 @@ export function checkMetadata(value: unknown, where: string): ForecastMetadata {
     num(output["offset"], `${at}.offset`);
     num(output["scale"], `${at}.scale`);
     if (typeof output["change"] !== "boolean") wrong(`${at}.change must be true or false`);
+    const quantile = output["quantile"];
+    if (quantile !== undefined && !(num(quantile, `${at}.quantile`, 0) > 0 && (quantile as number) < 1)) {
+      wrong(`${at}.quantile must be between 0 and 1`);
+    }
     if (output["change"] && !names.has(target)) wrong(`${at}.target "${target}" is not among the features`);
   }
   return value as ForecastMetadata;

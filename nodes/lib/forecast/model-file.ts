@@ -175,8 +175,8 @@ function findTensor(tensors: ReadonlyMap<string, Tensor>, name: string, shape: r
   throw new ConfigError(`there are no weights "${name}".`);
 }
 
-/** Writes `model.json` and `weights.bin` into the folder: a layers model that TensorFlow.js opens as it is. */
-export async function writeModel(folder: string, model: Model): Promise<void> {
+/** A model as the bytes of its two files: a layers model that TensorFlow.js opens as it is. */
+export function modelFiles(model: Model, weightsFile: string): { json: string; weights: Buffer } {
   const { architecture, weights, metadata } = model;
   const tensors = [...tensorShapes(architecture)].map(([name, shape]) => ({
     name,
@@ -189,14 +189,20 @@ export async function writeModel(folder: string, model: Model): Promise<void> {
     convertedBy: null,
     modelTopology: writeTopology(architecture, metadata.name),
     weightsManifest: [
-      { paths: ["weights.bin"], weights: tensors.map(({ name, shape }) => ({ name, shape, dtype: "float32" })) },
+      { paths: [weightsFile], weights: tensors.map(({ name, shape }) => ({ name, shape, dtype: "float32" })) },
     ],
     userDefinedMetadata: { citystream: metadata },
   };
   const bytes = Buffer.alloc(tensors.reduce((sum, { values }) => sum + values.length * 4, 0));
   let at = 0;
   for (const { values } of tensors) for (const value of values) at = bytes.writeFloatLE(value, at);
+  return { json: `${JSON.stringify(json, undefined, 1)}\n`, weights: bytes };
+}
+
+/** Writes `model.json` and `weights.bin` into the folder. */
+export async function writeModel(folder: string, model: Model): Promise<void> {
+  const { json, weights } = modelFiles(model, "weights.bin");
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "weights.bin"), bytes);
-  await writeFile(join(folder, "model.json"), `${JSON.stringify(json, undefined, 1)}\n`);
+  await writeFile(join(folder, "weights.bin"), weights);
+  await writeFile(join(folder, "model.json"), json);
 }

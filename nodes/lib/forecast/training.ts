@@ -1,7 +1,7 @@
 import type { Architecture, Tensor, Weights } from "./architecture";
 import { backward, clearGradients, placeGradients } from "./backward";
 import { openEngine, type EngineKind } from "./engine";
-import { lossOf, type Loss } from "./loss";
+import { lossOf, quantileLoss, type Loss } from "./loss";
 import { forward, placeNetwork, weightsOf, type Network, type Value, type Values } from "./network";
 import { randomNumbers, shuffle } from "./random";
 
@@ -24,6 +24,8 @@ export interface TrainingOptions {
   readonly patience: number;
   readonly seed: number;
   readonly loss: Loss;
+  /** By output: the quantile that it learns, instead of by `loss`; null: none. */
+  readonly quantiles?: readonly (number | null)[];
   /** Largest norm of a batch's gradient. */
   readonly clip: number;
   /** Weights are averaged over about `1 / (1 − average)` batches for validation and result; 0 turns it off. */
@@ -34,6 +36,8 @@ export interface TrainingOptions {
   readonly windows?: number;
   readonly engine?: EngineKind;
 }
+
+type Losses = Pick<TrainingOptions, "loss" | "quantiles">;
 
 export interface Epoch {
   /** From 1 on. */
@@ -113,7 +117,7 @@ export function train(
       });
       clearGradients(network, gradients);
       const dOut = gradients.outputs.get(architecture.output)?.at ?? 0;
-      sum += outputLoss(network, values, training, chosen, options.loss, dOut) * chosen.length;
+      sum += outputLoss(network, values, training, chosen, options, dOut) * chosen.length;
       backward(network, gradients, values, chosen.length, masks);
       freeze(network, gradients.parameters, options.frozen ?? []);
       clip(network, gradients.parameters, options.clip);
@@ -130,7 +134,7 @@ export function train(
     if (watch.cancelled?.()) break;
     copy(current, parameters);
     copy(parameters, averaged);
-    const score = meanLoss(network, validation, options.loss);
+    const score = meanLoss(network, validation, options);
     const better = score < least;
     if (better) best = weightsOf(network);
     copy(parameters, current);
@@ -148,7 +152,7 @@ export function train(
 }
 
 /** Mean loss over all samples, without dropout. */
-function meanLoss(network: Network, samples: Samples, loss: Loss): number {
+function meanLoss(network: Network, samples: Samples, loss: Losses): number {
   const all = Int32Array.from(samples.starts.keys());
   let sum = 0;
   for (let from = 0; from < all.length; from += network.rows) {
@@ -175,7 +179,7 @@ function outputLoss(
   values: Values,
   samples: Samples,
   chosen: Int32Array,
-  loss: Loss,
+  { loss, quantiles }: Losses,
   gradient = 0,
 ): number {
   const out = values.get(network.architecture.output) as Value;
@@ -187,7 +191,9 @@ function outputLoss(
     for (let j = 0; j < out.width; j++) {
       const wanted = samples.targets[window * out.width + j] as number;
       if (Number.isNaN(wanted)) continue;
-      const [value, slope] = lossOf(loss, (floats[at + j] as number) - wanted);
+      const error = (floats[at + j] as number) - wanted;
+      const quantile = quantiles?.[j] ?? undefined;
+      const [value, slope] = quantile === undefined ? lossOf(loss, error) : quantileLoss(quantile, error);
       sum += value;
       if (to) floats[to + j] = slope / (chosen.length * out.width);
     }

@@ -1,4 +1,5 @@
 import type { Architecture, Weights } from "./architecture";
+import type { FitWork } from "./fit";
 import type { Samples, TrainingOptions } from "./training";
 
 /** What a worker is started for. */
@@ -13,7 +14,12 @@ export type WorkerTask =
       readonly options: TrainingOptions;
       /** Shared: 1 once training is to stop. */
       readonly cancelled: Int32Array;
-    };
+    }
+  | { readonly kind: "fit"; readonly work: FitWork; readonly cancelled: Int32Array };
+
+/** What a working thread says: how far it is, then what came out. */
+export type FromWorker<Told, Result> =
+  { readonly told: Told } | { readonly result: Result } | { readonly failed: string };
 
 /** What a predicting worker is told. */
 export type ToWorker = "end" | { readonly inputs: Float32Array; readonly count: number };

@@ -1,8 +1,10 @@
-/** The thread that computes large batches, or trains. It knows its task from `workerData`. */
+/** The thread that computes large batches, trains, or fits a model. It knows its task from `workerData`. */
 import { parentPort, workerData } from "node:worker_threads";
+import { messageOf } from "../errors";
+import { fit, type Fitted, type FitProgress } from "./fit";
 import { openRunner } from "./runner";
-import { train } from "./training";
-import { LINGER, type ToWorker, type WorkerTask } from "./worker-messages";
+import { train, type Epoch, type Trained } from "./training";
+import { LINGER, type FromWorker, type ToWorker, type WorkerTask } from "./worker-messages";
 
 const task = workerData as WorkerTask;
 
@@ -20,11 +22,22 @@ if (task.kind === "predict") {
     parentPort?.postMessage(answers, [answers.buffer]);
   });
 } else {
-  const { architecture, start, training, validation, options, cancelled } = task;
-  const trained = train(architecture, start, training, validation, options, {
-    told: (epoch) => parentPort?.postMessage({ epoch }, []),
+  const { cancelled } = task;
+  const say = (message: FromWorker<Epoch | FitProgress, Trained | Fitted>): void =>
+    parentPort?.postMessage(message, []);
+  const watch = {
+    told: (told: Epoch | FitProgress) => say({ told }),
     cancelled: () => Atomics.load(cancelled, 0) === 1,
-  });
-  parentPort?.postMessage({ trained }, []);
+  };
+  try {
+    if (task.kind === "fit") say({ result: fit(task.work, watch) });
+    else {
+      const { architecture, start, training, validation, options } = task;
+      say({ result: train(architecture, start, training, validation, options, watch) });
+    }
+  } catch (error) {
+    // Thrown out of the thread it would end it at once; see LINGER.
+    say({ failed: messageOf(error) });
+  }
   leave();
 }

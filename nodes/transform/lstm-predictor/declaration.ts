@@ -15,6 +15,13 @@ export const declaration = declareNode({
       placeholder: "model.json",
       hint: "A TensorFlow.js layers model with this pack's metadata. Empty: the model that comes with the pack, PM2.5 and PM10 in 1, 6 and 24 hours.",
     }),
+    lookEvery: number({
+      label: "Look every (s)",
+      default: 0,
+      min: 0,
+      max: 86_400,
+      hint: "For a new model in the file, as lstm trainer puts there; records leave without a forecast while there is none. 0: the model is read once.",
+    }),
     key: text({
       label: "Key",
       default: "key",
@@ -46,5 +53,5 @@ export const declaration = declareNode({
     }),
   },
   sections: { properties: "Features of the model", memory: "Readings kept" },
-  statuses: { ready: "ready", forecasting: "forecasting", filling: "window filling" },
+  statuses: { ready: "ready", forecasting: "forecasting", filling: "window filling", noModel: "no model yet" },
 });

@@ -71,6 +71,17 @@ describe("forecaster", () => {
     assert.deepEqual(forecast.values, { a: { "1h": 0 }, b: { "2h": 0 } });
   });
 
+  it("gives quantiles beside the forecast, rising even where the network's cross", () => {
+    const [rule] = metadata.outputs;
+    assert.ok(rule);
+    const outputs = [rule, { ...rule, quantile: 0.1 }, { ...rule, quantile: 0.9 }];
+    const spread = forecaster({ ...metadata, outputs });
+    const forecast = readyOf(spread.prepare(NaNs([1, 1, 2, 2, 3, 7]), 3, 0, "k", 0), [0, 2, -2]);
+    assert.deepEqual(forecast.values, { a: { "1h": 4 } });
+    assert.deepEqual(forecast.quantiles, { a: { "1h": { "0.1": 0, "0.9": 8 } } });
+    assert.equal(readyOf(prepare(NaNs([1, 1, 2, 2, 3, 7]), 3, 0, "k", 0), [0, 0]).quantiles, undefined);
+  });
+
   it("names what was filled and what is outside of the training range", () => {
     const forecast = readyOf(prepare(NaNs([1, 1, 2, null, 3, 5000]), 3, 0, "k", 0), [0, 0]);
     assert.deepEqual(forecast.filled, ["b"]);

@@ -1,18 +1,39 @@
-import { inputMaker } from "../../nodes/lib/forecast/inputs";
-import type { ForecastMetadata, InputRule, OutputRule } from "../../nodes/lib/forecast/metadata";
-import type { Samples } from "../../nodes/lib/forecast/training";
-import type { Station } from "./readings";
+import { inputMaker } from "./inputs";
+import type { ForecastMetadata, InputRule, OutputRule } from "./metadata";
+import { namesOf, type Series } from "./series";
+import type { Samples } from "./training";
 
-/** Hours of a station that belong to a part, `[from, to)`. */
+/** Event times of a part's rows, `[from, to)`, ms. */
 export interface Part {
   readonly from: number;
   readonly to: number;
 }
 
-/** 70 % to train, 15 % to choose, 15 % to score, in the order of time. */
-export function partsOf(hours: number): { training: Part; validation: Part; test: Part } {
-  const [a, b] = [Math.floor(hours * 0.7), Math.floor(hours * 0.85)];
-  return { training: { from: 0, to: a }, validation: { from: a, to: b }, test: { from: b, to: hours } };
+/** Training, choosing and scoring never share a row's forecast. */
+export interface Parts {
+  readonly training: Part;
+  readonly validation: Part;
+  readonly test: Part;
+}
+
+/** Shares of all rows; what is left is for the test. */
+export interface Shares {
+  readonly training: number;
+  readonly validation: number;
+}
+
+/** Parts in the order of time, so that each share of all stations' rows lies in its part. */
+export function partsOf(series: readonly Series[], stepLength: number, shares: Shares): Parts {
+  const times = new Float64Array(series.reduce((sum, { count }) => sum + count, 0));
+  let at = 0;
+  for (const { start, count } of series) for (let r = 0; r < count; r++) times[at++] = start + r * stepLength;
+  times.sort();
+  const end = (times.at(-1) ?? 0) + stepLength;
+  const from = times[0] ?? 0;
+  const cut = (share: number): number => times[Math.floor(times.length * share)] ?? end;
+  // Their sum in hundredths: 0.7 + 0.15 is 0.85 for a person only.
+  const [a, b] = [cut(shares.training), cut(Math.round((shares.training + shares.validation) * 100) / 100)];
+  return { training: { from, to: a }, validation: { from: a, to: b }, test: { from: b, to: end } };
 }
 
 /** Samples with what is needed to score them in the target's unit. */
@@ -20,6 +41,7 @@ export interface ScoredSamples extends Samples {
   /** `[windows × outputs]`, the target's last value and the truth, NaN where unknown. */
   readonly last: Float32Array;
   readonly truth: Float32Array;
+  /** Number of each window's station in the order of the series' names. */
   readonly station: Int32Array;
 }
 
@@ -27,41 +49,39 @@ export interface ScoredSamples extends Samples {
  * All windows of a part whose inputs are complete: the last row and every horizon lie in the part, earlier rows may lie
  * before it.
  */
-export function samplesOf(stations: readonly Station[], part: Part, metadata: ForecastMetadata): ScoredSamples {
+export function samplesOf(series: readonly Series[], part: Part, metadata: ForecastMetadata): ScoredSamples {
   const { features, steps, outputs, inputs, stepLength } = metadata;
   const width = features.length;
-  const furthest = Math.max(...outputs.map((output) => output.horizon));
+  const furthest = Math.max(...outputs.map((output) => output.horizon)) * stepLength;
   const columns = outputs.map((output) => features.findIndex((feature) => feature.name === output.target));
   const prepare = inputMaker(metadata);
-  const series: Float32Array[] = [];
+  const names = new Map(namesOf(series).map((name, index) => [name, index]));
+  const whole = new Float32Array(series.reduce((sum, { count }) => sum + count, 0) * inputs.length);
   const starts: number[] = [];
   const station: number[] = [];
   const [last, truth, targets]: [number[], number[], number[]] = [[], [], []];
-  for (const [s, { rows, truth: known, hours, start }] of stations.entries()) {
-    const made = new Float32Array(hours * inputs.length);
-    prepare(rows, 0, hours, start + (hours - 1) * stepLength, made, 0);
-    series.push(made);
+  let before = 0;
+  for (const { name, rows, truth: known, count, start } of series) {
+    const made = whole.subarray(before * inputs.length, (before + count) * inputs.length);
+    prepare(rows, 0, count, start + (count - 1) * stepLength, made, 0);
     let complete = 0;
-    for (let r = 0; r < Math.min(part.to, hours) - furthest; r++) {
+    for (let r = 0; r < count; r++) {
+      const time = start + r * stepLength;
+      if (time + furthest >= part.to) break;
       const row = made.subarray(r * inputs.length, (r + 1) * inputs.length);
-      complete = row.some(Number.isNaN) ? 0 : complete + 1;
-      if (r < part.from || complete < steps) continue;
-      starts.push(s * hours + r - steps + 1);
-      station.push(s);
+      complete = row.every(Number.isFinite) ? complete + 1 : 0;
+      if (time < part.from || complete < steps) continue;
+      starts.push(before + r - steps + 1);
+      station.push(names.get(name) as number);
       for (const [o, output] of outputs.entries()) {
         const now = rows[r * width + (columns[o] as number)] as number;
-        const then = known[(r + output.horizon) * width + (columns[o] as number)] as number;
+        const then = known[(r + output.horizon) * width + (columns[o] as number)] ?? Number.NaN;
         last.push(now);
         truth.push(then);
         targets.push((then - (output.change ? now : 0) - output.offset) / output.scale);
       }
     }
-  }
-  const whole = new Float32Array(series.reduce((sum, one) => sum + one.length, 0));
-  let at = 0;
-  for (const one of series) {
-    whole.set(one, at);
-    at += one.length;
+    before += count;
   }
   return {
     series: whole,
@@ -76,7 +96,7 @@ export function samplesOf(stations: readonly Station[], part: Part, metadata: Fo
 /** The rules with offset and scale (mean and standard deviation) from the training part alone. */
 export function scaled(
   metadata: ForecastMetadata,
-  stations: readonly Station[],
+  series: readonly Series[],
   training: Part,
 ): { inputs: InputRule[]; outputs: OutputRule[] } {
   const bare: ForecastMetadata = {
@@ -84,13 +104,13 @@ export function scaled(
     inputs: metadata.inputs.map((rule) => ({ ...rule, offset: 0, scale: 1 })),
     outputs: metadata.outputs.map((rule) => ({ ...rule, offset: 0, scale: 1 })),
   };
-  const { series, starts, targets } = samplesOf(stations, training, bare);
+  const { series: numbers, starts, targets } = samplesOf(series, training, bare);
   const [wide, many] = [bare.inputs.length, bare.outputs.length];
   const lastRows = Array.from(starts, (start) => start + bare.steps - 1);
   return {
     inputs: bare.inputs.map((rule, i) => ({
       ...rule,
-      ...moments(lastRows.map((row) => series[row * wide + i] as number)),
+      ...moments(lastRows.map((row) => numbers[row * wide + i] as number)),
     })),
     outputs: bare.outputs.map((rule, i) => ({
       ...rule,

@@ -1,13 +1,17 @@
-import type { Samples } from "../../nodes/lib/forecast/training";
+import type { Samples } from "./training";
 
 /** A linear map of a flattened window: `[outputs][window + 1]`, the constant last. */
 export type Linear = readonly Float64Array[];
 
+/** Windows between two turns. */
+const TURN = 64;
+
 /**
  * Ridge regression of every output on the flattened window, for several penalties at once: normal equations, then one
- * Cholesky factorisation a penalty and output. Outputs whose truth is unknown leave their window out.
+ * Cholesky factorisation a penalty. Windows of which a truth is unknown are left out.
  * @param width numbers in a window
  * @param stride numbers in a row of the series
+ * @param turn called now and then, so that it can throw to end a long computation
  */
 export function ridge(
   samples: Samples,
@@ -15,29 +19,28 @@ export function ridge(
   stride: number,
   outputs: number,
   penalties: readonly number[],
+  turn: () => void = () => undefined,
 ): Linear[] {
   const size = width + 1;
-  const systems = Array.from({ length: outputs }, () => ({
-    matrix: new Float64Array(size * size),
-    right: new Float64Array(size),
-  }));
-  const shared = systems[0] as (typeof systems)[0];
+  const matrix = new Float64Array(size * size);
+  const rights = Array.from({ length: outputs }, () => new Float64Array(size));
   const row = new Float64Array(size);
-  // Windows with every truth known go into one matrix, the few others into their outputs' own.
   for (const [w, start] of samples.starts.entries()) {
+    if (w % TURN === 0) turn();
     for (let i = 0; i < width; i++) row[i] = samples.series[start * stride + i] as number;
     row[width] = 1;
     const truths = Array.from({ length: outputs }, (_, o) => samples.targets[w * outputs + o] as number);
     if (truths.some(Number.isNaN)) continue;
-    accumulate(shared.matrix, row, size);
+    accumulate(matrix, row, size);
     for (const [o, truth] of truths.entries()) {
-      const { right } = systems[o] as (typeof systems)[0];
+      const right = rights[o] as Float64Array;
       for (let i = 0; i < size; i++) right[i] = (right[i] as number) + truth * (row[i] as number);
     }
   }
   return penalties.map((penalty) => {
-    const factor = cholesky(shared.matrix, size, penalty);
-    return systems.map(({ right }) => solve(factor, right, size));
+    turn();
+    const factor = cholesky(matrix, size, penalty);
+    return rights.map((right) => solve(factor, right, size));
   });
 }
 

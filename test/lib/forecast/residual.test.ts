@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { initialWeights, randomNumbers } from "../../../nodes/lib/forecast/random";
+import { ensemble, residualNetwork, residualStart } from "../../../nodes/lib/forecast/residual";
+import { openRunner } from "../../../nodes/lib/forecast/runner";
+
+const size = { steps: 3, inputs: 2, outputs: 2 };
+
+describe("networks beside a linear map", () => {
+  for (const units of [[32], [5, 3]]) {
+    it(`an ensemble answers with the mean of its networks of ${units.join(" and ")} units`, () => {
+      const shape = { units, dropout: 0.5 };
+      const architecture = residualNetwork(shape, size);
+      const members = [1, 2, 3].map((seed) => initialWeights(architecture, seed));
+      const window = Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6);
+      const each = members.map((weights) => openRunner(architecture, weights).run(window, 1));
+      const whole = ensemble(members, shape, size);
+      const answer = openRunner(whole.architecture, whole.weights).run(window, 1);
+      for (const o of [0, 1]) {
+        const mean = each.reduce((sum, one) => sum + (one[o] as number), 0) / 3;
+        assert.ok(Math.abs((answer[o] as number) - mean) < 1e-6);
+      }
+    });
+  }
+
+  it("start near the linear map, and forecast it where the LSTM says nothing", () => {
+    const architecture = residualNetwork({ units: [4], dropout: 0 }, size);
+    const random = randomNumbers(2);
+    const linear = [0, 1].map(() => Float64Array.from({ length: 7 }, () => random()));
+    const start = residualStart(architecture, linear, 1);
+    start.get("rest/kernel")?.values.fill(0);
+    const window = Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6);
+    const answer = openRunner(architecture, start).run(window, 1);
+    for (const [o, weights] of linear.entries()) {
+      const wanted = window.reduce((sum, value, i) => sum + value * (weights[i] as number), weights[6] as number);
+      assert.ok(Math.abs((answer[o] as number) - wanted) < 1e-5, `${answer[o]} instead of ${wanted}`);
+    }
+  });
+});
