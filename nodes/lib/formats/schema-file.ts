@@ -11,6 +11,11 @@ import type { RecordType } from "./schema/type";
 export interface RowEncoder<Row> {
   /** @param size as in memory, in bytes, roughly */
   add(row: Row, size: number): void;
+  /**
+   * Takes a line of JSON in as it came, where that is quicker than parsing it.
+   * @returns its size as `add` has it; undefined when it was not taken, and is to be parsed
+   */
+  addLine?(line: Buffer): number | undefined;
   content(): Promise<readonly Uint8Array[]>;
   drop(): void;
 }
@@ -82,7 +87,9 @@ class GivenSchemaFile<Row> implements FileEncoder {
     private readonly rows: RowEncoder<Row>,
   ) {}
 
-  add(value: unknown): number {
+  add(value: unknown, isLine?: boolean): number {
+    const taken = isLine ? this.rows.addLine?.(value as Buffer) : undefined;
+    if (taken !== undefined) return taken;
     const record = recordOf(value, this.name);
     const row = named(this.name, () => this.rowOf(record));
     const size = weigh(record);

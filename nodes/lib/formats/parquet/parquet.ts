@@ -2,7 +2,8 @@
 import type { RecordFormat } from "../record-format";
 import { type RowEncoder, schemaFiles } from "../schema-file";
 import { Conforming, type Target } from "../schema/conform";
-import type { RecordType } from "../schema/type";
+import { nullable, type RecordType, type Type } from "../schema/type";
+import { LineReader, type Way } from "./line-reader";
 import type { ParquetCodec } from "./messages";
 import { type PlainColumn, plainColumn } from "./plain";
 import { parquetSchema } from "./schema";
@@ -59,14 +60,35 @@ function rowsOf(type: RecordType, loose: boolean): (record: object) => Row {
   };
 }
 
+/** How values of a type are taken from JSON text. */
+function wayOf(type: Type): Way {
+  const own = nullable(type) ?? type;
+  if (own.kind === "string") return "text";
+  if (("logical" in own && own.logical) || !plainColumn(type)) return "any";
+  if (own.kind === "float") return "double";
+  return own.kind === "int" || own.kind === "long" || own.kind === "double" ? own.kind : "any";
+}
+
+function lineReader(type: RecordType): LineReader {
+  const readers = readersOf(type, false);
+  return new LineReader(
+    type.fields.map((field, at) => ({ name: field.name, way: wayOf(field.type), read: readers[at]! })),
+  );
+}
+
 class ParquetRows implements RowEncoder<Row> {
   private readonly file: ThreadFile;
   private readonly columns: readonly (PlainColumn | ObjectColumn)[];
+  private lines: LineReader | undefined;
   private count = 0;
   private size = 0;
   private finished: Promise<readonly Uint8Array[]> | undefined;
 
-  constructor(type: RecordType, thread: ParquetThread, codec: ParquetCodec) {
+  constructor(
+    private readonly type: RecordType,
+    thread: ParquetThread,
+    codec: ParquetCodec,
+  ) {
     this.columns = type.fields.map((field) => new (plainColumn(field.type) ?? ObjectColumn)());
     this.file = thread.begin(parquetSchema(type), codec);
   }
@@ -74,6 +96,13 @@ class ParquetRows implements RowEncoder<Row> {
   add(row: Row, size: number): void {
     for (let at = 0; at < row.length; at++) this.columns[at]?.add(row[at]);
     this.added(size);
+  }
+
+  addLine(line: Buffer): number | undefined {
+    this.lines ??= lineReader(this.type);
+    const size = this.lines.add(line, this.columns);
+    if (size !== undefined) this.added(size);
+    return size;
   }
 
   content(): Promise<readonly Uint8Array[]> {

@@ -36,6 +36,26 @@ export abstract class PlainColumn {
     this.rows++;
   }
 
+  /** A number of a column that has numbers. */
+  addNumber(value: number): void {
+    this.write(value);
+    if (this.defined) this.define(1);
+    this.rows++;
+  }
+
+  /** Text of a column that has text, as UTF-8. */
+  addText(from: Buffer, start: number, end: number): void {
+    const length = end - start;
+    this.need(4 + length);
+    this.view.setUint32(this.at, length, true);
+    this.at += 4;
+    if (length > SHORT) from.copy(this.bytes, this.at, start, end);
+    else for (let at = 0; at < length; at++) this.bytes[this.at + at] = from[start + at]!;
+    this.at += length;
+    if (this.defined) this.define(1);
+    this.rows++;
+  }
+
   /** What was added since the last call. Its buffers may be transferred. */
   take(): PlainPart {
     const { rows, defined } = this;
