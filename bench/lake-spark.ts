@@ -17,12 +17,37 @@ import type { RecordFormat } from "../nodes/lib/formats/record-format";
 import { parseSchema } from "../nodes/lib/formats/schema/parse";
 import { expected, records, schema } from "../test/lib/formats/records";
 import { writeFiles } from "../test/lib/formats/write-files";
-import { ROOT } from "../tools/editor/nodes";
+import { printed } from "../test/lib/lake/read-back";
 import { temporaryFolder } from "../tools/services/guard";
-import { run } from "../tools/services/programs";
 import { spark } from "../tools/services/spark";
 
-const MANY = 120_000;
+const AVRO: readonly AvroCodec[] = ["none", "deflate", "snappy", "zstd"];
+const PARQUET: readonly ParquetCodec[] = ["none", "snappy", "gzip", "zstd"];
+
+interface Case {
+  readonly title: string;
+  readonly format: RecordFormat;
+  readonly records: readonly object[];
+  /** What Spark must find. */
+  readonly rows: readonly object[];
+}
+
+function casesOf(thread: ParquetThread): Case[] {
+  const type = parseSchema(schema);
+  const given = { records, rows: expected };
+  const many = Array.from({ length: 120_000 }, (_, id) => ({
+    id,
+    even: id % 2 === 0 ? true : null,
+    site: `관측소-${id % 9}`,
+  }));
+  const learned = { records: many, rows: many };
+  return [
+    ...AVRO.map((codec) => ({ title: `Avro ${codec}`, format: avro(type, codec), ...given })),
+    ...PARQUET.map((codec) => ({ title: `Parquet ${codec}`, format: parquet(type, codec, thread), ...given })),
+    { title: "Avro deflate", format: avro(undefined, "deflate"), ...learned },
+    { title: "Parquet snappy", format: parquet(undefined, "snappy", thread), ...learned },
+  ];
+}
 
 async function main(): Promise<void> {
   const { version, python, env } = await spark();
@@ -30,47 +55,30 @@ async function main(): Promise<void> {
   const thread = new ParquetThread();
   // The Parquet thread alone keeps no process running.
   const awake = setInterval(() => undefined, 60_000);
-  const type = parseSchema(schema);
-  const formats: readonly [string, RecordFormat][] = [
-    ...(["none", "deflate", "snappy", "zstd"] as const).map((codec: AvroCodec) => [`Avro ${codec}`, avro(type, codec)]),
-    ...(["none", "snappy", "gzip", "zstd"] as const).map((codec: ParquetCodec) => [
-      `Parquet ${codec}`,
-      parquet(type, codec, thread),
-    ]),
-  ] as [string, RecordFormat][];
-  const big: readonly [string, RecordFormat][] = [
-    ["Avro deflate", avro(undefined, "deflate")],
-    ["Parquet snappy", parquet(undefined, "snappy", thread)],
-  ];
-  const row = (id: number) => ({ id, even: id % 2 === 0 ? true : null, site: `관측소-${id % 9}` });
-  const cases: { title: string; file: string; rows: readonly object[] }[] = [];
-  const store = async (title: string, format: RecordFormat, from: readonly object[], rows: readonly object[]) => {
-    const own = path.join(folder, String(cases.length));
-    mkdirSync(own);
-    const [written] = await writeFiles(format, from, own);
-    cases.push({ title, file: written?.file ?? "", rows });
-  };
   try {
-    for (const [title, format] of formats) await store(title, format, records, expected);
-    const many = Array.from({ length: MANY }, (_, id) => row(id));
-    for (const [title, format] of big) await store(`${title}, ${MANY} rows`, format, many, many);
-    const files = cases.map(({ file }) => file);
-    const answer = await run(python, [path.join(ROOT, "test/fixtures/read-lake.py"), "spark", ...files], {
-      env: { ...env, PYTHONIOENCODING: "utf-8" },
-    });
-    // Before it Spark says a good deal about itself.
-    const found = JSON.parse(answer.trimEnd().split("\n").at(-1) ?? "") as object[][];
-    let wrong = 0;
+    const cases = casesOf(thread);
+    const files: string[] = [];
+    for (const [at, { format, records: own }] of cases.entries()) {
+      const place = path.join(folder, String(at));
+      mkdirSync(place);
+      for (const { file } of await writeFiles(format, own, place)) files.push(file);
+    }
+    if (files.length !== cases.length) throw new Error(`${files.length} files were written for ${cases.length} cases`);
+    // Before the line with the rows Spark says a good deal about itself.
+    const line = (await printed(python, "spark", files, env)).trimEnd().split("\n").at(-1) ?? "";
+    const found = JSON.parse(line) as object[][];
     for (const [at, { title, rows }] of cases.entries()) {
       const read = found[at] ?? [];
-      const unlike = rows.findIndex((expectedRow, index) => !isDeepStrictEqual(read[index], expectedRow));
-      const same = unlike < 0 && read.length === rows.length;
-      if (!same) wrong++;
-      console.log(`${same ? "same     " : "DIFFERENT"} ${title}: ${read.length} rows read by Spark ${version}`);
-      if (!same)
-        console.log(`    row ${unlike}: ${JSON.stringify(read[unlike])}\n    not: ${JSON.stringify(rows[unlike])}`);
+      const unlike = Array.from({ length: Math.max(read.length, rows.length) }, (_, row) => row).find(
+        (row) => !isDeepStrictEqual(read[row], rows[row]),
+      );
+      console.log(
+        `${unlike === undefined ? "same     " : "DIFFERENT"} ${title}: ${read.length} rows read by Spark ${version}`,
+      );
+      if (unlike === undefined) continue;
+      process.exitCode = 1;
+      console.log(`    row ${unlike}: ${JSON.stringify(read[unlike])}\n    not: ${JSON.stringify(rows[unlike])}`);
     }
-    process.exitCode = wrong > 0 ? 1 : 0;
   } finally {
     await thread.end();
     clearInterval(awake);

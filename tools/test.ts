@@ -8,6 +8,7 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { programs, services } from "./services";
 import { MissingProgram } from "./services/programs";
+import { lanesOf, passOn } from "./test-lanes";
 import type { Report } from "./test-reporter";
 import { pattern, triesAgain } from "./test-tries";
 
@@ -46,11 +47,22 @@ async function install(): Promise<void> {
   await Promise.all(all);
 }
 
-/** Runs mocha over compiled tests; resolves with the last report and whether it ended well. */
-async function mocha(files: readonly string[], flags: readonly string[]): Promise<{ report: Report; well: boolean }> {
+interface Run {
+  readonly report: Report;
+  /** It ended by itself and nothing failed. */
+  readonly well: boolean;
+}
+
+/**
+ * Runs mocha over compiled tests; resolves with its last report.
+ * @param mark stands before each line of its output
+ */
+async function mocha(files: readonly string[], flags: readonly string[], mark = ""): Promise<Run> {
   const reporter = path.join(__dirname, "test-reporter.js");
   const program = path.join(root, "node_modules/mocha/bin/mocha.js");
-  const child = fork(program, ["--reporter", reporter, ...flags, ...files], { cwd: root });
+  const child = fork(program, ["--reporter", reporter, ...flags, ...files], { cwd: root, silent: mark !== "" });
+  passOn(child.stdout, process.stdout, mark);
+  passOn(child.stderr, process.stderr, mark);
   let report: Report = { ...NONE, ended: false };
   let running: string | undefined;
   let leaving: NodeJS.Timeout | undefined;
@@ -88,15 +100,37 @@ async function main(args: readonly string[]): Promise<void> {
   const flags = args.filter((arg) => !given.includes(arg));
   const sources = (given.length > 0 ? given : ["test"]).flatMap(testsIn).sort();
   if (given.length === 0) await install();
-  const first = sources.length > 0 ? await mocha(sources.map(compiled), flags) : { report: NONE, well: false };
-  const { report, well } = args.length > 0 ? first : await again(first);
+  const { report, well } = args.length > 0 ? await some(sources, flags) : await again(await inLanes(sources));
   if (report.passed + report.failed === 0) console.error(`no test ran of ${given.join(" ") || "test"}`);
   process.exitCode = well && report.failed === 0 && report.passed > 0 ? 0 : 1;
   console.log(`${report.passed} passed, ${report.failed} failed, ${report.skipped} skipped`);
 }
 
+const some = async (sources: readonly string[], flags: readonly string[]): Promise<Run> =>
+  sources.length > 0 ? mocha(sources.map(compiled), flags) : { report: NONE, well: false };
+
+/** Runs all lanes at once; counts are those of all. */
+async function inLanes(sources: readonly string[]): Promise<Run> {
+  const lanes = lanesOf(sources, path.join(root, "test"));
+  if (lanes.length === 1) return some(sources, []);
+  const runs = await Promise.all(lanes.map(async (lane, at) => mocha(lane.map(compiled), [], `${at + 1} `)));
+  const reports = runs.map(({ report }) => report);
+  const sum = (count: "passed" | "failed" | "skipped"): number =>
+    reports.reduce((total, report) => total + report[count], 0);
+  return {
+    report: {
+      passed: sum("passed"),
+      failed: sum("failed"),
+      skipped: sum("skipped"),
+      failures: reports.flatMap(({ failures }) => failures),
+      ended: reports.every(({ ended }) => ended),
+    },
+    well: runs.every((run) => run.well),
+  };
+}
+
 /** Tries what failed once more, where that is allowed, and names what passed only then. */
-async function again(first: { report: Report; well: boolean }): Promise<{ report: Report; well: boolean }> {
+async function again(first: Run): Promise<Run> {
   const { failures, failed, passed } = first.report;
   const tried = first.report.ended ? triesAgain(failures, path.join(root, "dist/test")) : [];
   if (tried.length === 0) return first;

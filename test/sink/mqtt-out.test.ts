@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import mqtt, { type IClientOptions, type IPublishPacket } from "mqtt";
 import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
 import { counted, numbered } from "../lib/mqtt/brokers";
 import { ownMosquitto, type Mosquitto } from "../lib/mqtt/mosquitto";
+import { observeTopic, type Observer } from "../lib/mqtt/observer";
 
 describe("mqtt out", function () {
   let red: Harness;
@@ -38,24 +38,13 @@ describe("mqtt out", function () {
     { id: "caught", type: "test-collect" },
   ];
 
-  /** An observer with a client of its own. */
-  const observe = async (): Promise<{ packets: IPublishPacket[]; end(): Promise<void> }> => {
-    const packets: IPublishPacket[] = [];
-    const options: IClientOptions = {
+  const observe = (): Promise<Observer> =>
+    observeTopic(mosquitto.url, "#", {
       protocolVersion: 5,
-      clientId: `observer-${Math.random()}`,
-      clean: false,
       properties: { sessionExpiryInterval: 60 },
-      reconnectPeriod: 100,
       username: "sensor",
       password: "secret",
-    };
-    const client = mqtt.connect(mosquitto.url, options);
-    client.on("error", () => undefined);
-    client.on("message", (_topic, _payload, packet) => packets.push(packet));
-    await client.subscribeAsync("#", { qos: 2 });
-    return { packets, end: () => client.endAsync() };
-  };
+    });
   const errorsCaught = (): string[] =>
     red.collected("caught").map(({ message }) => (message["error"] as { message: string }).message);
 
@@ -162,9 +151,9 @@ describe("mqtt out", function () {
       await until("the stream flows", () => observer.packets.length > 100);
       await mosquitto.restart();
       await red.arrived("done", 2_000, 40_000);
-      const came = (): string[] => observer.packets.map(({ payload }) => payload.toString());
-      await until("all came", () => counted(numbered(2_000), came()).missing === 0);
-      if (qos === 2) assert.equal(counted(numbered(2_000), came()).repeated, 0);
+      const { texts } = observer;
+      await until("all came", () => counted(numbered(2_000), texts).missing === 0);
+      if (qos === 2) assert.equal(counted(numbered(2_000), texts).repeated, 0);
       await observer.end();
     });
 

@@ -3,7 +3,6 @@ import type { CommonOptions, Control, ServiceDefinition } from "./definition";
 import { chromium } from "./chromium";
 import { connect } from "./connect";
 import { flink } from "./flink";
-import { spark } from "./spark";
 import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
 import { influx } from "./influx";
@@ -14,6 +13,7 @@ import { node24 } from "./node24";
 import { platformatic } from "./platformatic";
 import { readers } from "./readers";
 import { s3 } from "./s3";
+import { spark } from "./spark";
 import { startService } from "./start";
 
 export { chromium, node24, platformatic, readers };

@@ -8,8 +8,8 @@ const REFUSED = new Set([10_080]);
 const given = new Set<number>();
 
 /**
- * A free port of 127.0.0.1, each time another one, below the range that systems give to outgoing connections: inside it, a client trying a
- * stopped service could take (or even connect to) the service's own port.
+ * A free port of 127.0.0.1, each time another one, below the range that systems give to outgoing connections: inside it,
+ * a client trying a stopped service could take (or even connect to) the service's own port.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {

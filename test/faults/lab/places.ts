@@ -1,9 +1,8 @@
 /** Places where records arrive beside Kafka, read as any program would read them. */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import path from "node:path";
-import { ROOT } from "../../../tools/editor/nodes";
 import { readers } from "../../../tools/services";
-import { run } from "../../../tools/services/programs";
+import { printed } from "../../lib/lake/read-back";
 import type { LakeFormat } from "./flow";
 import { Tally } from "./numbers";
 
@@ -50,8 +49,7 @@ export async function valuesIn(files: readonly string[], format: LakeFormat): Pr
     return files.flatMap((file) => readFileSync(file, "utf8").split("\n")).filter((line) => line !== "");
   const python = await readers();
   const reader = format === "avro" ? "fastavro" : "pyarrow";
-  const read = await run(python, [path.join(ROOT, "test/fixtures/read-lake.py"), reader, ...files]);
-  return (JSON.parse(read) as unknown[][]).flat();
+  return (JSON.parse(await printed(python, reader, files)) as unknown[][]).flat();
 }
 
 /** Readers of lakes pass over names that begin so. */

@@ -16,6 +16,21 @@ export interface ReadBack {
   ): Promise<Row[][]>;
 }
 
+/**
+ * What `test/fixtures/read-lake.py` prints of files: the rows of each, as one line of JSON.
+ *
+ * @param python one that has the reader
+ */
+export const printed = (
+  python: string,
+  reader: string,
+  files: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> =>
+  run(python, [path.join(ROOT, "test/fixtures/read-lake.py"), reader, ...files], {
+    env: { ...env, PYTHONIOENCODING: "utf-8" },
+  });
+
 /** The readers; where this machine can't have them the test is skipped, or fails with `CI=true`. */
 export async function readBack(context: Context): Promise<ReadBack> {
   // the first time on a machine they are fetched
@@ -28,7 +43,5 @@ export async function readBack(context: Context): Promise<ReadBack> {
     console.warn(`      skipped: ${error.message}`);
     return context.skip();
   }
-  const script = path.join(ROOT, "test/fixtures/read-lake.py");
-  return async (reader, files) =>
-    JSON.parse(await run(python, [script, reader, ...files], { env: { PYTHONIOENCODING: "utf-8" } })) as Row[][];
+  return async (reader, files) => JSON.parse(await printed(python, reader, files)) as Row[][];
 }

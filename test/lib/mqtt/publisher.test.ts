@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import mqtt from "mqtt";
 import type { Version } from "../../../nodes/lib/mqtt/connection";
 import { Publisher, type PublisherBounds, type Publication } from "../../../nodes/lib/mqtt/publisher";
 import { until } from "../../harness";
 import { brokerAt, counted, numbered, session } from "./brokers";
 import { ownMosquitto, type Mosquitto } from "./mosquitto";
+import { observeTopic, type Observer } from "./observer";
 import { startProxy } from "./proxy";
 
 const BOUNDS: PublisherBounds = { waiting: 10_000, bytes: 64 * 1024 * 1024, inFlight: 1_000 };
@@ -26,29 +26,7 @@ describe("a publisher", function () {
   });
   after(() => mosquitto?.stop());
 
-  /**
-   * An observer with a client of its own, over restarts of the broker. Beside what the publisher sent there is what the
-   * broker delivers once more: Mosquitto 2.0.11 does so after a restart, also at QoS 2 and though all was said about it,
-   * but with the DUP flag.
-   */
-  const observe = async (topic: string): Promise<{ texts: string[]; end(): Promise<void> }> => {
-    const texts: string[] = [];
-    const client = mqtt.connect(mosquitto.url, {
-      clientId: `observer-${Math.random()}`,
-      clean: false,
-      reconnectPeriod: 100,
-    });
-    const seen = new Set<string>();
-    client.on("message", (_topic, payload, { dup }) => {
-      const text = payload.toString();
-      if (dup && seen.has(text)) return;
-      seen.add(text);
-      texts.push(text);
-    });
-    client.on("error", () => undefined);
-    await client.subscribeAsync(topic, { qos: 2 });
-    return { texts, end: () => client.endAsync() };
-  };
+  const observe = (topic: string): Promise<Observer> => observeTopic(mosquitto.url, topic);
 
   for (const version of [4, 5] as Version[])
     for (const qos of [0, 1, 2] as const)
