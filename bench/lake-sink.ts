@@ -139,10 +139,11 @@ const run = async (contender: Contender, brokers: string, topic: string, admin: 
   });
   running.begin();
   const [start, cpu] = [performance.now(), cpuOf(running.pid)];
-  await until("all records", () => {
-    const files = data.filesIn(folder);
-    if (contender.format === "parquet") return files.length >= records / ROTATION;
-    return files.reduce((sum, file) => sum + statSync(file).size, 0) >= records * (BYTES + 1);
+  const rows = data.rowCounter(folder);
+  await until("all records", async () => {
+    // A file can have been published before it was full.
+    if (contender.format === "parquet") return (await rows()) >= records;
+    return data.filesIn(folder).reduce((sum, file) => sum + statSync(file).size, 0) >= records * (BYTES + 1);
   });
   const [seconds, spent, rss] = [(performance.now() - start) / 1000, cpuOf(running.pid) - cpu, peakOf(running.pid)];
   const loopP99 = await running.stop();

@@ -6,8 +6,8 @@ import * as zlib from "node:zlib";
 import { compressRawSnappy } from "../compression/snappy";
 import { packZstd } from "./packing";
 import type { RecordFormat } from "./record-format";
-import { type RowEncoder, schemaFiles } from "./schema-file";
-import type { Target } from "./schema/conform";
+import { type RowEncoder, type RowsOf, schemaFiles } from "./schema-file";
+import { Conforming, type Target } from "./schema/conform";
 import { decimalBytes } from "./schema/decimal";
 import { schemaJson } from "./schema/json";
 import { type RecordType, branchName } from "./schema/type";
@@ -74,7 +74,9 @@ const typeOf = (schema: RecordType, registry: Record<string, AvroType>): AvroTyp
     registry,
   });
 
-class AvroFile implements RowEncoder {
+type Row = Readonly<Record<string, unknown>>;
+
+class AvroFile implements RowEncoder<Row> {
   private type: AvroType;
   private isWide = false;
   private readonly head: Buffer;
@@ -98,7 +100,7 @@ class AvroFile implements RowEncoder {
     this.head = Buffer.concat([Buffer.from("Obj\u0001"), longBytes(2), ...metadata, longBytes(0), this.sync]);
   }
 
-  add(row: Readonly<Record<string, unknown>>): void {
+  add(row: Row): void {
     const bytes = this.encode(row);
     this.rows.push(bytes);
     this.rowBytes += bytes.length;
@@ -115,7 +117,7 @@ class AvroFile implements RowEncoder {
     this.blocks.length = 0;
   }
 
-  private encode(row: Readonly<Record<string, unknown>>): Buffer {
+  private encode(row: Row): Buffer {
     if (this.isWide) return this.type.toBuffer(row);
     try {
       return this.type.toBuffer(row);
@@ -142,6 +144,8 @@ class AvroFile implements RowEncoder {
 
 /** @param schema undefined: learned from the records */
 export function avro(schema: RecordType | undefined, codec: AvroCodec): RecordFormat {
-  const begin = (type: RecordType): RowEncoder => new AvroFile(type, codecs[codec]);
-  return { extension: ".avro", begin: schemaFiles("Avro", { target, mangle: true, begin }, schema) };
+  const rowsOf = (type: RecordType, loose: boolean): RowsOf<Row> =>
+    new Conforming(target, loose).record(type) as RowsOf<Row>;
+  const begin = (type: RecordType): AvroFile => new AvroFile(type, codecs[codec]);
+  return { extension: ".avro", begin: schemaFiles("Avro", { rowsOf, mangle: true, begin }, schema) };
 }

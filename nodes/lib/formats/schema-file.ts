@@ -4,24 +4,35 @@
  */
 import { Rejected } from "../errors";
 import type { FileEncoder } from "./record-format";
-import { Conforming, type Conform, type Target } from "./schema/conform";
 import { type Known, learnRecord, nothing, typeOfKnown } from "./schema/learn";
 import type { RecordType } from "./schema/type";
 
-/** Takes the rows of one file, in the form of its target. */
-export interface RowEncoder {
+/** Takes the rows of one file. */
+export interface RowEncoder<Row> {
   /** @param size as in memory, in bytes, roughly */
-  add(row: Readonly<Record<string, unknown>>, size: number): void;
+  add(row: Row, size: number): void;
+  /**
+   * Takes a line of JSON in as it came, where that is quicker than parsing it.
+   * @returns its size as `add` has it; undefined when it was not taken, and is to be parsed
+   */
+  addLine?(line: Buffer): number | undefined;
   content(): Promise<readonly Uint8Array[]>;
   drop(): void;
 }
 
-export interface RowFormat {
-  readonly target: Target;
+export interface RowFormat<Row> {
+  /**
+   * What brings records into the form of the encoder. A row is added before the next one is made.
+   * @param loose whether text takes any value, as inferred schemas want it
+   */
+  rowsOf(type: RecordType, loose: boolean): RowsOf<Row>;
   /** Whether names must be such as Avro allows. */
   readonly mangle: boolean;
-  begin(type: RecordType): RowEncoder;
+  begin(type: RecordType): RowEncoder<Row>;
 }
+
+/** @throws Rejected with the path of what does not fit */
+export type RowsOf<Row> = (record: object) => Row;
 
 /** Bytes of records from which a file's schema is learned. */
 const LEARNED_FROM = 1 << 20;
@@ -69,16 +80,18 @@ const named = <T>(format: string, action: () => T): T => {
 };
 
 /** Records go to the file as they come. */
-class GivenSchemaFile implements FileEncoder {
+class GivenSchemaFile<Row> implements FileEncoder {
   constructor(
     private readonly name: string,
-    private readonly conform: Conform,
-    private readonly rows: RowEncoder,
+    private readonly rowOf: RowsOf<Row>,
+    private readonly rows: RowEncoder<Row>,
   ) {}
 
-  add(value: unknown): number {
+  add(value: unknown, isLine?: boolean): number {
+    const taken = isLine ? this.rows.addLine?.(value as Buffer) : undefined;
+    if (taken !== undefined) return taken;
     const record = recordOf(value, this.name);
-    const row = named(this.name, () => this.conform(record)) as Record<string, unknown>;
+    const row = named(this.name, () => this.rowOf(record));
     const size = weigh(record);
     this.rows.add(row, size);
     return size;
@@ -94,15 +107,15 @@ class GivenSchemaFile implements FileEncoder {
 }
 
 /** Records wait until the file's schema is settled: at its publication, or after the first megabyte. */
-class LearnedSchemaFile implements FileEncoder {
+class LearnedSchemaFile<Row> implements FileEncoder {
   private waiting: { readonly record: Record<string, unknown>; readonly size: number }[] = [];
   private waitingBytes = 0;
-  private settled: { readonly conform: Conform; readonly rows: RowEncoder } | undefined;
+  private settled: { readonly rowOf: RowsOf<Row>; readonly rows: RowEncoder<Row> } | undefined;
 
   /** @param learned what the files of the place have taught so far, kept for the next ones */
   constructor(
     private readonly name: string,
-    private readonly format: RowFormat,
+    private readonly format: RowFormat<Row>,
     private readonly learned: { known: Known },
     private own: Known = learned.known,
   ) {}
@@ -117,7 +130,7 @@ class LearnedSchemaFile implements FileEncoder {
     const size = weigh(record);
     if (this.settled) {
       if (isNew) return undefined;
-      this.settled.rows.add(this.settled.conform(record) as Record<string, unknown>, size);
+      this.settled.rows.add(this.settled.rowOf(record), size);
       return size;
     }
     this.own = known;
@@ -136,13 +149,13 @@ class LearnedSchemaFile implements FileEncoder {
     this.settled?.rows.drop();
   }
 
-  private settle(): { conform: Conform; rows: RowEncoder } {
+  private settle(): { rowOf: RowsOf<Row>; rows: RowEncoder<Row> } {
     const type = typeOfKnown(this.own, this.format.mangle);
-    const conform = new Conforming(this.format.target, true).record(type);
+    const rowOf = this.format.rowsOf(type, true);
     const rows = this.format.begin(type);
-    for (const { record, size } of this.waiting) rows.add(conform(record) as Record<string, unknown>, size);
+    for (const { record, size } of this.waiting) rows.add(rowOf(record), size);
     this.waiting = [];
-    this.settled = { conform, rows };
+    this.settled = { rowOf, rows };
     return this.settled;
   }
 }
@@ -152,10 +165,14 @@ class LearnedSchemaFile implements FileEncoder {
  * @param name the format's, for people
  * @param schema undefined: learned from the records
  */
-export function schemaFiles(name: string, format: RowFormat, schema: RecordType | undefined): () => FileEncoder {
+export function schemaFiles<Row>(
+  name: string,
+  format: RowFormat<Row>,
+  schema: RecordType | undefined,
+): () => FileEncoder {
   if (schema) {
-    const conform = new Conforming(format.target, false).record(schema);
-    return () => new GivenSchemaFile(name, conform, format.begin(schema));
+    const rowOf = format.rowsOf(schema, false);
+    return () => new GivenSchemaFile(name, rowOf, format.begin(schema));
   }
   const learned = { known: nothing };
   return () => new LearnedSchemaFile(name, format, learned);

@@ -11,7 +11,7 @@ export type Reader = "pyarrow" | "duckdb" | "fastavro";
 export type Row = Record<string, unknown>;
 export interface ReadBack {
   (
-    reader: Reader | "rewrite" | "compressed" | "write-avro" | "write-parquet",
+    reader: Reader | "texts" | "chunks" | "rewrite" | "compressed" | "write-avro" | "write-parquet",
     files: readonly string[],
   ): Promise<Row[][]>;
 }

@@ -1,49 +1,62 @@
 /** One Parquet file, made of row groups that are written as soon as they are full. Works on the caller's thread. */
-import type { SchemaElement } from "hyparquet";
+import type { SchemaElement, SchemaTree } from "hyparquet";
 import { gzipSync } from "node:zlib";
-import { ByteWriter, ParquetWriter } from "../../../../vendor/parquet";
+import {
+  ByteWriter,
+  encodeNestedValues,
+  ParquetWriter,
+  schemaPathResolver,
+  writeColumn,
+} from "../../../../vendor/parquet";
 import { compressRawSnappy } from "../../compression/snappy";
 import { packZstdHere } from "../packing";
-import type { ParquetCodec } from "./messages";
+import { type Packing, PAGE, writePlainChunk, type WrittenChunk } from "./chunk";
+import type { ColumnPart, ParquetCodec, Rows } from "./messages";
+import type { PlainPart } from "./plain";
 
 /** A row group ends at whichever comes first: rows, or bytes as its values take in memory. */
 const GROUP_ROWS = 100_000;
 const GROUP_BYTES = 16 << 20;
 
-const codecs = { none: "UNCOMPRESSED", snappy: "SNAPPY", gzip: "GZIP", zstd: "ZSTD" } as const;
-const compressors = {
-  SNAPPY: compressRawSnappy,
-  GZIP: (bytes: Uint8Array) => gzipSync(bytes),
-  ZSTD: packZstdHere,
+const packings: Readonly<Record<ParquetCodec, Packing>> = {
+  none: { codec: "UNCOMPRESSED", compress: undefined },
+  snappy: { codec: "SNAPPY", compress: compressRawSnappy },
+  gzip: { codec: "GZIP", compress: (bytes) => gzipSync(bytes) },
+  zstd: { codec: "ZSTD", compress: packZstdHere },
 };
+
+/** A column of the root, and what has come of it since the last row group. */
+interface Column {
+  /** From the root to the column. */
+  readonly path: SchemaTree[];
+  parts: ColumnPart[];
+}
 
 export class ParquetFile {
   private readonly bytes = new ByteWriter();
   private readonly writer: ParquetWriter;
-  private readonly names: readonly string[];
-  private columns: unknown[][];
+  private readonly packing: Packing;
+  private readonly columns: readonly Column[];
+  private rows = 0;
   private size = 0;
 
   constructor(schema: SchemaElement[], codec: ParquetCodec) {
+    this.packing = packings[codec];
     this.writer = new ParquetWriter({
       writer: this.bytes,
       schema,
-      codec: codecs[codec],
-      compressors,
+      codec: this.packing.codec,
       createdBy: "citystream",
     });
-    this.names = topLevel(schema);
-    this.columns = this.names.map(() => []);
+    const root = schemaPathResolver(schema)([])[0];
+    this.columns = (root?.children ?? []).map((column) => ({ path: [root!, column], parts: [] }));
   }
 
-  /**
-   * @param columns values by column, in the schema's order
-   * @param size of them in memory, in bytes, roughly
-   */
-  add(columns: readonly unknown[][], size: number): void {
-    for (const [at, values] of columns.entries()) for (const value of values) this.columns[at]?.push(value);
+  add({ columns, count, size }: Rows): void {
+    for (const [at, part] of columns.entries()) this.columns[at]?.parts.push(part);
+    this.rows += count;
     this.size += size;
-    if (this.size >= GROUP_BYTES || (this.columns[0]?.length ?? 0) >= GROUP_ROWS) this.writeGroup();
+    if (this.size >= GROUP_BYTES || this.rows >= GROUP_ROWS) this.writeGroup();
   }
 
   /** Writes what is left and the footer. */
@@ -54,26 +67,60 @@ export class ParquetFile {
   }
 
   private writeGroup(): void {
-    const rows = this.columns[0]?.length ?? 0;
+    const { writer, rows } = this;
     if (rows === 0) return;
-    const columnData = this.names.map((name, at) => ({ name, data: this.columns[at] ?? [] }));
-    void this.writer.write({ columnData, rowGroupSize: rows });
-    this.columns = this.names.map(() => []);
-    this.size = 0;
+    const from = this.bytes.offset;
+    const chunks = this.columns.flatMap((column) => this.writeColumn(column));
+    const columns = chunks.map(({ chunk }) => chunk);
+    writer.pendingIndexes.push(...chunks);
+    writer.num_rows += BigInt(rows);
+    writer.row_groups.push({
+      columns,
+      num_rows: BigInt(rows),
+      total_byte_size: columns.reduce((sum, { meta_data }) => sum + (meta_data?.total_uncompressed_size ?? 0n), 0n),
+      total_compressed_size: BigInt(this.bytes.offset - from),
+    });
+    this.rows = this.size = 0;
+  }
+
+  private writeColumn(column: Column): WrittenChunk[] {
+    const { path } = column;
+    const parts = column.parts.splice(0);
+    if (arePlain(parts)) return [writePlainChunk(this.bytes, path.at(-1)!.element, this.packing, parts)];
+    const values = (parts as (readonly unknown[])[]).flat();
+    return leaves(path).map((leaf) => this.writeLeaf(leaf, values));
+  }
+
+  /** A column that may be nested. */
+  private writeLeaf(path: SchemaTree[], values: unknown[]): WrittenChunk {
+    const { codec, compress } = this.packing;
+    const schemaPath = path.map(({ element }) => element);
+    return writeColumn({
+      writer: this.bytes,
+      column: {
+        columnName: schemaPath
+          .slice(1)
+          .map(({ name }) => name)
+          .join("."),
+        element: path.at(-1)!.element,
+        schemaPath,
+        codec,
+        compressors: compress ? { [codec]: compress } : {},
+        stats: true,
+        pageSize: PAGE,
+        columnIndex: false,
+        offsetIndex: true,
+      },
+      pageData: encodeNestedValues(path, values),
+    });
   }
 }
 
-/** Names of the root's children. */
-function topLevel(schema: readonly SchemaElement[]): string[] {
-  const names: string[] = [];
-  let at = 1;
-  const skip = (): void => {
-    const children = schema[at++]?.num_children ?? 0;
-    for (let child = 0; child < children; child++) skip();
-  };
-  while (at < schema.length) {
-    names.push(schema[at]?.name ?? "");
-    skip();
-  }
-  return names;
+const arePlain = (parts: readonly ColumnPart[]): parts is readonly PlainPart[] =>
+  parts.every((part) => "bytes" in part);
+
+/** The columns that are kept of one that may be nested, each as the way to it. */
+function leaves(path: SchemaTree[]): SchemaTree[][] {
+  const { children } = path.at(-1)!;
+  return children.length === 0 ? [path] : children.flatMap((child) => leaves([...path, child]));
 }

@@ -3,7 +3,7 @@ import type { SchemaElement } from "hyparquet";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Retriable } from "../../errors";
-import type { FromThread, ParquetCodec, ToThread } from "./messages";
+import type { FromThread, ParquetCodec, Rows, ToThread } from "./messages";
 
 interface Asked {
   resolve(bytes: Uint8Array): void;
@@ -30,8 +30,8 @@ class Running {
     });
   }
 
-  tell(message: ToThread): void {
-    this.worker.postMessage(message, []);
+  tell(message: ToThread, buffers: ArrayBuffer[] = []): void {
+    this.worker.postMessage(message, buffers);
   }
 
   /** Whether the process waits for the thread. */
@@ -56,9 +56,16 @@ class Running {
   }
 }
 
+const buffersOf = ({ columns }: Rows): ArrayBuffer[] =>
+  columns.flatMap((part) => {
+    if (!("bytes" in part)) return [];
+    return part.defined ? [part.bytes.buffer, part.defined.buffer] : [part.bytes.buffer];
+  });
+
 /** A file in the making. */
 export interface ThreadFile {
-  rows(columns: readonly unknown[][], size: number): void;
+  /** Takes the buffers of plain parts along. */
+  rows(rows: Rows): void;
   /** @throws Retriable when the thread was lost or could not make it */
   finish(): Promise<Uint8Array>;
   drop(): void;
@@ -77,7 +84,7 @@ export class ParquetThread {
     running.hold();
     running.tell({ do: "begin", file, schema, codec });
     return {
-      rows: (columns, size) => running.tell({ do: "rows", file, columns, size }),
+      rows: (rows) => running.tell({ do: "rows", file, ...rows }, buffersOf(rows)),
       finish: () =>
         new Promise((resolve, reject) => {
           if (running.lost) {

@@ -36,7 +36,7 @@ parentPort?.on("message", (message: ToThread) => {
       files.set(message.file, new ParquetFile(message.schema, message.codec));
       break;
     case "rows":
-      tryWith(message.file, (file) => file.add(message.columns, message.size));
+      tryWith(message.file, (file) => file.add(message));
       break;
     case "finish":
       finish(message.file);

@@ -2,7 +2,7 @@
 import { Rejected } from "../../errors";
 import { timeOf } from "../event-time";
 import { decimalOf } from "./decimal";
-import { type Logical, type RecordType, type Type, branchName, nullable } from "./type";
+import { type Logical, type RecordField, type RecordType, type Type, branchName, nullable } from "./type";
 
 /**
  * What differs between writers. Both take integers of 32 bits and times of them as numbers, text as strings, bytes as
@@ -109,6 +109,18 @@ export class Conforming {
     return (value) => conform(value, "");
   }
 
+  /** The value of a record's field. It is called with the record and its path, "" for the outermost. */
+  field({ name, type, fallback }: RecordField): (record: object, path: string) => unknown {
+    const conform = this.of(type);
+    const nullFits =
+      type.kind === "null" || (type.kind === "union" && type.branches.some(({ kind }) => kind === "null"));
+    const absent = fallback ?? (nullFits ? null : undefined);
+    return (record, path) => {
+      const given = (record as Record<string, unknown>)[name];
+      return conform(given === undefined ? absent : given, path === "" ? name : `${path}.${name}`);
+    };
+  }
+
   private of(type: Type): (value: unknown, path: string) => unknown {
     const known = this.made.get(type);
     if (known) return known;
@@ -149,22 +161,12 @@ export class Conforming {
   }
 
   private makeRecord(type: RecordType): (value: unknown, path: string) => unknown {
-    const fields = type.fields.map((field) => {
-      const conform = this.of(field.type);
-      const nullFits =
-        field.type.kind === "null" ||
-        (field.type.kind === "union" && field.type.branches.some(({ kind }) => kind === "null"));
-      const absent = field.fallback ?? (nullFits ? null : undefined);
-      return { ...field, conform, absent };
-    });
+    const fields = type.fields.map((field) => ({ written: field.written, read: this.field(field) }));
     return (value, path) => {
       if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
         throw misfit(path || "payload", value, "an object");
       const row: Record<string, unknown> = {};
-      for (const { name, written, conform, absent } of fields) {
-        const given = (value as Record<string, unknown>)[name];
-        row[written] = conform(given === undefined ? absent : given, path === "" ? name : `${path}.${name}`);
-      }
+      for (const { written, read } of fields) row[written] = read(value, path);
       return row;
     };
   }
