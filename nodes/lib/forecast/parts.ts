@@ -58,39 +58,43 @@ export function samplesOf(series: readonly Series[], part: Part, metadata: Forec
   const names = new Map(namesOf(series).map((name, index) => [name, index]));
   const whole = new Float32Array(series.reduce((sum, { count }) => sum + count, 0) * inputs.length);
   const starts: number[] = [];
-  const station: number[] = [];
-  const [last, truth, targets]: [number[], number[], number[]] = [[], [], []];
+  const from: { readonly one: Series; readonly row: number }[] = [];
   let before = 0;
-  for (const { name, rows, truth: known, count, start } of series) {
+  for (const one of series) {
+    const { rows, count, start } = one;
     const made = whole.subarray(before * inputs.length, (before + count) * inputs.length);
     prepare(rows, 0, count, start + (count - 1) * stepLength, made, 0);
     let complete = 0;
     for (let r = 0; r < count; r++) {
       const time = start + r * stepLength;
       if (time + furthest >= part.to) break;
-      const row = made.subarray(r * inputs.length, (r + 1) * inputs.length);
-      complete = row.every(Number.isFinite) ? complete + 1 : 0;
+      complete = isComplete(made, r * inputs.length, inputs.length) ? complete + 1 : 0;
       if (time < part.from || complete < steps) continue;
       starts.push(before + r - steps + 1);
-      station.push(names.get(name) as number);
-      for (const [o, output] of outputs.entries()) {
-        const now = rows[r * width + (columns[o] as number)] as number;
-        const then = known[(r + output.horizon) * width + (columns[o] as number)] ?? Number.NaN;
-        last.push(now);
-        truth.push(then);
-        targets.push((then - (output.change ? now : 0) - output.offset) / output.scale);
-      }
+      from.push({ one, row: r });
     }
     before += count;
   }
-  return {
-    series: whole,
-    starts: Int32Array.from(starts),
-    targets: Float32Array.from(targets),
-    last: Float32Array.from(last),
-    truth: Float32Array.from(truth),
-    station: Int32Array.from(station),
-  };
+  const [last, truth, targets] = [0, 0, 0].map(() => new Float32Array(starts.length * outputs.length)) as Answers;
+  for (const [w, { one, row }] of from.entries()) {
+    for (const [o, output] of outputs.entries()) {
+      const at = w * outputs.length + o;
+      const now = one.rows[row * width + (columns[o] as number)] as number;
+      const then = one.truth[(row + output.horizon) * width + (columns[o] as number)] ?? Number.NaN;
+      last[at] = now;
+      truth[at] = then;
+      targets[at] = (then - (output.change ? now : 0) - output.offset) / output.scale;
+    }
+  }
+  const station = Int32Array.from(from, ({ one }) => names.get(one.name) as number);
+  return { series: whole, starts: Int32Array.from(starts), targets, last, truth, station };
+}
+
+type Answers = [last: Float32Array, truth: Float32Array, targets: Float32Array];
+
+function isComplete(inputs: Float32Array, from: number, width: number): boolean {
+  for (let i = from; i < from + width; i++) if (!Number.isFinite(inputs[i])) return false;
+  return true;
 }
 
 /** The rules with offset and scale (mean and standard deviation) from the training part alone. */

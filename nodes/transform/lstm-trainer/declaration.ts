@@ -159,7 +159,7 @@ export const declaration = declareNode({
       min: 1,
       max: 4_096,
       section: "kept",
-      hint: "In memory, four bytes a feature and step; the oldest readings give way. Training takes about ten times as much for its time.",
+      hint: "In memory, four bytes a feature and step; the oldest readings give way. Training needs a few hundred MB beside for 100,000 readings.",
     }),
     ahead: text({
       label: "Clock ahead",
