@@ -1,6 +1,7 @@
 /** Dead letters in a folder: files of one JSON object a line, durable before the source acknowledges. */
 import { mkdir, open, readdir, stat, unlink, type FileHandle } from "node:fs/promises";
 import path from "node:path";
+import { syncDirectory } from "../durable";
 import { messageOf, Retriable } from "../errors";
 import type { DeadLetter, DeadLetters } from "./contract";
 import { encodeDeadLetter } from "./dead-letter-format";
@@ -143,15 +144,4 @@ export const deadLetterFile = (options: DeadLetterFileOptions): DeadLetters => {
       await finish();
     },
   };
-};
-
-/** A new file outlives a power cut only once its folder is synced. Windows can't sync folders and needs not. */
-export const syncDirectory = async (directory: string): Promise<void> => {
-  if (process.platform === "win32") return;
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 };

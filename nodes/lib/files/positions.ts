@@ -1,6 +1,7 @@
 /** Where the reading of files stands, in a file that is replaced atomically: a kill leaves the old one or the new one. */
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import path from "node:path";
+import { syncDirectory, writeDurably } from "../durable";
 import { ConfigError, messageOf } from "../errors";
 
 /** Everything before it is finished downstream. */
@@ -48,19 +49,7 @@ export async function savePositions(file: string, files: Positions<unknown>): Pr
   const folder = path.dirname(file);
   await mkdir(folder, { recursive: true });
   const temporary = `${file}.tmp`;
-  const handle = await open(temporary, "w");
-  try {
-    await handle.writeFile(`${JSON.stringify({ version: 1, files }, null, 2)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await writeDurably(temporary, `${JSON.stringify({ version: 1, files }, null, 2)}\n`, "w");
   await rename(temporary, file);
-  if (process.platform === "win32") return;
-  const directory = await open(folder, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await syncDirectory(folder);
 }

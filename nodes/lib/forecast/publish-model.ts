@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { access, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { syncDirectory } from "../delivery/dead-letter-file";
+import { syncDirectory, writeDurably } from "../durable";
 import { ConfigError, messageOf } from "../errors";
 import { modelFiles, readModel, type Model } from "./model-file";
 
@@ -24,9 +24,9 @@ export async function publishModel(folder: string, model: Model, card: string, s
   const before = await weightsOfPresent(folder);
   try {
     await mkdir(folder, { recursive: true });
-    await durable(join(folder, weightsFile), weights);
-    await durable(join(folder, `card.md.${id}.tmp`), card);
-    await durable(join(folder, `model.json.${id}.tmp`), json);
+    await writeDurably(join(folder, weightsFile), weights, "wx");
+    await writeDurably(join(folder, `card.md.${id}.tmp`), card, "wx");
+    await writeDurably(join(folder, `model.json.${id}.tmp`), json, "wx");
     await syncDirectory(folder);
     signal?.throwIfAborted();
     await rename(join(folder, `model.json.${id}.tmp`), target);
@@ -62,28 +62,13 @@ export async function checkFolder(folder: string): Promise<void> {
 export const presentModel = (folder: string): Model | undefined =>
   existsSync(join(folder, "model.json")) ? readModel(folder) : undefined;
 
-async function durable(file: string, content: Buffer | string): Promise<void> {
-  const handle = await open(file, "wx");
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** Weight files that the `model.json` in the folder names. */
 async function weightsOfPresent(folder: string): Promise<string[]> {
   try {
-    const handle = await open(join(folder, "model.json"));
-    try {
-      const { weightsManifest } = JSON.parse(await handle.readFile("utf8")) as {
-        weightsManifest: { paths: string[] }[];
-      };
-      return weightsManifest.flatMap(({ paths }) => paths);
-    } finally {
-      await handle.close();
-    }
+    const { weightsManifest } = JSON.parse(await readFile(join(folder, "model.json"), "utf8")) as {
+      weightsManifest: { paths: string[] }[];
+    };
+    return weightsManifest.flatMap(({ paths }) => paths);
   } catch {
     // None there, or a broken one, which names nothing that is to be kept.
     return [];

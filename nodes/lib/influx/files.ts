@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { ConfigError, Retriable, messageOf } from "../errors";
 import { wholeLines } from "../formats/line-protocol";
 import { writeAll } from "../files/write-all";
-import { syncDirectory } from "../lake/local";
+import { syncDirectory } from "../durable";
 import type { InfluxTarget } from "./target";
 import { inNanoseconds } from "./values";
 

@@ -2,6 +2,7 @@
 import { constants, createReadStream } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
+import { syncDirectory } from "../durable";
 import { writeAll } from "../files/write-all";
 import { asError } from "../errors";
 import { type CreateOptions, type Entry, type FileStore, StoreError, type StoreProblem } from "./store";
@@ -139,16 +140,5 @@ async function makeDirectories(directory: string): Promise<void> {
   for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
     await syncDirectory(path.dirname(made));
     if (made === path.dirname(made)) break;
-  }
-}
-
-/** Makes a directory's entries durable; Windows has no such call and needs none. */
-export async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await fs.open(directory, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

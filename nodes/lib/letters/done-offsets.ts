@@ -1,7 +1,7 @@
 /** Offsets of letters that are done though earlier ones are not: what a group's committed offset can't say. */
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import path from "node:path";
-import { syncDirectory } from "../delivery/dead-letter-file";
+import { syncDirectory } from "../durable";
 
 /** Offsets of a partition, `next` is the one after the last. */
 export interface Run {

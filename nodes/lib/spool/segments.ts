@@ -1,7 +1,7 @@
 /** The files of a spool: `<number of the first entry>.spool`, each a row of frames. */
 import { open, readdir, readFile, stat, truncate, unlink } from "node:fs/promises";
 import path from "node:path";
-import { syncDirectory } from "../delivery/dead-letter-file";
+import { syncDirectory } from "../durable";
 import { parse, remains } from "./frames";
 
 export interface Segment {

@@ -7,7 +7,7 @@
  */
 import { mkdir, open, readdir, rename, unlink, type FileHandle } from "node:fs/promises";
 import path from "node:path";
-import { syncDirectory } from "../delivery/dead-letter-file";
+import { syncDirectory } from "../durable";
 import { ConfigError, messageOf } from "../errors";
 import { lockFolder, type FolderLock } from "../files/folder-lock";
 import { writeAll } from "../files/write-all";
