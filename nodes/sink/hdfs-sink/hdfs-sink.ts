@@ -1,6 +1,6 @@
 import type { Message } from "../../lib/delivery/contract";
 import { directoryTemplate } from "../../lib/lake/directory";
-import { schedule } from "../../lib/lake/schedule";
+import { schedule } from "../../lib/schedule";
 import { LakeWriter } from "../../lib/lake/writer";
 import { defineNode } from "../../lib/node";
 import { gatheringSink } from "../../lib/node-sink";

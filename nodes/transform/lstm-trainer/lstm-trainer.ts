@@ -8,7 +8,7 @@ import type { Model } from "../../lib/forecast/model-file";
 import { checkFolder, presentModel, publishModel } from "../../lib/forecast/publish-model";
 import { readingReader } from "../../lib/forecast/readings";
 import { fitInWorker } from "../../lib/forecast/train-in-worker";
-import { schedule } from "../../lib/lake/schedule";
+import { schedule } from "../../lib/schedule";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { stateDirectory, stateSurroundings, throughState } from "../../lib/state/fields";

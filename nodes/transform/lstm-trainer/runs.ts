@@ -1,8 +1,6 @@
 /** When training begins: one at a time, by messages and by the clock. */
+import { alarm } from "../../lib/alarm";
 import type { Message } from "../../lib/delivery/contract";
-
-/** Longest that a timer can wait, ms. */
-const LONGEST = 2 ** 31 - 1;
 
 export interface Runs {
   readonly running: boolean;
@@ -53,23 +51,16 @@ export function oneAtATime(train: (messages: readonly Message[]) => Promise<void
 
 /** Calls `act` at each time of a schedule, until it is stopped. @param next the first time after now, ms */
 export function atTimes(next: (now: number) => number, act: () => void): () => void {
-  let timer: NodeJS.Timeout;
-  const wait = (at: number): void => {
-    if (at === Infinity) return;
-    timer = setTimeout(
-      () => {
-        // Timers may end a little early, and long ones in parts.
-        const now = Date.now();
-        if (now < at) {
-          wait(at);
-          return;
-        }
-        act();
-        wait(next(now));
-      },
-      Math.min(LONGEST, Math.max(0, at - Date.now())),
-    );
-  };
-  wait(next(Date.now()));
-  return () => clearTimeout(timer);
+  let due = next(Date.now());
+  const clock = alarm(() => {
+    const now = Date.now();
+    if (now >= due) {
+      act();
+      due = next(now);
+    }
+    set();
+  });
+  const set = (): void => clock.at(due === Infinity ? undefined : due);
+  set();
+  return () => clock.stop();
 }

@@ -1,6 +1,6 @@
 /** When windows are sent: by stretches, so that thousands that end at once leave others their turn. */
 import type { Fired } from "../../lib/stream/window/entry";
-import { alarm } from "./alarm";
+import { alarm } from "../../lib/alarm";
 
 /** Windows are sent for so long at a stretch, ms; then others have their turn. */
 const STRETCH = 8;

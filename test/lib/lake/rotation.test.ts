@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { deadline, due, spreads } from "../../../nodes/lib/lake/rotation";
-import { schedule } from "../../../nodes/lib/lake/schedule";
+import { schedule } from "../../../nodes/lib/schedule";
 import { timeZone } from "../../../nodes/lib/time-zone";
 
 const iso = (text: string): number => Date.parse(text);

@@ -5,9 +5,10 @@ export interface Alarm {
   stop(): void;
 }
 
+/** Longest that a timer can wait, ms. */
 const LONGEST = 2 ** 31 - 1;
 
-/** It may ring before its time, never after: an alarm that is only put off is not set anew. */
+/** It may ring before its time, as timers do and those of weeks must, never after: an alarm that is only put off is not set anew. */
 export function alarm(ring: () => void): Alarm {
   let timer: NodeJS.Timeout | undefined;
   let due = Infinity;

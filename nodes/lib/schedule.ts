@@ -1,6 +1,6 @@
-/** Times by the clock at which all growing files are published. */
-import { Cron } from "../../../vendor/croner";
-import { ConfigError } from "../errors";
+/** Times by the clock: when growing files are published, or training begins. */
+import { Cron } from "../../vendor/croner";
+import { ConfigError } from "./errors";
 
 /**
  * Reads a cron expression of five fields (minute, hour, day of month, month, day of week), or six with seconds first.
@@ -24,7 +24,7 @@ export function schedule(expression: string, zone: string, setting: string): (no
       { cause },
     );
   }
-  // Files are begun much more often than the schedule ends them.
+  // Asked much more often than its times come, with each file that is begun.
   let from = NaN;
   let next = NaN;
   return (now) => {
