@@ -4,7 +4,7 @@ import type { ForecastMetadata } from "./metadata";
 import type { Model } from "./model-file";
 import { errorsOf, partsOf, samplesOf, scaled, type Part, type Parts, type ScoredSamples, type Shares } from "./parts";
 import { ensemble, residualNetwork, residualStart, type ResidualShape, type ResidualSize } from "./residual";
-import { ridge, type Linear } from "./ridge";
+import { linearAt, ridge, type Linear } from "./ridge";
 import { linearAnswer, modelAnswer, overall, quantileScoresOf, rowsOf, scoresOf, type Row } from "./scores";
 import { namesOf, seriesOf, type ReadingBlock, type Series } from "./series";
 import { checkTargets, checkWindows } from "./sufficient";
@@ -176,11 +176,7 @@ function atQuantiles(line: Linear, metadata: ForecastMetadata, samples: ScoredSa
     for (const [w, start] of samples.starts.entries()) {
       const truth = samples.targets[w * outputs.length + o] as number;
       if (Number.isNaN(truth)) continue;
-      let sum = weights.at(-1) as number;
-      for (let i = 0; i < weights.length - 1; i++) {
-        sum += (weights[i] as number) * (samples.series[start * inputs.length + i] as number);
-      }
-      errors.push(truth - sum);
+      errors.push(truth - linearAt(weights, samples.series, start * inputs.length));
     }
     errors.sort((a, b) => a - b);
     const moved = weights.slice();

@@ -81,15 +81,20 @@ function solve(l: Float64Array, right: Float64Array, size: number): Float64Array
   return x;
 }
 
+/** One output of a map for one window. @param weights `[window + 1]` @param at of the window's first number in the series */
+export function linearAt(weights: Float64Array, series: Float32Array, at: number): number {
+  const width = weights.length - 1;
+  let sum = weights[width] as number;
+  for (let i = 0; i < width; i++) sum += (weights[i] as number) * (series[at + i] as number);
+  return sum;
+}
+
 /** The map's answer for every window, `[windows × outputs]`. */
 export function applyLinear(linear: Linear, samples: Samples, stride: number): Float32Array {
   const out = new Float32Array(samples.starts.length * linear.length);
   for (const [w, start] of samples.starts.entries()) {
     for (const [o, weights] of linear.entries()) {
-      const width = weights.length - 1;
-      let sum = weights[width] as number;
-      for (let i = 0; i < width; i++) sum += (weights[i] as number) * (samples.series[start * stride + i] as number);
-      out[w * linear.length + o] = sum;
+      out[w * linear.length + o] = linearAt(weights, samples.series, start * stride);
     }
   }
   return out;
