@@ -8,7 +8,7 @@ import type { ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { laboratory, runtimeWithTestNodes } from "../delivery/nodes";
 import { flowOf, nodeRed } from "../harness";
 import { metadataOf, testModel } from "../lib/forecast/models";
-import { assertForecast, constant, HOUR, missing, modelFiles, ready, records } from "./predictor";
+import { assertForecast, constant, HOUR, missing, modelFiles, predictorFlow, ready, records } from "./predictor";
 import { errorOf } from "./read";
 import { batchOf, trainerSettings } from "./trainer";
 
@@ -16,21 +16,7 @@ let record = records();
 
 describe("lstm-predictor, new models", () => {
   const models = modelFiles();
-  const flow = (settings: Record<string, unknown> = {}) =>
-    flowOf(
-      {
-        id: "node",
-        type: "citystream-lstm-predictor",
-        key: "key",
-        model: models.one,
-        ...settings,
-        wires: [["out"], ["none"]],
-      },
-      { id: "out", type: "test-collect" },
-      { id: "none", type: "test-collect" },
-      { id: "catch", type: "catch", scope: ["node"], wires: [["caught"]] },
-      { id: "caught", type: "test-collect" },
-    );
+  const flow = (settings: Record<string, unknown> = {}) => predictorFlow(models.one, settings);
 
   beforeEach(() => (record = records()));
 

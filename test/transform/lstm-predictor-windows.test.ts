@@ -1,28 +1,14 @@
 import assert from "node:assert/strict";
 import type { ForecastReady } from "../../nodes/lib/forecast/forecast";
-import { flowOf, nodeRed } from "../harness";
-import { assertForecast, HOUR, missing, modelFiles, ready, records } from "./predictor";
+import { nodeRed } from "../harness";
+import { assertForecast, HOUR, missing, modelFiles, predictorFlow, ready, records } from "./predictor";
 import { at, errorOf } from "./read";
 
 let record = records();
 
 describe("lstm-predictor, windows", () => {
   const models = modelFiles();
-  const flow = (settings: Record<string, unknown> = {}) =>
-    flowOf(
-      {
-        id: "node",
-        type: "citystream-lstm-predictor",
-        key: "key",
-        model: models.one,
-        ...settings,
-        wires: [["out"], ["none"]],
-      },
-      { id: "out", type: "test-collect" },
-      { id: "none", type: "test-collect" },
-      { id: "catch", type: "catch", scope: ["node"], wires: [["caught"]] },
-      { id: "caught", type: "test-collect" },
-    );
+  const flow = (settings: Record<string, unknown> = {}) => predictorFlow(models.one, settings);
 
   beforeEach(() => (record = records()));
 

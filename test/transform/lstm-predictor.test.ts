@@ -3,30 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ForecastMissing, ForecastReady } from "../../nodes/lib/forecast/forecast";
-import { flowOf, nodeRed } from "../harness";
+import { nodeRed } from "../harness";
 import { startChild } from "../harness/child";
-import { assertForecast, constant, HOUR, missing, modelFiles, ready, records } from "./predictor";
+import { assertForecast, constant, HOUR, missing, modelFiles, predictorFlow, ready, records } from "./predictor";
 import { at, errorOf } from "./read";
+import { assertRefused } from "./refused";
 
 let record = records();
 
 describe("lstm-predictor", () => {
   const models = modelFiles();
-  const flow = (settings: Record<string, unknown> = {}) =>
-    flowOf(
-      {
-        id: "node",
-        type: "citystream-lstm-predictor",
-        key: "key",
-        model: models.one,
-        ...settings,
-        wires: [["out"], ["none"]],
-      },
-      { id: "out", type: "test-collect" },
-      { id: "none", type: "test-collect" },
-      { id: "catch", type: "catch", scope: ["node"], wires: [["caught"]] },
-      { id: "caught", type: "test-collect" },
-    );
+  const flow = (settings: Record<string, unknown> = {}) => predictorFlow(models.one, settings);
 
   beforeEach(() => (record = records()));
 
@@ -181,7 +168,6 @@ describe("lstm-predictor", () => {
   });
 
   it("shows what to change when its settings are wrong, and fails messages instead of losing them", async () => {
-    const red = await nodeRed();
     const broken = path.join(models.folder, "broken.json");
     writeFileSync(broken, "{");
     const cases: [Record<string, unknown>, RegExp][] = [
@@ -192,17 +178,7 @@ describe("lstm-predictor", () => {
       [{ store: "redis" }, /Context store: there is no "redis"/],
       [{ keys: 0 }, /Series kept: 0 is below/],
     ];
-    for (const [settings, pattern] of cases) {
-      red.logs.length = 0;
-      await red.deploy(flow(settings));
-      assert.ok(
-        red.logs.some((entry) => pattern.test(String(entry.msg))),
-        `${pattern}: ${JSON.stringify(red.logs)}`,
-      );
-      red.receive("node", record("k", 0, 1, 1));
-      const [caught] = await red.arrived("caught", 1);
-      assert.match(errorOf(caught), pattern);
-    }
+    await assertRefused(flow, cases, () => record("k", 0, 1, 1));
   });
 
   it("goes on with its windows after a restart when its store is on disk", async () => {

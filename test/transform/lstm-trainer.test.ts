@@ -5,6 +5,7 @@ import { readModel } from "../../nodes/lib/forecast/model-file";
 import { flowOf, nodeRed } from "../harness";
 import { HOUR, madeReadings } from "../lib/forecast/made-readings";
 import { errorOf } from "./read";
+import { assertRefused } from "./refused";
 import { batchOf, cardOf, trainerFolder, trainerSettings } from "./trainer";
 
 const LIMIT = 60_000;
@@ -239,7 +240,6 @@ describe("lstm-trainer", () => {
   });
 
   it("refuses settings that are wrong, and fails each message with the reason", async () => {
-    const red = await nodeRed();
     const feature = (name: string, as = "value") => ({ feature: name, property: "", unit: "", as });
     const cases: [Record<string, unknown>, RegExp][] = [
       [{ targets: "c" }, /Targets: "c" is none of the features a, b/],
@@ -257,16 +257,7 @@ describe("lstm-trainer", () => {
       [{ utcOffset: "Seoul" }, /UTC offset: "Seoul"/],
       [{ folder: "" }, /Folder/],
     ];
-    for (const [settings, pattern] of cases) {
-      red.logs.length = 0;
-      await red.deploy(flow(settings));
-      assert.ok(
-        red.logs.some((entry) => pattern.test(String(entry.msg))),
-        `${pattern}: ${JSON.stringify(red.logs)}`,
-      );
-      red.receive("node", batchOf("k", 1));
-      assert.match(errorOf((await red.arrived("caught", 1))[0]), pattern);
-    }
+    await assertRefused(flow, cases, () => batchOf("k", 1));
     assert.ok(!existsSync(folder));
   });
 });

@@ -6,6 +6,7 @@ import path from "node:path";
 import type { Message } from "../../nodes/lib/delivery/contract";
 import type { ForecastMissing, ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { writeModel } from "../../nodes/lib/forecast/model-file";
+import { flowOf, type FlowNode } from "../harness";
 import { referenceForecast, testModel } from "../lib/forecast/models";
 import { at } from "./read";
 
@@ -29,6 +30,16 @@ export function modelFiles(): ModelFiles {
   after(() => rmSync(folder, { recursive: true, force: true }));
   return files;
 }
+
+/** The predictor with all that it sends collected: `out`, `none`, and in `caught` what has failed. */
+export const predictorFlow = (model: string, settings: Record<string, unknown> = {}): FlowNode[] =>
+  flowOf(
+    { id: "node", type: "citystream-lstm-predictor", key: "key", model, ...settings, wires: [["out"], ["none"]] },
+    { id: "out", type: "test-collect" },
+    { id: "none", type: "test-collect" },
+    { id: "catch", type: "catch", scope: ["node"], wires: [["caught"]] },
+    { id: "caught", type: "test-collect" },
+  );
 
 let tests = 0;
 
