@@ -1,10 +1,11 @@
 /** Messages → Kafka records. */
 import { inspect, types } from "node:util";
 import type { Message } from "../../lib/delivery/contract";
-import { messageOf, Rejected } from "../../lib/errors";
+import { ConfigError, messageOf, Rejected, Retriable } from "../../lib/errors";
 import { checkTopicName } from "../../lib/kafka/topic-name";
 import type { OutgoingRecord } from "../../lib/kafka/port";
 import type { Template } from "../../lib/template";
+import type { RecordSchemas } from "./schemas";
 
 export interface RecordSettings {
   /** Absent: the topic is `msg.topic`. */
@@ -12,6 +13,8 @@ export interface RecordSettings {
   key(message: Message): unknown;
   partition(message: Message): unknown;
   readonly format: "auto" | "json";
+  /** What writes the values instead; null stays null. */
+  readonly schemas?: Pick<RecordSchemas, "encode"> | undefined;
 }
 
 /** What JSON writes as `{}`, whatever is in it. */
@@ -113,7 +116,11 @@ const partitionOf = (partition: unknown): number | undefined => {
   return number;
 };
 
-const read = (message: Message, carrier: Message, settings: RecordSettings): OutgoingRecord => {
+/**
+ * The topic of one message, or of one element of a batch.
+ * @throws Rejected when there is none
+ */
+export const topicOf = (message: Message, carrier: Message, settings: Pick<RecordSettings, "topic">): string => {
   const topic = settings.topic
     ? // Two spreads in one literal take V8 thirty times as long.
       settings.topic.render(
@@ -123,13 +130,21 @@ const read = (message: Message, carrier: Message, settings: RecordSettings): Out
   if (typeof topic !== "string" || topic === "")
     throw new Rejected("no topic: set Topic in the node, or msg.topic to a text");
   checkTopicName(topic);
+  return topic;
+};
+
+const read = (message: Message, carrier: Message, settings: RecordSettings): OutgoingRecord => {
+  const topic = topicOf(message, carrier, settings);
   if (message.payload === undefined) throw new Rejected("msg.payload is missing; null writes a tombstone");
   const key = settings.key(message);
   return {
     topic,
     partition: partitionOf(settings.partition(message)),
     key: key === undefined || key === "" ? null : bytesOf(key, "The key"),
-    value: bytesOf(message.payload, "msg.payload", settings.format),
+    value:
+      settings.schemas && message.payload !== null
+        ? settings.schemas.encode(message, topic)
+        : bytesOf(message.payload, "msg.payload", settings.format),
     headers: headersOf(message["headers"]),
     timestamp: timestampOf(message["timestamp"]),
   };
@@ -145,7 +160,7 @@ export const recordOf = (message: Message, carrier: Message, settings: RecordSet
     return read(message, carrier, settings);
   } catch (error) {
     // A getter, a proxy: what can't be read now can't be read later.
-    throw error instanceof Rejected
+    throw error instanceof Rejected || (settings.schemas && error instanceof Retriable) || error instanceof ConfigError
       ? error
       : new Rejected(`the record can't be read: ${messageOf(error)}`, { cause: error });
   }
