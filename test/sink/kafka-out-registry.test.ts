@@ -19,6 +19,7 @@ import {
   write,
   type Cluster,
 } from "../lib/kafka/harness";
+import { readBack } from "../lib/lake/read-back";
 import { readByFastavro } from "../lib/registry/fastavro";
 
 const reading = {
@@ -59,6 +60,7 @@ describe("kafka out with a schema registry", () => {
 
   before(async function services() {
     cluster = await clusterFor(this);
+    await readBack(this);
     service = await serviceFor(this, "registry");
     registry = openRegistry({ urls: [service.url] });
     red = await nodeRed();

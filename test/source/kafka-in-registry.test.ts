@@ -22,6 +22,7 @@ import {
   write,
   type Cluster,
 } from "../lib/kafka/harness";
+import { readBack } from "../lib/lake/read-back";
 import { writtenByFastavro } from "../lib/registry/fastavro";
 
 const reading = {
@@ -71,6 +72,7 @@ describe("kafka in with a schema registry", () => {
 
   before(async function services() {
     cluster = await clusterFor(this);
+    await readBack(this);
     service = await serviceFor(this, "registry");
     registry = openRegistry({ urls: [service.url] });
     id = await registry.register(unique("reading-value"), { kind: "AVRO", text: JSON.stringify(reading) });

@@ -12,6 +12,7 @@ import { freePort } from "../../../tools/services/ports";
 import { Proxy } from "../../faults/lab/proxy";
 import { readByFastavro, writtenByFastavro } from "./fastavro";
 import { unique } from "../kafka/harness";
+import { readBack } from "../lake/read-back";
 
 const optional = (type: unknown) => ({ type: ["null", type], default: null });
 const reading = {
@@ -63,6 +64,7 @@ describe("schema registry", () => {
   };
 
   before(async function () {
+    await readBack(this);
     service = await serviceFor(this, "registry");
     registry = open(service.url);
   });
