@@ -20,6 +20,10 @@ export const declaration = declareNode({
       placeholder: "hdfs",
       hint: "user.name of simple authentication. Empty: the server's default user. Not used for folders.",
     }),
+    token: secret({
+      label: "Delegation token",
+      hint: "Of a name node that demands Kerberos: what hdfs fetchdt or GETDELEGATIONTOKEN gave. It takes the user's place and ends when the cluster says, mostly after a week.",
+    }),
     endpoint: text({
       label: "S3 server",
       placeholder: "http://minio:9000",

@@ -14,6 +14,8 @@ import { webHdfsStore } from "./webhdfs";
 export interface LakeSettings {
   readonly address: string;
   readonly user: string;
+  /** Of HDFS: a delegation token in place of the user. */
+  readonly token?: string | undefined;
   readonly tls?: TlsOptions | undefined;
   /** ms without an answer after which a request is given up. */
   readonly timeout?: number;
@@ -36,7 +38,8 @@ export function openStore(settings: LakeSettings): LakeStore {
   if (address.kind === "folder") return localStore(address.folder);
   const client = new HttpClient({ tls: settings.tls, ...(settings.timeout ? { timeout: settings.timeout } : {}) });
   if (address.kind === "s3") return s3Store({ ...address, ...accessOf(settings.s3), client });
-  return webHdfsStore({ endpoints: address.endpoints, root: address.root, user: settings.user, client });
+  const { endpoints, root } = address;
+  return webHdfsStore({ endpoints, root, user: settings.user, token: settings.token?.trim(), client });
 }
 
 type Access = Omit<S3Options, "bucket" | "prefix" | "client">;

@@ -48,6 +48,11 @@ const rules: readonly (readonly [pattern: RegExp, problem: StoreProblem, advice:
     "give the user the right or enter another one.",
   ],
   [
+    /InvalidToken.*(?:expired|can't be found in cache)/i,
+    "permission",
+    "the delegation token has expired or was cancelled: enter a new one.",
+  ],
+  [
     /SecurityException|AuthenticationException|InvalidToken|Unauthorized/i,
     "permission",
     "the user or token is refused.",

@@ -15,6 +15,8 @@ export interface WebHdfsOptions {
   readonly root: string;
   /** `user.name` of simple authentication; empty: the server's default user. */
   readonly user: string;
+  /** A delegation token in its URL form; it says who the user is, and `user` counts no more. */
+  readonly token?: string | undefined;
   readonly client: HttpClient;
 }
 
@@ -34,7 +36,7 @@ const OCTETS = { "content-type": "application/octet-stream" };
 const isRedirect = (status: number): boolean => status === 307 || status === 302 || status === 303;
 
 export function webHdfsStore(options: WebHdfsOptions): FileStore {
-  const { endpoints, root, user, client } = options;
+  const { endpoints, root, user, token, client } = options;
   let active = 0;
   /** HttpFS 3.4.2 ignores `createparent=false`: there a file is made aside and renamed into its directory. */
   let ignoresCreateParent = false;
@@ -43,7 +45,8 @@ export function webHdfsStore(options: WebHdfsOptions): FileStore {
     const absolute = `${root}/${path}`.split("/").map(encodeURIComponent).join("/");
     const url = new URL(`${endpoint}${absolute === "/" ? "/" : absolute.replace(/\/$/, "")}`);
     url.searchParams.set("op", op);
-    if (user) url.searchParams.set("user.name", user);
+    if (token) url.searchParams.set("delegation", token);
+    else if (user) url.searchParams.set("user.name", user);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
     return url;
