@@ -18,6 +18,9 @@ import { secondDriver } from "../lib/kafka/second-driver";
 import { cases } from "./cases";
 import { remember, remembered, report, totalsOf, type Family, type Finished } from "./totals";
 
+/** Kept with the sources, so that totals add up over machines: who runs the soak commits it. */
+const RECORD = path.join(__dirname, "../../../docs/soak.ndjson");
+
 const FAMILIES = Object.keys(cases) as Family[];
 
 const usage = `usage: npm run soak -- [options]
@@ -37,7 +40,7 @@ function settings() {
       cases: { type: "string", default: FAMILIES.join(",") },
       "side-by-side": { type: "string", default: String(USUAL) },
       minutes: { type: "string", default: "Infinity" },
-      file: { type: "string", default: path.join(cacheFolder(), "soak/trials.ndjson") },
+      file: { type: "string", default: RECORD },
       client: { type: "string", default: "kafkajs" },
       cluster: { type: "string" },
       node: { type: "string" },
@@ -64,7 +67,7 @@ function settings() {
 function revision(): string {
   const git = (...args: string[]): string => execFileSync("git", args, { cwd: __dirname, encoding: "utf8" }).trim();
   try {
-    return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+");
+    return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "-uno", "--", ":/", ":!:/docs/soak.ndjson") === "" ? "" : "+");
   } catch {
     return "unknown";
   }
@@ -132,7 +135,7 @@ async function main(): Promise<void> {
     const curious = (trial.verdict?.figures["againWithoutKill"] ?? 0) > 0;
     if (failed || curious) {
       const name = `${family}-${trial.at.replaceAll(":", "-")}`;
-      const evidence = path.join(path.dirname(file), failed ? "failures" : "curious", name);
+      const evidence = path.join(cacheFolder(), "soak", failed ? "failures" : "curious", name);
       mkdirSync(evidence, { recursive: true });
       const words = [trial.verdict ? told(trial.verdict) : trial.error, ...(await lastWords())].join("\n");
       writeFileSync(path.join(evidence, "verdict.txt"), `${words}\n`);
