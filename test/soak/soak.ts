@@ -67,7 +67,10 @@ function settings() {
 function revision(): string {
   const git = (...args: string[]): string => execFileSync("git", args, { cwd: __dirname, encoding: "utf8" }).trim();
   try {
-    return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "-uno", "--", ":/", ":!:/docs/soak.ndjson") === "" ? "" : "+");
+    return (
+      git("rev-parse", "--short", "HEAD") +
+      (git("status", "--porcelain", "-uno", "--", ":/", ":!:/docs/soak.ndjson") === "" ? "" : "+")
+    );
   } catch {
     return "unknown";
   }
