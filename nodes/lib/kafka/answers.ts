@@ -1,5 +1,5 @@
 /** What brokers' answers mean to the user, whichever client asked. */
-import { ConfigError } from "../errors";
+import { ConfigError, Retriable } from "../errors";
 import type { TopicCreation, TopicPartition } from "./port";
 
 /** The cluster answers, and refuses this topic: others are not concerned. */
@@ -53,6 +53,14 @@ export const releaseOf = (fetch: { readonly minVersion: number; readonly maxVers
   if (newest >= 12) return "2.7 or newer";
   if (newest >= 11) return "2.3 or newer";
   return "before 2.3";
+};
+
+/** Partitions of which no broker is there, at most a few of them by name; others of their topics go on. */
+export const leaderless = (partitions: readonly TopicPartition[]): Retriable => {
+  const named = partitions.slice(0, 3).map(({ topic, partition }) => `"${topic}" partition ${partition}`);
+  const more = partitions.length > named.length ? ` and ${partitions.length - named.length} more` : "";
+  const have = partitions.length === 1 ? "has no leader, its broker is" : "have no leader, their brokers are";
+  return new Retriable(`Topic ${named.join(", ")}${more} ${have} away`, { unreachable: true });
 };
 
 /** Why a consumer that begins at committed offsets only does not begin. */

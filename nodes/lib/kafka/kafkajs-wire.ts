@@ -23,8 +23,9 @@ export const kafkajsWire = (link: Link): ProducerWire => {
       if (cluster.brokerPool.metadata === null || anew) await cluster.refreshMetadata();
       const broker = await cluster.brokerPool.findConnectedBroker();
       const { topicMetadata } = await broker.metadata([topic]);
-      const found = topicMetadata.find((metadata) => metadata.topic === topic)?.partitionMetadata ?? [];
-      return found.map(({ partitionId, leader }) => ({ partition: partitionId, leader }));
+      const found = topicMetadata.find((metadata) => metadata.topic === topic);
+      if (found?.failure !== undefined) throw errorFromCode(found.failure);
+      return (found?.partitionMetadata ?? []).map(({ partitionId, leader }) => ({ partition: partitionId, leader }));
     },
     createTopic: (topic, creation) => createTopic(link, topic, creation),
     async produce(leader, batches, acks, timeout) {

@@ -1,6 +1,6 @@
 /** Which partitions a producer's topics have and who leads them; makes missing topics when asked to. */
 import { asError, Rejected, Retriable } from "../errors";
-import { TopicRefused } from "./answers";
+import { leaderless, TopicRefused } from "./answers";
 import { explain } from "./errors";
 import { partitionOfKey } from "./partition";
 import { makeLane, type Entry, type Lane } from "./produce-queue";
@@ -41,9 +41,6 @@ interface Topic {
   /** Where records without key go until the batch is full. */
   sticky: number;
 }
-
-const leaderless = (topic: string, partition: number): Retriable =>
-  new Retriable(`Topic "${topic}": partition ${partition} has no leader, its broker is away`, { unreachable: true });
 
 const unseen = (topic: string, username = "this client"): Retriable =>
   new Retriable(
@@ -120,7 +117,7 @@ export const makeTopics = (
           `Topic "${topic.name}" was there before, with ${partitions.length} partitions instead of ${asked}: it is used as it is`,
         );
       const missing = partitions.find(({ leader }) => leader < 0);
-      if (missing) options.state(leaderless(topic.name, missing.partition));
+      if (missing) options.state(leaderless([{ topic: topic.name, partition: missing.partition }]));
       for (const { partition, leader } of partitions) {
         const lane = (topic.lanes[partition] ??= makeLane(topic.name, partition, leader));
         lane.leader = leader;

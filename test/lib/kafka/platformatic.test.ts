@@ -105,6 +105,7 @@ describe("the second driver", () => {
       "config/kafka-cluster",
       "sink/kafka-out",
       "source/kafka-in",
+      "source/kafka-in-leaderless",
     ]);
     assert.match(printed, /the platformatic driver/u);
     assert.match(printed, /[1-9]\d+ passing/u);
