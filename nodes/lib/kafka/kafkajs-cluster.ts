@@ -19,6 +19,7 @@ import { readAhead } from "./kafkajs-ahead";
 import { decodeFetch } from "./kafkajs-fetch";
 import { withInstance } from "./kafkajs-static";
 import type { ClusterOptions, TopicPartition } from "./port";
+import { VERSION as TOPIC_IDS } from "./topic-id";
 
 export interface Link {
   readonly cluster: RawCluster;
@@ -148,12 +149,12 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
     const instance = hooks.instance?.();
     const protocol = instance === undefined ? plain : withInstance(plain, instance);
     const { apiKey, apiVersion } = protocol.request;
-    if (apiKey === apiKeys.metadata) return send(tolerant(protocol, hooks));
+    if (apiKey === apiKeys.metadata && apiVersion < TOPIC_IDS) return send(tolerant(protocol, hooks));
     if (apiKey === apiKeys.fetch) {
       const own = apiVersion === 11 ? { ...protocol.response, decode: decodeFetch } : protocol.response;
       return send({ ...protocol, response: own });
     }
-    // Version 7 is the driver's own question.
+    // Version 7 is the driver's own question, as is the metadata of topic ids.
     if (apiKey === apiKeys.offsetFetch && apiVersion < 7) await hooks.readingOffsets?.();
     if (apiKey !== apiKeys.joinGroup) return send(protocol);
     await hooks.joining?.();

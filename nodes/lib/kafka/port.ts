@@ -263,6 +263,11 @@ export interface Kafka {
   describe(): Promise<ClusterDescription>;
   /** Names of all topics that this user may see. */
   topics(): Promise<readonly string[]>;
+  /**
+   * Tells a topic from one that was made anew under its name. Undefined when it is not there or may not be seen, and of
+   * brokers before Kafka 2.8, which give topics no ids.
+   */
+  topicId(topic: string): Promise<string | undefined>;
   /** A topic's settings; undefined when it does not exist or may not be seen. */
   topicConfig(topic: string): Promise<ReadonlyMap<string, string> | undefined>;
   /** Makes a topic; does nothing when it exists. */

@@ -102,6 +102,7 @@ describe("the second driver", () => {
       "lib/kafka/driver",
       "lib/kafka/membership",
       "lib/kafka/transaction",
+      "control/dead-letter-topic-anew",
       "config/kafka-cluster",
       "sink/kafka-out",
       "source/kafka-in",
