@@ -8,7 +8,7 @@ import { codecByName } from "./codecs";
 import { explain } from "./errors";
 import { makeTopics, type Topics } from "./producer-topics";
 import { BATCH_LIMIT, tooLarge, unwritable } from "./produce-refusals";
-import { reasonOf, verdictOf } from "./produce-verdict";
+import { reasonOf, verdictOf, wasUnwritten } from "./produce-verdict";
 import type { ProducerWire } from "./producer-wire";
 import { append, groupOf, halve, readyAt, settle, type Batch, type Entry, type Lane } from "./produce-queue";
 import type { Outcome, OutgoingRecord, Producer, ProducerOptions } from "./port";
@@ -111,11 +111,21 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     halve(lane);
   };
 
+  const held = new Set<string>();
+  const hold = (topic: string, why: Error): void => {
+    held.add(topic);
+    options.held?.(topic, new Retriable(`Topic "${topic}": ${explain(why, wire.context).message}`));
+  };
+  const takes = (topic: string): void => {
+    if (held.size > 0 && held.delete(topic)) options.held?.(topic, undefined);
+  };
+
   const stored = (lane: Lane, batch: Batch, baseOffset: number): void => {
     lane.failures = 0;
     lane.sequence = (lane.sequence + batch.entries.length) % 0x80000000;
     batch.doubtful = false;
     options.state(undefined);
+    takes(lane.topic);
     drop(lane, (index) => ({ partition: lane.partition, offset: baseOffset < 0 ? undefined : baseOffset + index }));
   };
 
@@ -147,10 +157,9 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
         return drop(lane, () => new ConfigError(`Topic "${topic}": ${error.message}`));
       }
       case "not yet":
-        later(lane);
-        return topics.refresh(topic, said(code));
       case "again":
-        later(lane, batch);
+        later(lane, wasUnwritten(code) ? undefined : batch);
+        hold(topic, said(code));
         topics.refresh(topic, said(code));
     }
   };
@@ -275,6 +284,10 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
         room.push(() => resolve(closed ? records.map(() => closed as Error) : take(records)));
         if (closed) room.pop()?.();
       });
+    },
+    withdraw(topic) {
+      // What waited for room may take its place.
+      while (topics.withdraw(topic) > 0);
     },
     async close(drain) {
       if (buffered > 0 && drain > 0) {

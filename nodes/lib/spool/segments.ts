@@ -21,22 +21,23 @@ const DIGITS = 16;
 export const segmentPath = (directory: string, first: number): string =>
   path.join(directory, `${String(first).padStart(DIGITS, "0")}${ENDING}`);
 
-/** Whether a folder holds a spool with entries. */
+/** Whether a folder, or one in it, holds a spool with entries. */
 export const holdsSpool = async (directory: string): Promise<boolean> =>
-  (await readdir(directory).catch(() => [])).some((name) => name.endsWith(ENDING));
+  (await readdir(directory, { recursive: true }).catch(() => [])).some((name) => name.endsWith(ENDING));
 
 /** How much of a file is read at a time. */
 const CHUNK = 1 << 20;
 
-/** The entries of a file from the byte `at` on, about `CHUNK` bytes of them, and where they end. */
+/** The entries of a file from the byte `at` on, about `chunk` bytes of them, and where they end. */
 export const readEntries = async (
   file: string,
   at: number,
   limit: number,
+  chunk = CHUNK,
 ): Promise<{ readonly contents: readonly Buffer[]; readonly end: number; readonly damaged: boolean }> => {
   const handle = await open(file, "r");
   try {
-    for (let size = CHUNK; ;) {
+    for (let size = chunk; ;) {
       const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(size, limit - at)));
       let read = 0;
       while (read < bytes.length) {

@@ -20,6 +20,10 @@ export interface SpoolOptions extends Told {
   readonly maxBytes: number;
   /** Bytes after which a new file begins, so that the old one can go; an eighth of `maxBytes`, at most 16 MB. */
   readonly segmentBytes?: number;
+  /** Bytes that are taken of `maxBytes` elsewhere. */
+  beside?(): number;
+  /** The folder is in one that is locked already. */
+  readonly unlocked?: boolean;
   /** The disk refuses (tried again every `again` ms, 1000 by default) or works again. */
   trouble(error: Error | undefined): void;
   /** There may be room again, or there is something new to read. */
@@ -48,6 +52,9 @@ interface Cursor {
   at: number;
 }
 
+/** Bytes that are read at a time where few entries are asked for. */
+const FEW = 64 * 1024;
+
 export class Spool {
   private waiting: Waiting[] = [];
   private working: Promise<void> | undefined;
@@ -68,7 +75,7 @@ export class Spool {
 
   private constructor(
     private readonly options: SpoolOptions,
-    private readonly lock: FolderLock,
+    private readonly lock: FolderLock | undefined,
     private readonly position: PositionFile,
     private readonly segments: Segment[],
   ) {
@@ -87,7 +94,7 @@ export class Spool {
     try {
       await mkdir(options.directory, { recursive: true });
       await access(options.directory, constants.W_OK);
-      lock = await lockFolder(options.directory);
+      if (!options.unlocked) lock = await lockFolder(options.directory);
       position = await PositionFile.open(path.join(options.directory, "acknowledged"));
       return new Spool(options, lock, position, await findSegments(options.directory, position.stored, options));
     } catch (error) {
@@ -112,7 +119,8 @@ export class Spool {
   /** Whether entries of so many bytes fit now. */
   fits(contents: readonly Uint8Array[]): boolean {
     if (contents.some(({ length }) => length > MOST)) return false;
-    return !this.failing && !this.closed && this.used + sizeOf(contents) <= this.options.maxBytes;
+    const { maxBytes, beside } = this.options;
+    return !this.failing && !this.closed && this.used + (beside?.() ?? 0) + sizeOf(contents) <= maxBytes;
   }
 
   /**
@@ -141,16 +149,53 @@ export class Spool {
     return this.reading < this.flushed;
   }
 
-  /** The next durable entries, about a megabyte of them; undefined when there are none. Call it once at a time. */
-  async read(): Promise<Entries | undefined> {
+  /** The number that the next entry gets. */
+  get end(): number {
+    return this.next;
+  }
+
+  /** Numbers below `to` are not given any more. For a start: after a power cut, what was acknowledged may be forgotten. */
+  reserve(to: number): void {
+    if (to <= this.next) return;
+    const { next } = this;
+    if (this.reading === next) this.reading = to;
+    this.next = this.flushed = to;
+    for (let number = next; number < to; number++) this.acknowledge(number);
+  }
+
+  /** The last durable entry; undefined when there is none. */
+  async last(): Promise<Buffer | undefined> {
+    const segment = this.segments.at(-1);
+    let found: Buffer | undefined;
+    for (let at = 0; segment && at < segment.bytes;) {
+      const { contents, end } = await readEntries(segment.path, at, segment.bytes);
+      if (contents.length === 0) break;
+      found = contents.at(-1);
+      at = end;
+    }
+    return found;
+  }
+
+  /**
+   * The next durable entries: about a megabyte of them, or at most `most` of about 64 kB; undefined when there are none.
+   * Call it once at a time.
+   */
+  async read(most = Infinity): Promise<Entries | undefined> {
     while (this.readable) {
       const segment = this.segments.find(({ first, count }) => this.reading < first + count);
-      if (!segment) return undefined;
+      if (!segment) {
+        // Numbers that were reserved.
+        this.reading = this.flushed;
+        return undefined;
+      }
       if (this.reading < segment.first) this.giveUp(segment.first);
       if (this.cursor?.segment !== segment) this.cursor = { segment, number: segment.first, at: 0 };
       const { cursor } = this;
       const known = segment.first + segment.count;
-      const { contents, end, damaged } = await readEntries(segment.path, cursor.at, segment.bytes);
+      const found = await readEntries(segment.path, cursor.at, segment.bytes, most < Infinity ? FEW : undefined);
+      const contents = found.contents.slice(0, most);
+      const end = contents.length < found.contents.length ? cursor.at + sizeOf(contents) : found.end;
+      const { damaged } = found;
       if (damaged || contents.length === 0) {
         this.options.lost(
           `${segment.path} is damaged at byte ${cursor.at}: ${known - cursor.number} of its records are lost`,
@@ -190,7 +235,7 @@ export class Spool {
     await this.working;
     await this.closeFile();
     await this.position.close();
-    await this.lock.release();
+    await this.lock?.release();
   }
 
   /** What can't be read any more counts as acknowledged. */

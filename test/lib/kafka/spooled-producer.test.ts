@@ -41,14 +41,14 @@ describe("a producer with a spool", () => {
   let lost: string[];
   const open = async (): Promise<SpooledProducer> =>
     (spooled = await spoolingProducer(
-      (state) =>
+      (events) =>
         cluster.kafka.producer({
           acks: "all",
           compression: "none",
           linger: 0,
           batchBytes: 100_000,
           bufferBytes: 1_000_000,
-          state,
+          ...events,
         }),
       {
         directory,

@@ -1,0 +1,33 @@
+/** Records that are given together, topic by topic: what becomes of one topic's is no other's concern. */
+import type { OutgoingRecord } from "./port";
+
+type Resolve<T> = (outcomes: readonly T[]) => void;
+
+/** Calls `launch` for the records of each topic; `resolve` gets all outcomes in the order of the records. */
+export const launchByTopic = <T>(
+  records: readonly OutgoingRecord[],
+  resolve: Resolve<T>,
+  launch: (topic: string, records: readonly OutgoingRecord[], resolve: Resolve<T>) => void,
+): void => {
+  const topic = records[0]?.topic ?? "";
+  if (records.every((record) => record.topic === topic)) return launch(topic, records, resolve);
+  const places = new Map<string, number[]>();
+  for (const [at, record] of records.entries()) {
+    const own = places.get(record.topic);
+    if (own) own.push(at);
+    else places.set(record.topic, [at]);
+  }
+  const all = Array.from<T>({ length: records.length });
+  const left = new Set(places.keys());
+  for (const [name, own] of places)
+    launch(
+      name,
+      own.map((at) => records[at]!),
+      (outcomes) => {
+        // What is durable on disk may be told once more, by Kafka.
+        if (!left.delete(name)) return;
+        for (const [n, at] of own.entries()) all[at] = outcomes[n]!;
+        if (left.size === 0) resolve(all);
+      },
+    );
+};
