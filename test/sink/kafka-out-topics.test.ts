@@ -10,7 +10,8 @@ import { openKafka } from "../../nodes/lib/kafka/drivers";
 import { serviceFor } from "../../tools/services/for-test";
 import { flowOf, until } from "../harness";
 import { startChild, type NodeRedChild } from "../harness/child";
-import { CLIENT, clusterNode, kafkaOut, readAll, unique, type Cluster } from "../lib/kafka/harness";
+import { CLIENT, clusterNode, kafkaOut, readAll, type Cluster } from "../lib/kafka/harness";
+import { killBroker, topicsWithoutCopy } from "../lib/kafka/leaderless";
 import { clients, load, spoolFiles } from "./spooling";
 
 const LONG = 120_000;
@@ -20,9 +21,6 @@ describe("kafka out with a disk spool, when one topic has no leader", () => {
   let cluster: Cluster;
   let folder: string;
   let child: NodeRedChild | undefined;
-  /** One partition each, on different brokers. */
-  let stays: string;
-  let goes: string;
   const stops: (() => void)[] = [];
 
   before(async function services() {
@@ -44,25 +42,10 @@ describe("kafka out with a disk spool, when one topic has no leader", () => {
 
   const inKafka = async (topic: string): Promise<number> =>
     (await cluster.kafka.offsets(topic)).reduce((sum, { high }) => sum + high, 0);
-  const killBroker = async (topics: readonly string[]): Promise<void> => {
-    await cluster.service.processes.get("kafka2")?.kill9();
-    [stays, goes] = ["", ""];
-    const look = async (): Promise<boolean> => {
-      for (const topic of topics)
-        await cluster.kafka.offsets(topic).then(
-          () => (stays ||= topic),
-          (error: Error) => /has no leader/.test(error.message) && (goes ||= topic),
-        );
-      return stays !== "" && goes !== "";
-    };
-    await until("one topic has no leader, and another one has", look, LONG);
-  };
-
   it("goes on with the other, and brings all of both in the order of each key, over kills of Node-RED", async function kills() {
     this.timeout(6 * LONG);
-    const topics = Array.from({ length: 6 }, () => unique("topic"));
-    for (const topic of topics) await cluster.kafka.createTopic(topic, { partitions: 1, replication: 1, config: {} });
-    await killBroker(topics);
+    const topics = await topicsWithoutCopy(cluster.kafka, 6);
+    const { stays, goes } = await killBroker(cluster.service, cluster.kafka, topics);
     const userDir = path.join(folder, "node-red");
     const flowFile = path.join(folder, "flow.json");
     mkdirSync(userDir);

@@ -1,5 +1,6 @@
 /** What tests of the disk spool share: sources that can't wait, and what lies on disk. */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import path from "node:path";
 
 /** Calls `send` a hundred times a second with 0, 1, 2 … until it is stopped. */
 export const load = (send: (n: number) => void): { readonly sent: number; stop(): void } => {
@@ -44,3 +45,10 @@ export const clients = () => {
 /** Files of a spool below a folder. */
 export const spoolFiles = (folder: string): number =>
   readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith(".spool")).length;
+
+/** Bytes that spools below a folder take. */
+export const bytesBelow = (folder: string): number =>
+  (existsSync(folder) ? readdirSync(folder, { recursive: true }) : [])
+    .map((name) => path.join(folder, String(name)))
+    .filter((name) => name.endsWith(".spool"))
+    .reduce((sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0), 0);

@@ -21,6 +21,10 @@ export interface Topics {
   lanes(): Iterable<Lane>;
   /** Asks anew who leads the topic's partitions, because of `reason`. */
   refresh(topic: string, reason: unknown): void;
+  /** Its broker does not take the topic's records now, because of `reason`. */
+  refused(topic: string, reason: Error): void;
+  /** It has taken some. */
+  taken(topic: string): void;
   /** Fails what waits of a topic and is not on its way. @returns how many records */
   withdraw(topic: string): number;
   /** Takes out everything that waits. */
@@ -38,8 +42,9 @@ interface Topic {
   made: boolean;
   /** When its partitions were learned, in ms since the epoch. */
   learned: number;
-  /** Its records are not taken, as was told. */
+  /** Its records are not taken, as was told: for want of leaders, or by the broker's word. */
   isHeld: boolean;
+  isRefused: boolean;
   /** Since when it has had fewer partitions than lanes: it was made anew. */
   shrunkSince: number | undefined;
   /** Where records without key go until the batch is full. */
@@ -193,6 +198,7 @@ export const makeTopics = (
         made: false,
         learned: 0,
         isHeld: false,
+        isRefused: false,
         shrunkSince: undefined,
         sticky: 0,
       };
@@ -226,6 +232,17 @@ export const makeTopics = (
     refresh(name) {
       const topic = topics.get(name);
       if (topic) void learn(topic);
+    },
+    refused(name, reason) {
+      const topic = topics.get(name);
+      if (topic) topic.isRefused = true;
+      options.held?.(name, new Retriable(`Topic "${name}": ${explain(reason, wire.context).message}`));
+    },
+    taken(name) {
+      const topic = topics.get(name);
+      if (!topic?.isRefused) return;
+      topic.isRefused = false;
+      options.held?.(name, undefined);
     },
     withdraw(name) {
       const topic = topics.get(name);

@@ -111,21 +111,12 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     halve(lane);
   };
 
-  const held = new Set<string>();
-  const hold = (topic: string, why: Error): void => {
-    held.add(topic);
-    options.held?.(topic, new Retriable(`Topic "${topic}": ${explain(why, wire.context).message}`));
-  };
-  const takes = (topic: string): void => {
-    if (held.size > 0 && held.delete(topic)) options.held?.(topic, undefined);
-  };
-
   const stored = (lane: Lane, batch: Batch, baseOffset: number): void => {
     lane.failures = 0;
     lane.sequence = (lane.sequence + batch.entries.length) % 0x80000000;
     batch.doubtful = false;
     options.state(undefined);
-    takes(lane.topic);
+    topics.taken(lane.topic);
     drop(lane, (index) => ({ partition: lane.partition, offset: baseOffset < 0 ? undefined : baseOffset + index }));
   };
 
@@ -159,7 +150,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       case "not yet":
       case "again":
         later(lane, wasUnwritten(code) ? undefined : batch);
-        hold(topic, said(code));
+        topics.refused(topic, said(code));
         topics.refresh(topic, said(code));
     }
   };

@@ -6,7 +6,8 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { asError, messageOf, Rejected } from "../errors";
 import type { Spool } from "../spool/spool";
-import { openAsides, pauseAfter, some, TRIES, type Asides, type AsideOptions, type Numbered } from "./set-aside";
+import { pauseAfter, some, TRIES, type AsideOptions, type Numbered } from "./aside-drain";
+import { openAsides, type Asides } from "./set-aside";
 import { decodeRecord } from "./spooled-record";
 import { Withdrawn, type Outcome, type OutgoingRecord, type Producer } from "./port";
 

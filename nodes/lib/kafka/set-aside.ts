@@ -8,71 +8,15 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { messageOf, Rejected } from "../errors";
-import { framedSize } from "../spool/frames";
-import { Spool, type SpoolOptions } from "../spool/spool";
-import { Withdrawn, type Outcome, type OutgoingRecord, type Producer } from "./port";
-import { decodeRecord, encodeRecord } from "./spooled-record";
+import { framedSize, framedSizes } from "../spool/frames";
+import { Spool } from "../spool/spool";
+import { encodeAside, GROUP, makeDrain, numberOf, type Aside, type AsideOptions, type Numbered } from "./aside-drain";
+import type { Outcome, OutgoingRecord } from "./port";
 
-/** Records that are read again, and tried, at a time. */
-export const GROUP = 64;
 /** Topics set aside at a time; further ones hold the row up. */
 const MOST_TOPICS = 64;
-/** How often a record is tried that fails though Kafka answers: no such topic, no permission. */
-export const TRIES = 5;
-const FIRST_PAUSE = 1000;
-/** Between two groups of a topic that takes nothing, in ms. */
-const NEXT_PAUSE = 250;
 /** Of the spool's bytes, what may be set aside. */
 const SHARE = 0.5;
-const NUMBER = 8;
-
-/** Records of one topic, with their numbers in some spool. */
-export interface Numbered {
-  readonly numbers: readonly number[];
-  readonly records: readonly OutgoingRecord[];
-}
-
-export const some = ({ numbers, records }: Numbered, from: number, to?: number): Numbered => ({
-  numbers: numbers.slice(from, to),
-  records: records.slice(from, to),
-});
-
-/** How long to wait before a record is tried that was refused so often, in ms. */
-export const pauseAfter = (refusals: number): number => FIRST_PAUSE * 2 ** Math.min(refusals - 1, TRIES - 2);
-
-export interface AsideOptions extends Pick<SpoolOptions, "directory" | "maxBytes" | "again" | "lost" | "cut"> {
-  readonly producer: Producer;
-  readonly signal: AbortSignal;
-  pause(ms: number): Promise<void>;
-  /** Does what the disk may refuse until it does not; undefined when closed meanwhile. */
-  untilDone<T>(action: () => Promise<T>): Promise<T | undefined>;
-  /** The disk refuses, or works again. */
-  trouble(error: Error | undefined): void;
-  /** A record that Kafka will never take; resolves when it is kept elsewhere. */
-  refused(record: OutgoingRecord, error: Error): Promise<void>;
-  /** Something came, went, or a topic is taken again. */
-  changed(): void;
-  /** What was set aside before the start has come out of the spool up to this number. */
-  moved(number: number): void;
-}
-
-interface Aside {
-  readonly topic: string;
-  readonly opened: Promise<Spool | undefined>;
-  spool: Spool | undefined;
-  why: Error;
-  /** How often in a row Kafka has refused it. */
-  refusals: number;
-  /** Who is about to append. */
-  users: number;
-  /** The last number that is in it. */
-  moved: number;
-  /** On its way to Kafka since before it was set aside: numbers in this spool. */
-  readonly flying: Set<number>;
-  readonly pending: (Numbered & { readonly sent: Promise<readonly Outcome[]> })[];
-}
-
 export interface Asides {
   has(topic: string): boolean;
   /**
@@ -104,15 +48,9 @@ export interface Asides {
   close(): Promise<void>;
 }
 
-const encode = (number: number, record: OutgoingRecord): Buffer => {
-  const head = Buffer.allocUnsafe(NUMBER);
-  head.writeDoubleLE(number);
-  return Buffer.concat([head, encodeRecord(record, Date.now())]);
-};
-
 /** Opens what an earlier process has set aside, and goes on with it. @throws ConfigError when a folder can't be used */
 export const openAsides = async (options: AsideOptions): Promise<Asides> => {
-  const { producer, signal, pause, untilDone } = options;
+  const { signal, untilDone } = options;
   const folder = path.join(options.directory, "aside");
   const asides = new Map<string, Aside>();
   const working = new Set<Promise<void>>();
@@ -147,77 +85,13 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
   /** No file system mistakes one topic's folder for another's, whatever it thinks of capitals and length. */
   const nameOf = (topic: string): string => createHash("sha256").update(topic).digest("hex").slice(0, 32);
 
-  const sizeOf = (contents: readonly Uint8Array[]): number =>
-    contents.reduce((sum, content) => sum + framedSize(content), 0);
   /** Bytes that more may be set aside. */
   const left = (): number => options.maxBytes * SHARE - bytes();
-
-  const giveUp = async (spool: Spool, number: number, record: OutgoingRecord, error: Error): Promise<void> => {
-    await untilDone(() => options.refused(record, error));
-    if (!signal.aborted) spool.acknowledge(number);
-  };
-
-  /** Brings a group to Kafka, however often it takes, or gives it up. */
-  const deliver = async (
-    aside: Aside,
-    spool: Spool,
-    group: Numbered,
-    underway?: Promise<readonly Outcome[]>,
-  ): Promise<void> => {
-    let { numbers, records } = group;
-    for (let sent = underway; !signal.aborted; sent = undefined) {
-      if (!sent && records.length > GROUP) {
-        for (let at = 0; at < records.length; at += GROUP)
-          await deliver(aside, spool, some({ numbers, records }, at, at + GROUP));
-        return;
-      }
-      const outcomes = await (sent ?? producer.send(records));
-      if (signal.aborted && outcomes.some((outcome) => outcome instanceof Error)) return;
-      const again: number[] = [];
-      const refused: number[] = [];
-      for (const [at, outcome] of outcomes.entries())
-        if (!(outcome instanceof Error)) {
-          spool.acknowledge(numbers[at]!);
-          aside.refusals = 0;
-        } else if (outcome instanceof Rejected) await giveUp(spool, numbers[at]!, records[at]!, outcome);
-        else if (outcome instanceof Withdrawn) again.push(at);
-        else refused.push(at);
-      if (refused.length > 0) {
-        aside.why = outcomes[refused[0]!] as Error;
-        aside.refusals++;
-        if (aside.refusals < TRIES) again.push(...refused);
-        else for (const at of refused) await giveUp(spool, numbers[at]!, records[at]!, outcomes[at] as Error);
-      }
-      changed();
-      if (again.length === 0) return refused.length > 0 ? pause(NEXT_PAUSE) : undefined;
-      await pause(refused.length > 0 ? pauseAfter(aside.refusals) : FIRST_PAUSE);
-      again.sort((a, b) => a - b);
-      [numbers, records] = [again.map((at) => numbers[at]!), again.map((at) => records[at]!)];
-    }
-  };
-
-  /** What was read, without what is or was on its way. */
-  const readable = (aside: Aside, spool: Spool, first: number, contents: readonly Buffer[]): Numbered => {
-    const numbers: number[] = [];
-    const records: OutgoingRecord[] = [];
-    for (const [at, content] of contents.entries()) {
-      const number = first + at;
-      if (aside.flying.delete(number)) continue;
-      try {
-        records.push(decodeRecord(content.subarray(NUMBER)));
-        numbers.push(number);
-      } catch (error) {
-        options.lost(messageOf(error));
-        spool.acknowledge(number);
-      }
-    }
-    return { numbers, records };
-  };
 
   /** All of it has gone: the topic's next records go to Kafka as others do. */
   const finish = (aside: Aside, spool: Spool): void => {
     asides.delete(aside.topic);
-    const name = nameOf(aside.topic);
+    const { name } = aside;
     const removed = spool
       .close()
       .then(() => rm(path.join(folder, name), { recursive: true, force: true }))
@@ -228,34 +102,19 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
     changed();
   };
 
-  const drain = async (aside: Aside, before: Numbered | undefined): Promise<void> => {
-    const spool = await aside.opened;
-    if (!spool) return;
-    if (aside.refusals > 0) await pause(pauseAfter(aside.refusals));
-    if (before) await deliver(aside, spool, before);
-    while (!signal.aborted) {
-      const pending = aside.pending.shift();
-      if (pending) {
-        await deliver(aside, spool, pending, pending.sent);
-        continue;
-      }
-      const entries = await untilDone(() => spool.read(GROUP));
-      if (entries) await deliver(aside, spool, readable(aside, spool, entries.first, entries.contents));
-      else if (spool.count === 0 && aside.users === 0) return finish(aside, spool);
-      else await change();
-    }
-  };
+  const { drain, readable } = makeDrain({ ...options, changed }, change, finish);
 
-  const start = (topic: string, why: Error, refusals: number, opened: Aside["opened"], before?: Numbered): Aside => {
+  const start = (
+    { topic, name, why, opened }: Pick<Aside, "topic" | "name" | "why" | "opened">,
+    refusals: number,
+    before?: Numbered,
+  ): Aside => {
+    const flying = new Set<number>();
     const aside: Aside = {
-      topic,
-      opened,
+      ...{ topic, name, opened, why, refusals, flying },
       spool: undefined,
-      why,
-      refusals,
       users: 0,
       moved: -1,
-      flying: new Set(),
       pending: [],
     };
     asides.set(topic, aside);
@@ -299,14 +158,14 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
   /** Goes on with a folder that an earlier process has left. */
   const restore = async (name: string): Promise<void> => {
     const spool = await openSpool(name);
-    const why = new Error("What was set aside before the restart is tried again");
     for (let entries = await spool.read(GROUP); entries; entries = await spool.read(GROUP)) {
-      const known = { flying: new Set<number>() } as Aside;
-      const before = readable(known, spool, entries.first, entries.contents);
+      const before = readable(new Set(), spool, entries.first, entries.contents);
       const topic = before.records[0]?.topic;
       if (topic === undefined) continue;
-      const moved = (await spool.last())?.readDoubleLE(0) ?? -1;
-      start(topic, why, 0, Promise.resolve(spool), before).moved = moved;
+      const last = await spool.last();
+      const moved = last ? numberOf(last) : -1;
+      const why = new Error(`Topic "${topic}": what was set aside before the restart is tried again`);
+      start({ topic, name, why, opened: Promise.resolve(spool) }, 0, before).moved = moved;
       options.moved(moved);
       return;
     }
@@ -323,7 +182,7 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
         if (asides.size >= MOST_TOPICS || signal.aborted) return false;
         const name = nameOf(topic);
         const opened = (leaving.get(name) ?? Promise.resolve()).then(() => untilDone(() => openSpool(name)));
-        start(topic, why, refusals, opened);
+        start({ topic, name, why, opened }, refusals);
         for (const blocked of listeners.get(topic) ?? []) blocked();
         listeners.delete(topic);
       }
@@ -349,8 +208,8 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
     isEmpty: (topic) => (asides.get(topic)?.spool?.count ?? 0) === 0,
     append(topic, number, records) {
       const aside = asides.get(topic);
-      const contents = records.map((record) => encode(number, record));
-      if (!aside?.spool || sizeOf(contents) > left()) return undefined;
+      const contents = records.map((record) => encodeAside(number, record));
+      if (!aside?.spool || framedSizes(contents) > left()) return undefined;
       aside.moved = number;
       return aside.spool.append(contents).durable;
     },
@@ -361,7 +220,7 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
           const contents: Buffer[] = [];
           let room = left();
           for (const [at, record] of entries.records.entries()) {
-            const content = encode(entries.numbers[at]!, record);
+            const content = encodeAside(entries.numbers[at]!, record);
             room -= framedSize(content);
             if (room < 0) break;
             contents.push(content);
@@ -374,8 +233,8 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
       using(
         topic,
         async (aside, spool) => {
-          const contents = entries.records.map((record, at) => encode(entries.numbers[at]!, record));
-          if (sizeOf(contents) > left()) return false;
+          const contents = entries.records.map((record, at) => encodeAside(entries.numbers[at]!, record));
+          if (framedSizes(contents) > left()) return false;
           const first = spool.end;
           const numbers = contents.map((_, at) => first + at);
           for (const number of numbers) aside.flying.add(number);

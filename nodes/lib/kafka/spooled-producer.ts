@@ -9,11 +9,10 @@ import { Spool, type SpoolOptions } from "../spool/spool";
 import { heldTopics } from "./held-topics";
 import { replaySpool, type Replay } from "./replay-spool";
 import { encodeRecord } from "./spooled-record";
-import { launchByTopic } from "./topic-flights";
+import { launchByTopic, type Flight, type SpooledOutcome, type Waiting } from "./topic-flights";
 import { Withdrawn, type Outcome, type OutgoingRecord, type Producer, type ProducerOptions } from "./port";
 
-/** "spooled": durable on disk, on its way to Kafka. */
-export type SpooledOutcome = Outcome | "spooled";
+export type { SpooledOutcome } from "./topic-flights";
 
 export interface SpooledProducer {
   /** Resolves with one outcome a record, each durable in Kafka or on disk, or failed. Waits while there is no room. */
@@ -38,26 +37,6 @@ export interface SpoolingOptions extends Pick<SpoolOptions, "directory" | "maxBy
   changed(): void;
 }
 
-/** Records of one topic that were given to Kafka without the spool. */
-interface Flight {
-  readonly topic: string;
-  readonly records: readonly OutgoingRecord[];
-  readonly since: number;
-  /** Number of its first record in the spool, if it was put there too; `spilled` tells when. */
-  first: number | undefined;
-  spilled: (() => void) | undefined;
-  resolve(outcomes: readonly SpooledOutcome[]): void;
-}
-
-interface Waiting {
-  /** It was on its way before, and waits before what came since. */
-  readonly again?: true;
-  readonly since: number;
-  readonly records: readonly OutgoingRecord[];
-  readonly contents: readonly Buffer[];
-  resolve(outcomes: readonly SpooledOutcome[]): void;
-}
-
 /** Entries of the spool that are on their way to Kafka in a moment. */
 const FEW = 1000;
 
@@ -77,6 +56,7 @@ export const spoolingProducer = async (
   const landings = new Set<Promise<void>>();
   const waiting: Waiting[] = [];
   let trouble: Error | undefined;
+  let told: Error | undefined;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -101,13 +81,22 @@ export const spoolingProducer = async (
     if (!replay) return;
     if (spooling && !trouble && flights.size === 0 && spool.unread === 0 && !replay.handing) {
       spooling = false;
-      for (const { records, resolve } of waiting.splice(0)) fly(records, resolve);
+      const ready = waiting.splice(0);
+      for (let next = ready.shift(); next; next = spooling ? undefined : ready.shift())
+        launchByTopic(next.records, next.resolve, launch);
+      // One that had to go to disk has the others behind it.
+      waiting.push(...ready);
     }
     admit();
+    tell();
     options.changed();
   };
   /** What is wrong with Kafka, else with a topic. */
-  const tell = (): void => options.state(trouble ?? replay?.asides.why);
+  const tell = (error = trouble ?? replay?.asides.why): void => {
+    if (error === told) return;
+    told = error;
+    options.state(error);
+  };
   const held = heldTopics(patience, (topic, why) => {
     if (closed || !replay || replay.asides.has(topic)) return;
     const flies = [...flights].some((flight) => flight.topic === topic);
@@ -120,7 +109,7 @@ export const spoolingProducer = async (
     held: held.tell,
     state(error) {
       // One topic's trouble is no reason to put the others on disk.
-      if (error && held.isOfTopic(error)) return options.state(error);
+      if (error && held.isOfTopic(error)) return tell(error);
       trouble = error;
       if (trouble) spill();
       else if (spooling) settled();
@@ -159,7 +148,7 @@ export const spoolingProducer = async (
       if (!fits && (spool.count > 0 || trouble)) return;
       waiting.shift();
       if (fits) keep(next.contents, next.resolve);
-      else fly(next.records, next.resolve);
+      else launchByTopic(next.records, next.resolve, fly);
     }
   };
 
@@ -221,19 +210,18 @@ export const spoolingProducer = async (
     } else await outcomes;
   };
 
-  const fly = (all: readonly OutgoingRecord[], done: Flight["resolve"]): void =>
-    launchByTopic(all, done, (topic, records, resolve) => {
-      const flight: Flight = { topic, records, since: Date.now(), first: undefined, spilled: undefined, resolve };
-      flights.add(flight);
-      watch();
-      const landing = land(flight, producer.send(records)).then(() => {
-        flights.delete(flight);
-        landings.delete(landing);
-        if (spooling) settled();
-        replay?.pump();
-      });
-      landings.add(landing);
+  const fly = (topic: string, records: readonly OutgoingRecord[], resolve: Flight["resolve"]): void => {
+    const flight: Flight = { topic, records, since: Date.now(), first: undefined, spilled: undefined, resolve };
+    flights.add(flight);
+    watch();
+    const landing = land(flight, producer.send(records)).then(() => {
+      flights.delete(flight);
+      landings.delete(landing);
+      if (spooling) settled();
+      replay?.pump();
     });
+    landings.add(landing);
+  };
 
   replay = await replaySpool(spool, producer, {
     ...options,
@@ -247,19 +235,16 @@ export const spoolingProducer = async (
   });
   const { asides } = replay;
 
-  const enter = (records: readonly OutgoingRecord[], resolve: Flight["resolve"]): void => {
-    waiting.push({ since: Date.now(), records, contents: encode(records), resolve });
-    settled();
-    watch();
-  };
-
   /** Of a topic that is set aside nothing needs the way through the spool that could not be before what is there. */
   const launch = (topic: string, records: readonly OutgoingRecord[], resolve: Flight["resolve"]): void => {
-    if (!asides.has(topic)) return fly(records, resolve);
+    if (!asides.has(topic)) return fly(topic, records, resolve);
     const durable = replay?.isUnderWay(topic) ? undefined : asides.append(topic, spool.end - 1, records);
     if (durable) return whenDurable(durable, records.length, resolve);
     spill();
-    enter(records, resolve);
+    const contents = encode(records);
+    if (waiting.length === 0 && spool.fits(contents)) return void keep(contents, resolve);
+    waiting.push({ since: Date.now(), records, contents, resolve });
+    watch();
   };
 
   replay.pump();
@@ -272,9 +257,10 @@ export const spoolingProducer = async (
       if (closed) return records.map(() => new Retriable("The node was closed before the record was stored"));
       if (!spooling && producer.buffered >= options.bufferBytes) spill();
       return new Promise((resolve) => {
-        if (spooling) enter(records, resolve);
-        else if (asides.size === 0) fly(records, resolve);
-        else launchByTopic(records, resolve, launch);
+        if (!spooling) return launchByTopic(records, resolve, launch);
+        waiting.push({ since: Date.now(), records, contents: encode(records), resolve });
+        settled();
+        watch();
       });
     },
     async close(drain) {

@@ -1,5 +1,28 @@
 /** Records that are given together, topic by topic: what becomes of one topic's is no other's concern. */
-import type { OutgoingRecord } from "./port";
+import type { Outcome, OutgoingRecord } from "./port";
+
+/** "spooled": durable on disk, on its way to Kafka. */
+export type SpooledOutcome = Outcome | "spooled";
+
+/** Records of one topic that were given to Kafka without the spool. */
+export interface Flight {
+  readonly topic: string;
+  readonly records: readonly OutgoingRecord[];
+  readonly since: number;
+  /** Number of its first record in the spool, if it was put there too; `spilled` tells when. */
+  first: number | undefined;
+  spilled: (() => void) | undefined;
+  resolve(outcomes: readonly SpooledOutcome[]): void;
+}
+
+export interface Waiting {
+  /** It was on its way before, and waits before what came since. */
+  readonly again?: true;
+  readonly since: number;
+  readonly records: readonly OutgoingRecord[];
+  readonly contents: readonly Buffer[];
+  resolve(outcomes: readonly SpooledOutcome[]): void;
+}
 
 type Resolve<T> = (outcomes: readonly T[]) => void;
 

@@ -9,27 +9,12 @@ import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
 import { lockFolder, type FolderLock } from "../files/folder-lock";
 import { writeAll } from "../files/write-all";
-import { frame, framedSize, MOST } from "./frames";
+import { frame, framedSizes, MOST } from "./frames";
+import type { SpoolOptions } from "./options";
 import { PositionFile } from "./position";
-import { findSegments, makeSegment, readEntries, type Segment, type Told } from "./segments";
+import { findSegments, lastEntry, makeSegment, readEntries, type Segment } from "./segments";
 
-export interface SpoolOptions extends Told {
-  /** Made when missing; one spool a folder. */
-  readonly directory: string;
-  /** Bytes that the files may take together. */
-  readonly maxBytes: number;
-  /** Bytes after which a new file begins, so that the old one can go; an eighth of `maxBytes`, at most 16 MB. */
-  readonly segmentBytes?: number;
-  /** Bytes that are taken of `maxBytes` elsewhere. */
-  beside?(): number;
-  /** The folder is in one that is locked already. */
-  readonly unlocked?: boolean;
-  /** The disk refuses (tried again every `again` ms, 1000 by default) or works again. */
-  trouble(error: Error | undefined): void;
-  /** There may be room again, or there is something new to read. */
-  changed(): void;
-  readonly again?: number;
-}
+export type { SpoolOptions } from "./options";
 
 /** Entries in order; the first has this number. */
 export interface Entries {
@@ -51,9 +36,6 @@ interface Cursor {
   number: number;
   at: number;
 }
-
-/** Bytes that are read at a time where few entries are asked for. */
-const FEW = 64 * 1024;
 
 export class Spool {
   private waiting: Waiting[] = [];
@@ -120,7 +102,7 @@ export class Spool {
   fits(contents: readonly Uint8Array[]): boolean {
     if (contents.some(({ length }) => length > MOST)) return false;
     const { maxBytes, beside } = this.options;
-    return !this.failing && !this.closed && this.used + (beside?.() ?? 0) + sizeOf(contents) <= maxBytes;
+    return !this.failing && !this.closed && this.used + (beside?.() ?? 0) + framedSizes(contents) <= maxBytes;
   }
 
   /**
@@ -129,7 +111,7 @@ export class Spool {
    */
   append(contents: readonly Uint8Array[]): { readonly first: number; readonly durable: Promise<void> } {
     const first = this.next;
-    const bytes = sizeOf(contents);
+    const bytes = framedSizes(contents);
     this.next += contents.length;
     this.used += bytes;
     const durable = new Promise<void>((resolve, failed) => {
@@ -166,20 +148,10 @@ export class Spool {
   /** The last durable entry; undefined when there is none. */
   async last(): Promise<Buffer | undefined> {
     const segment = this.segments.at(-1);
-    let found: Buffer | undefined;
-    for (let at = 0; segment && at < segment.bytes;) {
-      const { contents, end } = await readEntries(segment.path, at, segment.bytes);
-      if (contents.length === 0) break;
-      found = contents.at(-1);
-      at = end;
-    }
-    return found;
+    return segment && lastEntry(segment);
   }
 
-  /**
-   * The next durable entries: about a megabyte of them, or at most `most` of about 64 kB; undefined when there are none.
-   * Call it once at a time.
-   */
+  /** The next durable entries, about a megabyte of them, or at most `most`; undefined when there are none. Call it once at a time. */
   async read(most = Infinity): Promise<Entries | undefined> {
     while (this.readable) {
       const segment = this.segments.find(({ first, count }) => this.reading < first + count);
@@ -192,10 +164,7 @@ export class Spool {
       if (this.cursor?.segment !== segment) this.cursor = { segment, number: segment.first, at: 0 };
       const { cursor } = this;
       const known = segment.first + segment.count;
-      const found = await readEntries(segment.path, cursor.at, segment.bytes, most < Infinity ? FEW : undefined);
-      const contents = found.contents.slice(0, most);
-      const end = contents.length < found.contents.length ? cursor.at + sizeOf(contents) : found.end;
-      const { damaged } = found;
+      const { contents, end, damaged } = await readEntries(segment.path, cursor.at, segment.bytes, most);
       if (damaged || contents.length === 0) {
         this.options.lost(
           `${segment.path} is damaged at byte ${cursor.at}: ${known - cursor.number} of its records are lost`,
@@ -329,6 +298,3 @@ export class Spool {
     }
   }
 }
-
-const sizeOf = (contents: readonly Uint8Array[]): number =>
-  contents.reduce((sum, content) => sum + framedSize(content), 0);

@@ -1,6 +1,6 @@
 /** A producer with a spool, some of whose topics Kafka does not take while it takes others. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { openKafka } from "../../../nodes/lib/kafka/drivers";
@@ -11,17 +11,12 @@ import { Spool } from "../../../nodes/lib/spool/spool";
 import type { Service } from "../../../tools/services";
 import { serviceFor } from "../../../tools/services/for-test";
 import { until } from "../../harness";
+import { bytesBelow } from "../../sink/spooling";
 import { CLIENT, readAll, record, unique } from "./harness";
+import { killBroker, topicsWithoutCopy } from "./leaderless";
 
 const LONG = 120_000;
 const KEYS = 5;
-
-/** Bytes of the files below a folder that end so. */
-const bytesBelow = (folder: string): number =>
-  (existsSync(folder) ? readdirSync(folder, { recursive: true }) : [])
-    .map((name) => path.join(folder, String(name)))
-    .filter((name) => name.endsWith(".spool"))
-    .reduce((sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0), 0);
 
 describe(`a producer with a spool, by ${CLIENT}, of a topic that can't be written`, () => {
   let service: Service<"kafka">;
@@ -126,31 +121,6 @@ describe(`a producer with a spool, by ${CLIENT}, of a topic that can't be writte
     await spool.append(records.map((one) => encodeRecord(one, Date.now()))).durable;
     await spool.close();
   };
-  /** Whether a topic's partition has a leader; undefined while the one that was killed is still named. */
-  const isLed = (topic: string): Promise<boolean | undefined> =>
-    kafka.offsets(topic).then(
-      () => true,
-      (error: Error) => (/has no leader/.test(error.message) ? false : undefined),
-    );
-  /** Kills one broker, and finds a topic of each. */
-  const kill = async (): Promise<void> => {
-    await service.processes.get("kafka2")?.kill9();
-    healthy = leaderless = "";
-    await until(
-      "a topic has no leader, and another one has",
-      async () => {
-        for (const topic of pool) {
-          const led = await isLed(topic);
-          if (led) healthy ||= topic;
-          if (led === false) leaderless ||= topic;
-          if (healthy !== "" && leaderless !== "") return true;
-        }
-        return false;
-      },
-      LONG,
-    );
-  };
-
   before(async function services() {
     service = await serviceFor(this, "kafka", {
       own: true,
@@ -159,16 +129,11 @@ describe(`a producer with a spool, by ${CLIENT}, of a topic that can't be writte
       properties: { "auto.create.topics.enable": "false" },
     });
     kafka = openKafka({ brokers: service.brokers.split(","), clientId: "test" }, CLIENT);
-    // One partition each, without a copy: which broker has it is Kafka's choice.
-    for (let n = 0; n < 16; n++) {
-      const topic = unique("topic");
-      await kafka.createTopic(topic, { partitions: 1, replication: 1, config: { "retention.ms": "-1" } });
-      pool.push(topic);
-    }
+    pool = await topicsWithoutCopy(kafka, 16);
   });
   beforeEach(async function topics() {
     this.timeout(2 * LONG);
-    await kill();
+    ({ stays: healthy, goes: leaderless } = await killBroker(service, kafka, pool));
     pool = pool.filter((topic) => topic !== healthy && topic !== leaderless);
     directory = mkdtempSync(path.join(tmpdir(), "citystream-aside-"));
     refused = [];
@@ -286,10 +251,7 @@ describe(`a producer with a spool, by ${CLIENT}, of a topic that can't be writte
     const aside = path.join(directory, "aside");
     await until(
       "half of it is set aside",
-      () => {
-        most = Math.max(most, bytesBelow(aside));
-        return bytesBelow(aside) > maxBytes * 0.45;
-      },
+      () => (most = Math.max(most, bytesBelow(aside))) > maxBytes * 0.45,
       LONG,
       () => `${bytesBelow(aside)} bytes are`,
     );
