@@ -109,9 +109,13 @@ export const openAsides = async (options: AsideOptions): Promise<Asides> => {
     refusals: number,
     before?: Numbered,
   ): Aside => {
-    const flying = new Set<number>();
     const aside: Aside = {
-      ...{ topic, name, opened, why, refusals, flying },
+      topic,
+      name,
+      opened,
+      why,
+      refusals,
+      flying: new Set(),
       spool: undefined,
       users: 0,
       moved: -1,
