@@ -54,7 +54,7 @@ describe(`kafka in, by ${CLIENT}, when a partition has no leader`, () => {
           () => false,
           (error: Error) => {
             away = Number(
-              /"halved\S+" partition (\d) has no leader, its broker is away$/.exec(error.message)?.[1] ?? -1,
+              /"halved\S+": partition (\d) has no leader, its broker is away$/.exec(error.message)?.[1] ?? -1,
             );
             return away >= 0 && error instanceof Retriable && error.unreachable;
           },

@@ -55,12 +55,19 @@ export const releaseOf = (fetch: { readonly minVersion: number; readonly maxVers
   return "before 2.3";
 };
 
-/** Partitions of which no broker is there, at most a few of them by name; others of their topics go on. */
+/** How many partitions an error names. */
+const NAMED = 3;
+
+/** Partitions of which no broker is there; others of their topics go on. */
 export const leaderless = (partitions: readonly TopicPartition[]): Retriable => {
-  const named = partitions.slice(0, 3).map(({ topic, partition }) => `"${topic}" partition ${partition}`);
-  const more = partitions.length > named.length ? ` and ${partitions.length - named.length} more` : "";
-  const have = partitions.length === 1 ? "has no leader, its broker is" : "have no leader, their brokers are";
-  return new Retriable(`Topic ${named.join(", ")}${more} ${have} away`, { unreachable: true });
+  const [first] = partitions;
+  if (partitions.length === 1 && first)
+    return new Retriable(`Topic "${first.topic}": partition ${first.partition} has no leader, its broker is away`, {
+      unreachable: true,
+    });
+  const list = partitions.slice(0, NAMED).map(({ topic, partition }) => `${topic} [${partition}]`);
+  if (partitions.length > NAMED) list.push("…");
+  return new Retriable(`Partitions have no leader, their brokers are away: ${list.join(", ")}`, { unreachable: true });
 };
 
 /** Why a consumer that begins at committed offsets only does not begin. */

@@ -205,7 +205,7 @@ describe(`a producer with a spool, by ${CLIENT}, of a topic that can't be writte
     send(healthy, 50);
     send(leaderless, 50);
     await Promise.all(sent);
-    assert.match(trouble ?? "", new RegExp(`"${leaderless}" partition 0 has no leader`));
+    assert.match(trouble ?? "", new RegExp(`"${leaderless}": partition 0 has no leader`));
     await spools(producer, 150);
     await close();
     producer = await open();
