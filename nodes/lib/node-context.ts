@@ -67,11 +67,14 @@ export interface BareContext<F extends Fields> {
   succeeded(): void;
   /** No status is shown after this. */
   stop(): void;
+  /** Ends the sources of a node that failed as it was made: nobody else will. */
+  abandon(): void;
 }
 
 export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declaration: Declaration<F>): BareContext<F> {
   const set = declaration.type.replace(/^citystream-/u, "");
   let closing = false;
+  const sources: DeliverySource[] = [];
   node.on("close", () => {
     closing = true;
   });
@@ -89,6 +92,9 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
     failed: shown.failed,
     succeeded: shown.succeeded,
     stop: shown.stop,
+    abandon() {
+      for (const source of sources) void source.close(0);
+    },
     withSettings(definition) {
       const settings = readSettings(
         declaration.fields,
@@ -126,6 +132,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
             node as NodeRef & { send(message: unknown): void },
             withTroubles(options, shown.trouble),
           );
+          sources.push(source);
           return counted(source, countsOf(node as NodeRef));
         },
         word: (key, values = {}) => RED._(`${namespaceOf(set)}:${set}.word.${key}`, values),

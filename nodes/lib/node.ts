@@ -56,6 +56,7 @@ export function defineNode<F extends Fields>(
       try {
         behaviour = behave(context.withSettings(definition));
       } catch (error) {
+        context.abandon();
         refuse(this, context, error);
         return;
       }

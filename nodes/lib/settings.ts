@@ -41,9 +41,11 @@ export function readSettings<F extends Fields>(
   return settings as Settings<F>;
 }
 
+/** A field that depends on a hidden one is hidden too. */
 function isShown(field: Field, fields: Fields, raw: Raw): boolean {
   if (!field.showIf) return true;
   const controller = fields[field.showIf.field];
+  if (controller && !isShown(controller, fields, raw)) return false;
   const value = raw[field.showIf.field] ?? (controller && "default" in controller ? controller.default : "");
   return field.showIf.is.includes(value as string | boolean);
 }

@@ -10,6 +10,7 @@ const SETTINGS: Readonly<
 > = {
   "citystream-connect-cluster": async (context) => ({ urls: (await serviceFor(context, "connect")).url }),
   "citystream-kafka-cluster": async (context) => ({ brokers: (await serviceFor(context, "kafka")).brokers }),
+  "citystream-schema-registry": async (context) => ({ urls: (await serviceFor(context, "registry")).url }),
   "citystream-lake": (_context, node, folder) => Promise.resolve({ address: `file://${path.join(folder, node.id)}` }),
   "citystream-influx-server": async (context, node, folder) => {
     if (node["version"] === "files") return { address: `file://${path.join(folder, node.id)}` };

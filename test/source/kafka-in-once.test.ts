@@ -1,7 +1,7 @@
 /** kafka in, at most once: only a crash may lose records, and none comes twice. */
 import assert from "node:assert/strict";
 import type { Consumer } from "../../nodes/lib/kafka/port";
-import { decoder } from "../../nodes/source/kafka-in/decode";
+import { decodersOf } from "../../nodes/source/kafka-in/decode";
 import { makeIntake, type Intake } from "../../nodes/source/kafka-in/intake";
 import { flowOf, nodeRed, type Harness } from "../harness";
 import {
@@ -141,7 +141,7 @@ describe("kafka in, at most once", () => {
             open.push(() => finished("delivered"));
           },
         },
-        decoders: { value: decoder("json", "value"), key: decoder("text", "key") },
+        decoders: decodersOf("json", "text", undefined),
         span: { records: 50, bytes: 1e6 },
         once: true,
         bury: async () => undefined,

@@ -1,6 +1,6 @@
 /** A seek's place is committed first, and what fails leaves nothing behind. */
 import assert from "node:assert/strict";
-import { decoder } from "../../nodes/source/kafka-in/decode";
+import { decodersOf } from "../../nodes/source/kafka-in/decode";
 import { makeIntake, type Intake } from "../../nodes/source/kafka-in/intake";
 import { Partition, type MakePartition, type Surroundings } from "../../nodes/source/kafka-in/partition";
 import type { Consumer, Position } from "../../nodes/lib/kafka/port";
@@ -36,7 +36,7 @@ describe("kafka in, when it is moved to another place", function moved() {
           setImmediate(() => finished("delivered"));
         },
       },
-      decoders: { value: decoder("json", "value"), key: decoder("text", "key") },
+      decoders: decodersOf("json", "text", undefined),
       span: { records: 1000, bytes: 1e6 },
       bury: async () => undefined,
     };

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Declaration } from "../../nodes/lib/declare";
-import type { Field, RowsField } from "../../nodes/lib/fields";
+import type { Field, Fields, RowsField } from "../../nodes/lib/fields";
 import { prefixOf } from "./form";
 import type { PackNode } from "./nodes";
 import { snippetsFor } from "./snippets";
@@ -55,7 +55,7 @@ function defaultsOf(set: string, declaration: Declaration, fields: [string, Fiel
   const lines = [`name: { value: "" }`];
   for (const [name, field] of fields) {
     if (field.kind === "secret") continue;
-    lines.push(`${name}: ${defaultOf(set, field)}`);
+    lines.push(`${name}: ${defaultOf(set, field, declaration.fields)}`);
     if (field.kind === "typed") lines.push(`${name}Type: { value: ${literal(field.defaultType)} }`);
   }
   if (declaration.outputsFrom) {
@@ -68,20 +68,31 @@ function defaultsOf(set: string, declaration: Declaration, fields: [string, Fiel
     .replace(/,\n$/u, "\n");
 }
 
-function defaultOf(set: string, field: Field): string {
+/** Statements that take any value while the field is hidden, itself or with the one that it depends on. */
+function unlessHidden({ showIf }: Field, fields: Fields): string {
+  if (!showIf) return "";
+  const { field, is } = showIf;
+  const controller = fields[field];
+  return `${controller ? unlessHidden(controller, fields) : ""}if (${literal(is)}.indexOf(this.${field}) < 0) { return true; } `;
+}
+
+function defaultOf(set: string, field: Field, fields: Fields): string {
   switch (field.kind) {
-    case "config":
-      return `{ value: "", type: ${literal(field.type)}, required: ${field.required} }`;
+    case "config": {
+      // Node-RED would ask for a node that the form does not show
+      const asked = field.required && field.showIf !== undefined;
+      const validate = asked
+        ? `, validate: function(value, opt) { ${unlessHidden(field, fields)}if (!value || value === "_ADD_") { return this._("${set}.form.required"); } return true; }`
+        : "";
+      return `{ value: "", type: ${literal(field.type)}, required: ${field.required && !asked}${validate} }`;
+    }
     case "tls":
       return `{ value: "", type: "tls-config", required: false }`;
     case "secret":
       return "";
     default: {
       const validate = validatorOf(set, field);
-      const guarded =
-        validate && field.showIf
-          ? `if (${literal(field.showIf.is)}.indexOf(this.${field.showIf.field}) < 0) { return true; } ${validate}`
-          : validate;
+      const guarded = validate && `${unlessHidden(field, fields)}${validate}`;
       return `{ value: ${literal(field.default)}${guarded ? `, validate: function(value, opt) { ${guarded} return true; }` : ""} }`;
     }
   }

@@ -8,11 +8,14 @@ const showIf = `    function citystreamShowIf(prefix) {
             var values = row.attr("data-is").split(" ");
             function update() {
                 var value = input.is(":checkbox") ? String(input.prop("checked")) : input.val();
-                row.toggle(values.indexOf(value) >= 0);
+                var above = input.closest("[data-if]");
+                row.toggle(values.indexOf(value) >= 0 && above.css("display") !== "none");
+                row.trigger("citystream-shown");
                 var section = row.closest("details");
                 section.toggle(section.children("div").filter(function() { return this.style.display !== "none"; }).length > 0);
             }
             input.on("change", update);
+            input.closest("[data-if]").on("citystream-shown", update);
             update();
         });
     }

@@ -12,13 +12,14 @@ import { mosquitto } from "./mosquitto";
 import { node24 } from "./node24";
 import { platformatic } from "./platformatic";
 import { readers } from "./readers";
+import { registry } from "./registry";
 import { s3 } from "./s3";
 import { spark } from "./spark";
 import { startService } from "./start";
 
 export { chromium, node24, platformatic, readers };
 
-export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb, s3 };
+export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb, s3, registry };
 
 /** What tests and `npm start` need beside services. */
 export const programs = {

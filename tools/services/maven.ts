@@ -48,6 +48,26 @@ export async function jars(wanted: Artifacts): Promise<string> {
   return join(folder, "lib");
 }
 
+/**
+ * The folder with what an archive holds; fetched once.
+ * @param artifact `group:artifact:version:type:classifier` of a zip or tar.gz
+ */
+export async function unpacked(name: string, version: string, artifact: string): Promise<string> {
+  const what = `${name} ${version}`;
+  await java(what);
+  return cached(`${name}-${version}`, async (making) => {
+    const mvn = need("mvn", what);
+    const step = progress(`${what} by Maven`);
+    step.update("fetching");
+    const goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack";
+    const args = ["-B", goal, `-Dartifact=${artifact}`, `-DoutputDirectory=${making}`];
+    // without a project Maven would keep its marks in a folder named ${project.basedir}
+    args.push(`-Dmdep.markersDirectory=${making}`, `-DmarkersDirectory=${making}`);
+    await locked("maven", () => run(mvn, args, { cwd: making }));
+    step.end("unpacked");
+  });
+}
+
 function pom({ name, version, artifacts, without = [] }: Artifacts): string {
   const exclusions = without
     .map((pair) => pair.split(":"))

@@ -1,11 +1,10 @@
-import { connectCluster } from "../../lib/connect/cluster";
-import { openRest } from "../../lib/connect/rest";
+import { connectCluster, openConnect } from "../../lib/connect/cluster";
 import { defineConfigNode } from "../../lib/node";
 import { declaration } from "./declaration";
 
 export = defineConfigNode(declaration, ({ settings }) => {
   const { urls, username, password, tls } = settings;
-  const rest = openRest({
+  const rest = openConnect({
     urls,
     ...(username !== "" && { login: { user: username, password } }),
     ...(tls && { tls }),

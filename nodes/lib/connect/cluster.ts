@@ -1,5 +1,17 @@
 /** What Kafka Connect's REST API is asked (https://kafka.apache.org/documentation/#connect_rest), in types. */
-import type { Rest } from "./rest";
+import { openRest, type Rest, type RestOptions, type RestServer } from "../rest";
+
+const server: RestServer = {
+  name: "Kafka Connect",
+  example: "http://127.0.0.1:8083",
+  // while its workers rebalance
+  busy: [409],
+  // validate answers 500 to what is the caller's mistake
+  mistake: (said) => /^org\.apache\.kafka\.connect\.\S*BadRequestException: (.*)/su.exec(said)?.[1],
+};
+
+/** @param options Connect itself gives up a request after 90 s */
+export const openConnect = (options: RestOptions): Rest => openRest(server, options);
 
 /** A connector's configuration: names and values are texts, as Connect keeps them. */
 export type ConnectorConfig = Readonly<Record<string, string>>;

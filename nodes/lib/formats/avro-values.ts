@@ -1,6 +1,6 @@
 /** Values from Avro's binary encoding (specification 1.11, "Binary Encoding"), without losing digits of integers. */
 import { dayText, decimalValue, exact, timeOfDay, timeSince, unscaledOf } from "./read-values";
-import type { Logical, RecordType, Type } from "./schema/type";
+import type { Logical, Type } from "./schema/type";
 
 /** Items that take no bytes, such as nulls, come in arrays of at most so many. */
 const MOST_EMPTY = 1_000_000;
@@ -174,5 +174,5 @@ class Decoding {
   }
 }
 
-/** What reads one record. @throws RangeError for bytes that are none */
-export const avroDecoder = (type: RecordType): Decode => new Decoding().of(type);
+/** What reads one value of the type. @throws RangeError for bytes that are none */
+export const avroDecoder = (type: Type): Decode => new Decoding().of(type);

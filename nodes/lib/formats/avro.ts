@@ -1,43 +1,20 @@
-/** Avro object container files (specification 1.11, "Object Container Files"). Values are encoded by avsc. */
-import { Type as AvroType, types } from "avsc";
+/** Avro object container files (specification 1.11, "Object Container Files"). */
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import { compressRawSnappy } from "../compression/snappy";
+import { avroEncoder, avroTarget } from "./avro-encoder";
 import { packZstd } from "./packing";
 import type { RecordFormat } from "./record-format";
 import { type RowEncoder, type RowsOf, schemaFiles } from "./schema-file";
-import { Conforming, type Target } from "./schema/conform";
-import { decimalBytes } from "./schema/decimal";
+import { Conforming } from "./schema/conform";
 import { schemaJson } from "./schema/json";
-import { type RecordType, branchName } from "./schema/type";
+import type { RecordType } from "./schema/type";
 
 export type AvroCodec = "none" | "deflate" | "snappy" | "zstd";
 
 /** Bytes of a block before compression: what readers decompress at once. */
 const BLOCK = 64 * 1024;
-
-/** avsc's long is a number and refuses those that are not safe; this one takes bigints too, at three times the cost. */
-const long = types.LongType.__with({
-  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-  toBuffer: (value: number | bigint) => {
-    const bytes = Buffer.allocUnsafe(8);
-    bytes.writeBigInt64LE(BigInt(value));
-    return bytes;
-  },
-  fromJSON: BigInt,
-  toJSON: Number,
-  isValid: (value: unknown) => typeof value === "bigint" || Number.isSafeInteger(value),
-  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-});
-
-const target: Target = {
-  long: (value) => value,
-  decimal: decimalBytes,
-  bytes: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-  map: Object.fromEntries,
-  branch: (type, value) => ({ [branchName(type)]: value }),
-};
 
 const deflate = promisify<Buffer, Buffer>(zlib.deflateRaw);
 
@@ -67,18 +44,10 @@ function longBytes(value: number): Buffer {
 
 const sized = (bytes: Buffer): Buffer[] => [longBytes(bytes.length), bytes];
 
-/** Without logical types, which would bring avsc's own long again. */
-const typeOf = (schema: RecordType, registry: Record<string, AvroType>): AvroType =>
-  AvroType.forSchema(schemaJson(schema, false) as Parameters<typeof AvroType.forSchema>[0], {
-    wrapUnions: true,
-    registry,
-  });
-
 type Row = Readonly<Record<string, unknown>>;
 
 class AvroFile implements RowEncoder<Row> {
-  private type: AvroType;
-  private isWide = false;
+  private readonly encode: (row: Row) => Buffer;
   private readonly head: Buffer;
   /** Ends the head and each block. Made of the schema, so that the same records give the same file. */
   private readonly sync: Buffer;
@@ -87,10 +56,10 @@ class AvroFile implements RowEncoder<Row> {
   private rowBytes = 0;
 
   constructor(
-    private readonly schema: RecordType,
+    schema: RecordType,
     private readonly codec: (typeof codecs)[AvroCodec],
   ) {
-    this.type = typeOf(schema, {});
+    this.encode = avroEncoder(schema);
     const text = JSON.stringify(schemaJson(schema));
     this.sync = createHash("md5").update(text).digest();
     const metadata = [
@@ -117,18 +86,6 @@ class AvroFile implements RowEncoder<Row> {
     this.blocks.length = 0;
   }
 
-  private encode(row: Row): Buffer {
-    if (this.isWide) return this.type.toBuffer(row);
-    try {
-      return this.type.toBuffer(row);
-    } catch {
-      // the row fits the schema, so an integer beyond 2^53 is all that avsc can have refused
-      this.isWide = true;
-      this.type = typeOf(this.schema, { long });
-      return this.type.toBuffer(row);
-    }
-  }
-
   private cut(): void {
     const count = this.rows.length;
     const block = this.codec
@@ -145,7 +102,7 @@ class AvroFile implements RowEncoder<Row> {
 /** @param schema undefined: learned from the records */
 export function avro(schema: RecordType | undefined, codec: AvroCodec): RecordFormat {
   const rowsOf = (type: RecordType, loose: boolean): RowsOf<Row> =>
-    new Conforming(target, loose).record(type) as RowsOf<Row>;
+    new Conforming(avroTarget, loose).value(type) as RowsOf<Row>;
   const begin = (type: RecordType): AvroFile => new AvroFile(type, codecs[codec]);
   return { extension: ".avro", begin: schemaFiles("Avro", { rowsOf, mangle: true, begin }, schema) };
 }

@@ -1,6 +1,7 @@
 import { declareNode } from "../../lib/declare";
 import { choice, configNode, flag, json, names, number, optionalNumber, text } from "../../lib/fields";
 import type { Lake } from "../../lib/lake/lake";
+import type { SchemaRegistry } from "../../lib/registry/registry";
 
 export const declaration = declareNode({
   type: "citystream-hdfs-sink",
@@ -41,9 +42,26 @@ export const declaration = declareNode({
       placeholder: "time, site, pm25",
       hint: "In this order, others are left out. Empty: as they come; a new column begins a new file.",
     }),
-    schema: json({
+    schemaFrom: choice({
       label: "Schema",
+      default: "given",
+      options: { given: "given below, or learned", registry: "the latest of a registry" },
       showIf: { field: "format", is: ["avro", "parquet"] },
+    }),
+    registry: configNode<SchemaRegistry>("citystream-schema-registry", {
+      label: "Schema registry",
+      showIf: { field: "schemaFrom", is: ["registry"] },
+    }),
+    subject: text({
+      label: "Subject",
+      required: true,
+      placeholder: "readings-value",
+      showIf: { field: "schemaFrom", is: ["registry"] },
+      hint: "The name of the schema in the registry. A newer version holds for files begun a minute later.",
+    }),
+    schema: json({
+      label: "Its text",
+      showIf: { field: "schemaFrom", is: ["given"] },
       hint: "An Avro schema of a record, for Parquet too. Empty: learned from the records; what does not fit begins a new file.",
     }),
     content: choice({

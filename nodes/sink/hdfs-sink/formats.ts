@@ -31,21 +31,51 @@ function withCoordinates(schema: RecordType): RecordType {
   return { ...schema, fields: [...schema.fields, ...fields] };
 }
 
-/** @throws ConfigError when the schema is none, or one that the format can't have */
-export function formatsOf(settings: Settings<(typeof declaration)["fields"]>): Formats {
+/** Files of whatever schema is the latest when they are begun. */
+function ofLatest(latest: () => RecordType, make: (schema: RecordType) => RecordFormat): () => RecordFormat {
+  return () => {
+    let schema = latest();
+    let format = make(schema);
+    return {
+      extension: format.extension,
+      begin() {
+        const newest = latest();
+        if (newest !== schema) {
+          format = make(newest);
+          schema = newest;
+        }
+        return format.begin();
+      },
+    };
+  };
+}
+
+/**
+ * @param latest the schema where it is a registry's
+ * @throws ConfigError when the schema is none, or one that the format can't have
+ */
+export function formatsOf(
+  settings: Settings<(typeof declaration)["fields"]>,
+  latest: (() => RecordType) | undefined,
+): Formats {
   const { format, columns, coordinates } = settings;
   const hasSchema = settings.schema !== undefined && (format === "avro" || format === "parquet");
-  const given = hasSchema ? parseSchema(settings.schema) : undefined;
-  const schema = given && coordinates ? withCoordinates(given) : given;
+  const located = (schema: RecordType): RecordType => (coordinates ? withCoordinates(schema) : schema);
+  const schema = hasSchema ? located(parseSchema(settings.schema)) : undefined;
   const closed = async (): Promise<void> => undefined;
   switch (format) {
-    case "avro":
-      return { format: () => avro(schema, settings.avroCompression), closed };
+    case "avro": {
+      const make = (of: RecordType | undefined): RecordFormat => avro(of, settings.avroCompression);
+      return { format: latest ? ofLatest(latest, (of) => make(located(of))) : () => make(schema), closed };
+    }
     case "parquet": {
       const thread = new ParquetThread();
-      const make = (): RecordFormat => parquet(schema, settings.parquetCompression, thread);
-      make();
-      return { format: make, closed: () => thread.end() };
+      const make = (of: RecordType | undefined): RecordFormat => parquet(of, settings.parquetCompression, thread);
+      if (!latest) make(schema);
+      return {
+        format: latest ? ofLatest(latest, (of) => make(located(of))) : () => make(schema),
+        closed: () => thread.end(),
+      };
     }
     case "csv": {
       const all = columns.length > 0 && coordinates ? [...columns, ...Object.keys(COORDINATES)] : columns;

@@ -2,8 +2,9 @@ import type { Message } from "../../lib/delivery/contract";
 import { directoryTemplate } from "../../lib/lake/directory";
 import { schedule } from "../../lib/schedule";
 import { LakeWriter } from "../../lib/lake/writer";
-import { defineNode } from "../../lib/node";
+import { defineNode, type Behaviour } from "../../lib/node";
 import { gatheringSink } from "../../lib/node-sink";
+import { latestSchema, type LatestSchema } from "../../lib/registry/latest";
 import { timeZone } from "../../lib/time-zone";
 import { declaration } from "./declaration";
 import { formatsOf } from "./formats";
@@ -18,11 +19,19 @@ export = defineNode(declaration, (node) => {
   const directory = directoryTemplate(settings.directory, "Directory", { timeOf, zone });
   const cut = settings.rotateSchedule.trim() ? schedule(settings.rotateSchedule, zone, "Schedule") : undefined;
   const span = settings.rotateTime === undefined ? undefined : settings.rotateTime * 1000;
-  const formats = formatsOf(node.settings);
+  const isRegistered =
+    settings.schemaFrom === "registry" && (settings.format === "avro" || settings.format === "parquet");
+  const latest = isRegistered
+    ? latestSchema(settings.registry, settings.subject, (trouble) => {
+        if (trouble) node.status("away", "red", trouble.message);
+        else node.status("ready", "grey");
+      })
+    : undefined;
+  const formats = formatsOf(node.settings, latest?.current);
   // What is written is then the payload's bytes, and where it goes does not depend on them.
   const canStayUnread =
     content === "payload" && !coordinates && ![settings.directory, settings.time].some((paths) => readsRecord(paths));
-  return gatheringSink(node, {
+  const sink = gatheringSink(node, {
     gathers: true,
     open: ({ stored, away }) =>
       new LakeWriter(lake.store, {
@@ -97,4 +106,23 @@ export = defineNode(declaration, (node) => {
     patient: "Records wait, none is lost.",
     again: "the lake can be written again",
   });
+  return latest ? afterSchema(sink, latest) : sink;
 });
+
+/** A sink whose messages wait for its schema. */
+function afterSchema(sink: Behaviour, latest: LatestSchema): Behaviour {
+  let isKnown = false;
+  latest.ready.then(
+    () => {
+      isKnown = true;
+    },
+    () => undefined,
+  );
+  return {
+    receive: (message) => (isKnown ? sink.receive?.(message) : latest.ready.then(() => sink.receive?.(message))),
+    close(removed) {
+      latest.close();
+      return sink.close?.(removed);
+    },
+  };
+}

@@ -1,6 +1,9 @@
 import { declareNode } from "../../lib/declare";
-import { choice, configNode, flag, number, optionalNumber, text, typedValue } from "../../lib/fields";
+import { choice, configNode, flag, json, number, optionalNumber, text, typedValue } from "../../lib/fields";
 import type { KafkaCluster } from "../../lib/kafka/cluster";
+import type { SchemaRegistry } from "../../lib/registry/registry";
+
+const registered = { field: "format", is: ["registry"] };
 
 export const declaration = declareNode({
   type: "citystream-kafka-out",
@@ -21,7 +24,33 @@ export const declaration = declareNode({
     format: choice({
       label: "Value",
       default: "auto",
-      options: { auto: "text and bytes as they are, else JSON", json: "always JSON" },
+      options: {
+        auto: "text and bytes as they are, else JSON",
+        json: "always JSON",
+        registry: "by a schema of a registry (Avro, JSON)",
+      },
+    }),
+    registry: configNode<SchemaRegistry>("citystream-schema-registry", {
+      label: "Schema registry",
+      showIf: registered,
+    }),
+    subject: text({
+      label: "Subject",
+      placeholder: "{{topic}}-value",
+      showIf: registered,
+      hint: "The name of the schema in the registry, or a template. Empty: the topic's name and -value, as other producers have it.",
+    }),
+    schemaFrom: choice({
+      label: "Schema",
+      default: "latest",
+      options: { latest: "the subject's latest version", avro: "this one, in Avro", json: "this one, in JSON Schema" },
+      showIf: registered,
+    }),
+    schema: json({ label: "Its text", required: true, showIf: { field: "schemaFrom", is: ["avro", "json"] } }),
+    register: flag({
+      label: "Register it when missing",
+      default: true,
+      showIf: { field: "schemaFrom", is: ["avro", "json"] },
     }),
     create: flag({ label: "Create missing topics", default: true, section: "topics" }),
     partitions: number({
@@ -117,5 +146,12 @@ export const declaration = declareNode({
     }),
   },
   sections: { topics: "New topics", producer: "Producer", spool: "Disk spool" },
-  statuses: { ready: "ready", stored: "stored", away: "kafka away", spooled: "spooled", disk: "disk refuses" },
+  statuses: {
+    ready: "ready",
+    stored: "stored",
+    away: "kafka away",
+    schemas: "no schema",
+    spooled: "spooled",
+    disk: "disk refuses",
+  },
 });

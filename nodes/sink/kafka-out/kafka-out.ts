@@ -1,4 +1,4 @@
-import { batchOf, recordAt } from "../../lib/batch";
+import { batchOf, isRecord, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure } from "../../lib/errors";
 import type { OutgoingRecord, TopicCreation } from "../../lib/kafka/port";
@@ -7,8 +7,9 @@ import { watchTrouble } from "../../lib/kafka/trouble";
 import { defineNode } from "../../lib/node";
 import { template } from "../../lib/template";
 import { declaration } from "./declaration";
-import { recordOf, type RecordSettings } from "./records";
+import { recordOf, topicOf, type RecordSettings } from "./records";
 import { watchRetention } from "./retention";
+import { recordSchemas } from "./schemas";
 import { makeSender, type Sender } from "./sender";
 import { makeWriter } from "./write";
 
@@ -33,11 +34,17 @@ export = defineNode(declaration, (node) => {
   const config: Record<string, string> =
     retention === undefined ? {} : { "retention.ms": retention < 0 ? "-1" : String(Math.round(retention * 3_600_000)) };
   const creation: TopicCreation | undefined = create ? { partitions, replication, config } : undefined;
+  const schemaTrouble = watchTrouble((text) => {
+    if (text !== undefined) node.warn(text);
+    show();
+  });
+  const schemas = recordSchemas(settings, schemaTrouble.set);
   const records: RecordSettings = {
     topic: topic === "" ? undefined : template(topic, "Topic"),
     key: unlessEmpty(settings.key),
     partition: unlessEmpty(settings.partition),
-    format: settings.format,
+    format: settings.format === "json" ? "json" : "auto",
+    schemas,
   };
   const trouble = watchTrouble((text) => {
     if (text !== undefined) node.warn(text);
@@ -51,6 +58,7 @@ export = defineNode(declaration, (node) => {
     if (diskTrouble !== undefined) node.status("disk", "red", diskTrouble);
     else if (trouble.shown !== undefined && spooled > 0) node.status("spooled", "red", `${amount}: ${trouble.shown}`);
     else if (trouble.shown !== undefined) node.status("away", "red", trouble.shown);
+    else if (schemaTrouble.shown !== undefined) node.status("schemas", "red", schemaTrouble.shown);
     else if (spooled > 0) node.status("spooled", "yellow", amount);
     else if (stored > 0) node.status("stored", "green", stored);
     else node.status("ready", "grey");
@@ -117,7 +125,22 @@ export = defineNode(declaration, (node) => {
     return outcomes;
   };
 
+  /** Sees to the schemas that messages need; undefined when there are none, or all are known. */
+  const prepare = (elements: readonly Message[], carrier: Message): Promise<unknown> | undefined =>
+    schemas?.prepare(
+      elements.flatMap((message) => {
+        try {
+          return [{ message, topic: topicOf(message, carrier, records) }];
+        } catch {
+          // `make` says what is wrong with it
+          return [];
+        }
+      }),
+    );
+
   const receiveOne = async (message: Message): Promise<void> => {
+    const preparing = prepare([message], message);
+    if (preparing) await preparing;
     const record = make(message, message);
     const [outcome] = await send(message, [record]);
     if (outcome instanceof Error) throw outcome;
@@ -126,6 +149,8 @@ export = defineNode(declaration, (node) => {
   };
 
   const receiveBatch = async (message: Message, elements: readonly Message[]): Promise<void> => {
+    const preparing = schemas && prepare(elements.filter(isRecord), message);
+    if (preparing) await preparing;
     const failed: FailedElement[] = [];
     const positions: number[] = [];
     const outgoing: OutgoingRecord[] = [];
@@ -166,6 +191,7 @@ export = defineNode(declaration, (node) => {
       );
       await Promise.all([writer.close(DRAIN), sending]);
       trouble.close();
+      schemaTrouble.close();
       await release();
     },
   };

@@ -2,10 +2,11 @@
 import { inspect, types } from "node:util";
 import type { Message } from "../../lib/delivery/contract";
 import { originalBytes } from "../../lib/delivery/originals";
-import { messageOf, Rejected } from "../../lib/errors";
+import { ConfigError, messageOf, Rejected, Retriable } from "../../lib/errors";
 import { checkTopicName } from "../../lib/kafka/topic-name";
 import type { OutgoingRecord } from "../../lib/kafka/port";
 import type { Template } from "../../lib/template";
+import type { RecordSchemas } from "./schemas";
 
 export interface RecordSettings {
   /** Absent: the topic is `msg.topic`. */
@@ -13,6 +14,8 @@ export interface RecordSettings {
   key(message: Message): unknown;
   partition(message: Message): unknown;
   readonly format: "auto" | "json";
+  /** What writes the values instead; null stays null. */
+  readonly schemas?: Pick<RecordSchemas, "encode"> | undefined;
 }
 
 /** What JSON writes as `{}`, whatever is in it. */
@@ -114,7 +117,11 @@ const partitionOf = (partition: unknown): number | undefined => {
   return number;
 };
 
-const read = (message: Message, carrier: Message, settings: RecordSettings): OutgoingRecord => {
+/**
+ * The topic of one message, or of one element of a batch.
+ * @throws Rejected when there is none
+ */
+export const topicOf = (message: Message, carrier: Message, settings: Pick<RecordSettings, "topic">): string => {
   const topic = settings.topic
     ? // Two spreads in one literal take V8 thirty times as long.
       settings.topic.render(
@@ -124,6 +131,11 @@ const read = (message: Message, carrier: Message, settings: RecordSettings): Out
   if (typeof topic !== "string" || topic === "")
     throw new Rejected("no topic: set Topic in the node, or msg.topic to a text");
   checkTopicName(topic);
+  return topic;
+};
+
+const read = (message: Message, carrier: Message, settings: RecordSettings): OutgoingRecord => {
+  const topic = topicOf(message, carrier, settings);
   if (message.payload === undefined) throw new Rejected("msg.payload is missing; null writes a tombstone");
   const key = settings.key(message);
   const { format } = settings;
@@ -134,8 +146,10 @@ const read = (message: Message, carrier: Message, settings: RecordSettings): Out
     // What a dead letter's replay brings unchanged has the bytes that it had, which JSON written anew need not be.
     key: originalBytes(message, "key", key) ?? bytesOf(written, "The key"),
     value:
-      originalBytes(message, "value", message.payload, format === "auto") ??
-      bytesOf(message.payload, "msg.payload", format),
+      settings.schemas && message.payload !== null
+        ? settings.schemas.encode(message, topic)
+        : (originalBytes(message, "value", message.payload, format === "auto") ??
+          bytesOf(message.payload, "msg.payload", format)),
     headers: headersOf(message["headers"]),
     timestamp: timestampOf(message["timestamp"]),
   };
@@ -151,7 +165,7 @@ export const recordOf = (message: Message, carrier: Message, settings: RecordSet
     return read(message, carrier, settings);
   } catch (error) {
     // A getter, a proxy: what can't be read now can't be read later.
-    throw error instanceof Rejected
+    throw error instanceof Rejected || (settings.schemas && error instanceof Retriable) || error instanceof ConfigError
       ? error
       : new Rejected(`the record can't be read: ${messageOf(error)}`, { cause: error });
   }

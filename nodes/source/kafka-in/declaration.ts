@@ -2,6 +2,7 @@ import { declareNode } from "../../lib/declare";
 import { deliveryFields, deliverySection } from "../../lib/field-groups";
 import { choice, configNode, flag, names, number, text } from "../../lib/fields";
 import type { KafkaCluster } from "../../lib/kafka/cluster";
+import type { SchemaRegistry } from "../../lib/registry/registry";
 
 export const declaration = declareNode({
   type: "citystream-kafka-in",
@@ -42,12 +43,26 @@ export const declaration = declareNode({
     valueFormat: choice({
       label: "Value",
       default: "json",
-      options: { json: "JSON", text: "text", bytes: "bytes (Buffer, not copied)" },
+      options: {
+        json: "JSON",
+        text: "text",
+        bytes: "bytes (Buffer, not copied)",
+        registry: "by its schema in a registry (Avro, JSON)",
+      },
+    }),
+    registry: configNode<SchemaRegistry>("citystream-schema-registry", {
+      label: "Schema registry",
+      showIf: { field: "valueFormat", is: ["registry"] },
     }),
     keyFormat: choice({
       label: "Key",
       default: "text",
-      options: { text: "text", json: "JSON", bytes: "bytes (Buffer, not copied)" },
+      options: {
+        text: "text",
+        json: "JSON",
+        bytes: "bytes (Buffer, not copied)",
+        registry: "by its schema in the value's registry",
+      },
     }),
     start: choice({
       label: "Start",

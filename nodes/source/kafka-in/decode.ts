@@ -1,11 +1,12 @@
 /** Kafka records → messages. */
 import { isUtf8 } from "node:buffer";
 import type { Message } from "../../lib/delivery/contract";
-import { Rejected } from "../../lib/errors";
+import { ConfigError, Rejected } from "../../lib/errors";
 import { jsonText } from "../../lib/formats/json-text";
 import type { FetchedRecord, Headers } from "../../lib/kafka/port";
+import type { SchemaReader } from "../../lib/registry/reading";
 
-export type Format = "json" | "text" | "bytes";
+export type Format = "json" | "text" | "bytes" | "registry";
 
 /** Where a record came from, as nodes below find it in `msg.source`. */
 export interface KafkaSource {
@@ -28,8 +29,14 @@ export interface Origin {
 const shown = (bytes: Buffer): string =>
   JSON.stringify(bytes.subarray(0, 40).toString()) + (bytes.length > 40 ? "…" : "");
 
+type Decoder = (bytes: Buffer | null) => unknown;
+
 /** @throws Rejected when the bytes are not of that format */
-export const decoder = (format: Format, what: string): ((bytes: Buffer | null) => unknown) => {
+const decoder = (format: Format, what: string, schemas: SchemaReader | undefined): Decoder => {
+  if (format === "registry") {
+    if (!schemas) throw new ConfigError("Key: its registry is the value's: choose the registry at Value too");
+    return (bytes) => schemas.decode(bytes, what);
+  }
   if (format === "bytes") return (bytes) => bytes;
   const text = (bytes: Buffer): string => {
     if (!isUtf8(bytes)) throw new Rejected(`the ${what} is not UTF-8 text: ${bytes.subarray(0, 20).toString("hex")}`);
@@ -48,8 +55,8 @@ export const decoder = (format: Format, what: string): ((bytes: Buffer | null) =
 };
 
 /** Looks whether records can be decoded, which takes less than decoding them; undefined for values that are no JSON. */
-export const readableBy = (value: Format, key: Format): Decoders["isReadable"] => {
-  if (value !== "json") return undefined;
+const readableBy = (value: Format, key: Format): Decoders["isReadable"] => {
+  if (value !== "json" || key === "registry") return undefined;
   const isKey =
     key === "bytes" ? () => true : key === "text" ? isUtf8 : (bytes: Buffer) => jsonText(bytes) !== undefined;
   return (record) =>
@@ -78,7 +85,28 @@ export interface Decoders {
   key(bytes: Buffer | null): unknown;
   /** For values that are JSON: whether a record has some, on one line, and a key that can be decoded. */
   readonly isReadable?: ((record: FetchedRecord) => boolean) | undefined;
+  /**
+   * Fetches what is needed to decode records.
+   * @returns undefined when nothing is missing; else whether nothing is any more
+   */
+  readonly prepare?: ((records: readonly FetchedRecord[]) => Promise<boolean> | undefined) | undefined;
 }
+
+/**
+ * @param schemas for the format "registry"
+ * @throws ConfigError when it is missing
+ */
+export const decodersOf = (value: Format, key: Format, schemas: SchemaReader | undefined): Decoders => ({
+  value: decoder(value, "value", schemas),
+  key: decoder(key, "key", schemas),
+  isReadable: readableBy(value, key),
+  prepare:
+    schemas &&
+    ((records) =>
+      schemas.prepare(
+        key === "registry" ? records.flatMap((one) => [one.value, one.key]) : records.map((one) => one.value),
+      )),
+});
 
 const message = (record: FetchedRecord, origin: Origin, payload: unknown, key: unknown): Message => ({
   payload,

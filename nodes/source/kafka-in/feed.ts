@@ -27,8 +27,8 @@ export interface Holding {
 export interface Feed {
   /** Hands over what was fetched of a partition. @returns where to go on when not all of it was taken */
   take(partition: AssignedPartition, batch: FetchedBatch): Promise<number | void>;
-  /** Fetches a partition that stalled, or was paused, again when it may go on. */
-  sleep(partition: AssignedPartition, epoch: number): Promise<void>;
+  /** Fetches a partition that stalled, or was paused, again when it may go on, after `atLeast` ms. */
+  sleep(partition: AssignedPartition, epoch: number, atLeast?: number): Promise<void>;
 }
 
 /** How long emitting may keep the event loop, in ms: what was emitted runs after that in one go. */
@@ -39,9 +39,11 @@ const MESSAGES_A_TURN = 32;
 const STALLED = 2000;
 /** How often a partition that is asleep looks by itself whether it may go on, in ms. */
 const SLEEP_LOOK = 2000;
+/** When records whose schema could not be fetched are fetched again, in ms. */
+const ASK_AGAIN = 1000;
 
 export const makeFeed = (
-  { source, span, once }: Pick<Surroundings, "source" | "span" | "once">,
+  { source, span, once, decoders }: Pick<Surroundings, "source" | "span" | "once" | "decoders">,
   settings: FeedSettings,
   holding: Holding,
   pauses: Pick<Pauses, "has">,
@@ -57,6 +59,19 @@ export const makeFeed = (
     const late = new Promise<void>((resolve) => (limit = setTimeout(resolve, ms)));
     await Promise.race([partition.room(), late]);
     clearTimeout(limit);
+  };
+
+  /** Waits for what records are decoded with. False when it does not come, or the partition is lost. */
+  const decodable = async (
+    partition: AssignedPartition,
+    epoch: number,
+    preparing: Promise<boolean>,
+  ): Promise<boolean> => {
+    let limit: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => (limit = setTimeout(resolve, STALLED, false)));
+    const isThere = await Promise.race([preparing, late]);
+    clearTimeout(limit);
+    return isThere && holding.owns(partition, epoch);
   };
 
   /** Waits until the partition has room and flows run. False when it stalls or is lost. */
@@ -76,11 +91,13 @@ export const makeFeed = (
     return holding.owns(partition, epoch);
   };
 
-  const sleep = async (partition: AssignedPartition, epoch: number): Promise<void> => {
+  const sleep = async (partition: AssignedPartition, epoch: number, atLeast = 0): Promise<void> => {
     if (partition.asleep || !holding.owns(partition, epoch)) return;
     partition.asleep = true;
     consumer()?.pause(partition);
-    while (holding.owns(partition, epoch) && !flows(partition)) await change(partition, SLEEP_LOOK);
+    const earliest = Date.now() + atLeast;
+    while (holding.owns(partition, epoch) && (!flows(partition) || Date.now() < earliest))
+      await change(partition, SLEEP_LOOK);
     partition.asleep = false;
     if (holding.owns(partition, epoch)) consumer()?.resume(partition);
   };
@@ -134,6 +151,12 @@ export const makeFeed = (
         return error.offset;
       }
       if (run.length === 0) break;
+      const preparing = decoders.prepare?.(run);
+      if (preparing && !(await decodable(partition, batch.epoch, preparing))) {
+        if (holding.stopped) return new Promise(() => undefined);
+        void sleep(partition, batch.epoch, ASK_AGAIN);
+        return partition.next ?? batch.offset;
+      }
       partition.emit(run);
       if (++emitted >= MESSAGES_A_TURN || performance.now() - turn > TURN) {
         await nextTurn();

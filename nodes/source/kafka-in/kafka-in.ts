@@ -7,11 +7,12 @@ import { deadLetterTopic } from "../../lib/kafka/dead-letter-topic";
 import type { Consumer, Start } from "../../lib/kafka/port";
 import { within } from "../../lib/kafka/sleep";
 import { watchTrouble } from "../../lib/kafka/trouble";
+import { schemaReader } from "../../lib/registry/reading";
 import { checkTopicName } from "../../lib/kafka/topic-name";
 import { defineNode } from "../../lib/node";
 import { controlOf, positionsOf } from "./control";
 import { declaration } from "./declaration";
-import { decoder, rawMessageOf, readableBy, type Decoders } from "./decode";
+import { decodersOf, rawMessageOf } from "./decode";
 import { exactlyOnce, restOf } from "./exactly-once";
 import { makeIntake } from "./intake";
 import { instanceOf } from "./instance";
@@ -40,6 +41,12 @@ export = defineNode(declaration, (node) => {
   const instance = instanceOf(settings.instance, node);
   if (deadTopic !== "") checkTopicName(deadTopic);
   const delivery = deliverySettings(node.RED, node.settings);
+  const schemaTrouble = watchTrouble((text) => {
+    if (text !== undefined) node.warn(`Records wait for their schemas: ${text}`);
+    show();
+  });
+  const schemas = settings.valueFormat === "registry" ? schemaReader(settings.registry, schemaTrouble.set) : undefined;
+  const decoders = decodersOf(settings.valueFormat, settings.keyFormat, schemas);
   const release = cluster.use();
   const trouble = watchTrouble((text) => {
     if (text !== undefined) node.warn(text);
@@ -86,11 +93,6 @@ export = defineNode(declaration, (node) => {
       intakeOf()?.wake();
     },
   });
-  const decoders: Decoders = {
-    value: decoder(settings.valueFormat, "value"),
-    key: decoder(settings.keyFormat, "key"),
-    isReadable: readableBy(settings.valueFormat, settings.keyFormat),
-  };
   const exact = isExact
     ? exactlyOnce({
         kafka: cluster.kafka,
@@ -155,7 +157,8 @@ export = defineNode(declaration, (node) => {
 
   function show(): void {
     if (closing) return;
-    if (trouble.shown !== undefined) node.status("trouble", "red", trouble.shown);
+    const wrong = trouble.shown ?? schemaTrouble.shown;
+    if (wrong !== undefined) node.status("trouble", "red", wrong);
     else if (consumer === undefined) node.status("connecting", "grey");
     else if (intake.stuck !== undefined) node.status("stuck", "red", intake.stuck);
     else if (intake.paused > 0) node.status("held", "yellow", intake.paused);
@@ -206,6 +209,7 @@ export = defineNode(declaration, (node) => {
       closing = true;
       clearInterval(timer);
       trouble.close();
+      schemaTrouble.close();
       intake.stop();
       await source.close(drain * 1000);
       await within(intake.commit(), LAST_COMMIT);

@@ -4,9 +4,9 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type ConnectCluster, connectCluster } from "../../../nodes/lib/connect/cluster";
+import { type ConnectCluster, connectCluster, openConnect } from "../../../nodes/lib/connect/cluster";
 import { register, type Step } from "../../../nodes/lib/connect/register";
-import { openRest, type Rest, type RestOptions } from "../../../nodes/lib/connect/rest";
+import type { Rest, RestOptions } from "../../../nodes/lib/rest";
 import { ConfigError, Rejected, Retriable } from "../../../nodes/lib/errors";
 import type { Service } from "../../../tools/services";
 import { serviceFor } from "../../../tools/services/for-test";
@@ -19,13 +19,13 @@ describe("Kafka Connect", () => {
   let cluster: ConnectCluster;
   const opened: Rest[] = [];
   const open = (options: Partial<RestOptions>): ConnectCluster => {
-    const one = openRest({ urls: [connect.url], ...options });
+    const one = openConnect({ urls: [connect.url], ...options });
     opened.push(one);
     return connectCluster(one);
   };
   before(async function () {
     connect = await serviceFor(this, "connect");
-    rest = openRest({ urls: [connect.url] });
+    rest = openConnect({ urls: [connect.url] });
     cluster = connectCluster(rest);
     folder = mkdtempSync(path.join(tmpdir(), "citystream-connect-"));
     writeFileSync(path.join(folder, "in"), "one\n");
@@ -180,8 +180,8 @@ describe("Kafka Connect", () => {
     );
     other.close();
     other.closeAllConnections();
-    assert.throws(() => openRest({ urls: ["localhost:8083"] }), /must begin with http/u);
-    assert.throws(() => openRest({ urls: ["connect"] }), /is no address/u);
+    assert.throws(() => openConnect({ urls: ["localhost:8083"] }), /must begin with http/u);
+    assert.throws(() => openConnect({ urls: ["connect"] }), /is no address/u);
   });
 
   describe("with a login and TLS", () => {

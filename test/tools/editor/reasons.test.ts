@@ -3,13 +3,13 @@ import { writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { connectCluster } from "../../../nodes/lib/connect/cluster";
-import { openRest } from "../../../nodes/lib/connect/rest";
+import { connectCluster, openConnect } from "../../../nodes/lib/connect/cluster";
 import { messageOf } from "../../../nodes/lib/errors";
 import { influxServer } from "../../../nodes/lib/influx/server";
 import { openStore, tryStore } from "../../../nodes/lib/lake/open";
 import { refusal } from "../../../nodes/lib/lake/remote-error";
 import { refusal as refusedByS3 } from "../../../nodes/lib/lake/s3/refusal";
+import { openRegistry } from "../../../nodes/lib/registry/registry";
 import { brokerAddress } from "../../../nodes/lib/mqtt/address";
 import { closedUnanswered, notMqtt, reasonOf } from "../../../nodes/lib/mqtt/reasons";
 import { freePort } from "../../../tools/services/ports";
@@ -137,9 +137,23 @@ describe("what a connection test says in Korean", () => {
     store.close();
   });
 
+  it("when a schema registry is away, something else, or an address none", async () => {
+    const about = (url: string) => async (): Promise<unknown> => {
+      const registry = openRegistry({ urls: [url] });
+      return registry.about().finally(() => registry.close());
+    };
+    reads(await failureOf(about("registry")), /"registry"/u);
+    reads(await failureOf(about(`http://127.0.0.1:${await freePort()}`)), /connect ECONNREFUSED/u);
+    const other = http.createServer((_request, response) => response.end("{}")).listen(0, "127.0.0.1");
+    await new Promise((resolve) => other.once("listening", resolve));
+    reads(await failureOf(about(`http://127.0.0.1:${(other.address() as AddressInfo).port}`)));
+    other.closeAllConnections();
+    other.close();
+  });
+
   it("when Kafka Connect is away, something else, or an address none", async () => {
     const about = (url: string) => (): Promise<unknown> => {
-      const rest = openRest({ urls: [url] });
+      const rest = openConnect({ urls: [url] });
       return connectCluster(rest)
         .about()
         .finally(() => rest.close());

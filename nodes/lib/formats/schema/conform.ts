@@ -33,7 +33,9 @@ function shown(value: unknown): string {
 }
 
 const misfit = (path: string, value: unknown, wanted: string): Rejected =>
-  new Rejected(`"${path}" is ${value === undefined ? "missing" : shown(value)}; the schema wants ${wanted}`);
+  new Rejected(
+    `"${path || "payload"}" is ${value === undefined ? "missing" : shown(value)}; the schema wants ${wanted}`,
+  );
 
 /** An integer from a number, a bigint or its digits; undefined for what is none. */
 function integer(value: unknown): number | bigint | undefined {
@@ -104,7 +106,7 @@ export class Conforming {
     private readonly loose: boolean,
   ) {}
 
-  record(type: RecordType): Conform {
+  value(type: Type): Conform {
     const conform = this.of(type);
     return (value) => conform(value, "");
   }
@@ -164,7 +166,7 @@ export class Conforming {
     const fields = type.fields.map((field) => ({ written: field.written, read: this.field(field) }));
     return (value, path) => {
       if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
-        throw misfit(path || "payload", value, "an object");
+        throw misfit(path, value, "an object");
       const row: Record<string, unknown> = {};
       for (const { written, read } of fields) row[written] = read(value, path);
       return row;

@@ -107,16 +107,26 @@ class Reader {
 }
 
 /**
- * @param schema an Avro schema, already parsed as JSON
+ * @param schema an Avro schema of any type, already parsed as JSON
  * @throws ConfigError saying what is wrong with it
  */
-export function parseSchema(schema: unknown, setting = "Schema"): RecordType {
+export function parseType(schema: unknown, setting = "Schema"): Type {
   try {
     AvroType.forSchema(schema as Parameters<typeof AvroType.forSchema>[0], { wrapUnions: true });
-    const type = new Reader().read(schema, "");
-    if (type.kind !== "record") throw new ConfigError(`it is of a ${type.kind}; records need {"type": "record", …}`);
-    return type;
+    return new Reader().read(schema, "");
   } catch (cause) {
     throw new ConfigError(`${setting}: this is no Avro schema: ${messageOf(cause)}`, { cause });
   }
+}
+
+/**
+ * @param schema an Avro schema of a record, already parsed as JSON
+ * @throws ConfigError saying what is wrong with it
+ */
+export function parseSchema(schema: unknown, setting = "Schema"): RecordType {
+  const type = parseType(schema, setting);
+  if (type.kind === "record") return type;
+  throw new ConfigError(
+    `${setting}: this is no Avro schema: it is of a ${type.kind}; records need {"type": "record", …}`,
+  );
 }

@@ -1,15 +1,31 @@
-/** Requests to Kafka Connect's REST API: answers as JSON, errors that say who must act. */
+/** Requests to REST APIs of Kafka's surroundings (Connect, schema registries): answers as JSON, errors that say who must act. */
 import http from "node:http";
 import https from "node:https";
-import { ConfigError, Rejected, Retriable } from "../errors";
-import type { TlsOptions } from "../fields";
+import { ConfigError, Rejected, Retriable } from "./errors";
+import type { TlsOptions } from "./fields";
+
+/** What answers there. */
+export interface RestServer {
+  /** For people: "Kafka Connect". */
+  readonly name: string;
+  /** An address to enter, such as `http://127.0.0.1:8083`. */
+  readonly example: string;
+  /** Of bodies; `application/json` when absent. */
+  readonly contentType?: string;
+  /** Statuses beside 429 and 5xx that pass by themselves. */
+  readonly busy: readonly number[];
+  /** The server's own words of what is the caller's mistake, whatever its status; undefined when it is none. */
+  mistake?(said: string): string | undefined;
+}
 
 export interface RestOptions {
-  /** Base addresses of workers; the next one is asked when one cannot be reached. */
+  /** Base addresses; the next one is asked when one cannot be reached. */
   readonly urls: readonly string[];
   readonly login?: { readonly user: string; readonly password: string };
+  /** Sent as bearer token. */
+  readonly token?: string;
   readonly tls?: TlsOptions;
-  /** ms that an answer may take. Connect itself gives up a request after 90 s. */
+  /** ms that an answer may take. */
   readonly limit?: number;
 }
 
@@ -19,8 +35,8 @@ export interface Rest {
   /**
    * The answer's JSON; undefined when it has none, `null` for 404.
    * @param body sent as JSON
-   * @throws Retriable out of reach (`unreachable`), busy rebalancing (409) or broken (5xx); ConfigError refused login or
-   * certificate; Rejected what Connect refuses (4xx), in its words
+   * @throws Retriable out of reach (`unreachable`), busy or broken (5xx); ConfigError refused login or certificate;
+   * Rejected what the server refuses (4xx), in its words
    */
   request(method: Method, path: string, options?: { body?: unknown; signal?: AbortSignal }): Promise<unknown>;
   /** Ends idle connections. */
@@ -31,14 +47,16 @@ export interface Rest {
 const longest = 32 * 1024 * 1024;
 
 /** @throws ConfigError for an address that is none */
-export function openRest({ urls, login, tls, limit = 60_000 }: RestOptions): Rest {
-  const bases = urls.map(baseOf);
-  if (bases.length === 0) throw new ConfigError("Addresses: enter one, such as http://127.0.0.1:8083");
+export function openRest(server: RestServer, { urls, login, token, tls, limit = 60_000 }: RestOptions): Rest {
+  const bases = urls.map((url) => baseOf(url, server.example));
+  if (bases.length === 0) throw new ConfigError(`Addresses: enter one, such as ${server.example}`);
   const agents = {
     "http:": new http.Agent({ keepAlive: true }),
     "https:": new https.Agent({ keepAlive: true, ...tls }),
   };
-  const authorization = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString("base64")}`;
+  const authorization = login
+    ? `Basic ${Buffer.from(`${login.user}:${login.password}`).toString("base64")}`
+    : token && `Bearer ${token}`;
   let current = 0;
 
   const ask = (method: Method, path: string, body: unknown, signal: AbortSignal | undefined): Promise<Answer> => {
@@ -53,7 +71,10 @@ export function openRest({ urls, login, tls, limit = 60_000 }: RestOptions): Res
       headers: {
         accept: "application/json",
         ...(authorization && { authorization }),
-        ...(text !== undefined && { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
+        ...(text !== undefined && {
+          "content-type": server.contentType ?? "application/json",
+          "content-length": Buffer.byteLength(text),
+        }),
       },
     });
   };
@@ -67,9 +88,9 @@ export function openRest({ urls, login, tls, limit = 60_000 }: RestOptions): Res
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         current = (current + 1) % bases.length;
-        throw unreachable(where, error as NodeJS.ErrnoException);
+        throw unreachable(`${server.name} at ${where}`, error as NodeJS.ErrnoException);
       }
-      return read(where, answer, `${method} ${path}`);
+      return read(server, where, answer, `${method} ${path}`);
     },
     close() {
       agents["http:"].destroy();
@@ -115,14 +136,12 @@ function send(
   });
 }
 
-function baseOf(address: string): URL {
+function baseOf(address: string, example: string): URL {
   let url: URL;
   try {
     url = new URL(address);
   } catch (error) {
-    throw new ConfigError(`Addresses: "${address}" is no address; enter one such as http://127.0.0.1:8083`, {
-      cause: error,
-    });
+    throw new ConfigError(`Addresses: "${address}" is no address; enter one such as ${example}`, { cause: error });
   }
   if (url.protocol === "http:" || url.protocol === "https:") return url;
   throw new ConfigError(`Addresses: "${address}" must begin with http:// or https://`);
@@ -132,50 +151,48 @@ function baseOf(address: string): URL {
 function unreachable(where: string, error: NodeJS.ErrnoException): Error {
   const { code = "", message } = error;
   if (/^(?:ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_SSL|EPROTO|HOSTNAME_MISMATCH)/u.test(code)) {
-    return new ConfigError(`Kafka Connect at ${where}: TLS failed, check the TLS settings (${message.trim()})`, {
+    return new ConfigError(`${where}: TLS failed, check the TLS settings (${message.trim()})`, {
       cause: error,
     });
   }
-  return new Retriable(`Kafka Connect at ${where} cannot be reached: ${message || code}`, {
+  return new Retriable(`${where} cannot be reached: ${message || code}`, {
     cause: error,
     unreachable: true,
   });
 }
 
-function read(where: string, { status, type, text }: Answer, what: string): unknown {
+function read(server: RestServer, where: string, { status, type, text }: Answer, what: string): unknown {
+  const { name, busy, mistake } = server;
   if (status >= 200 && status < 300) {
     if (text === "") return undefined;
     try {
       return JSON.parse(text) as unknown;
     } catch (error) {
-      throw new ConfigError(`Addresses: what answers at ${where} is not Kafka Connect (${type || "no content type"})`, {
+      throw new ConfigError(`Addresses: what answers at ${where} is not ${name} (${type || "no content type"})`, {
         cause: error,
       });
     }
   }
   const said = saidBy(text, type) || http.STATUS_CODES[status] || "";
   if (status === 401 || status === 403) {
-    throw new ConfigError(`Kafka Connect at ${where} refused the login (${status}): check User and Password. ${said}`);
+    throw new ConfigError(`${name} at ${where} refused the login (${status}): check User and Password. ${said}`);
   }
   if (status === 404) {
-    // while Connect starts it has no paths yet: "HTTP 404 Not Found" instead of "Connector x not found"
+    // while a Jetty starts it has no paths yet: "HTTP 404 Not Found" instead of "Connector x not found"
     if (isJson(type) && !said.startsWith("HTTP 404")) return null;
-    throw new Retriable(
-      `Kafka Connect at ${where} is still starting, or another server answers there (404 for ${what})`,
-    );
+    throw new Retriable(`${name} at ${where} is still starting, or another server answers there (404 for ${what})`);
   }
-  // validate answers 500 to what is the caller's mistake
-  const mistake = /^org\.apache\.kafka\.connect\.\S*BadRequestException: (.*)/su.exec(said)?.[1];
-  if (mistake !== undefined) throw new Rejected(`Kafka Connect refused it: ${mistake}`);
-  if (status === 409 || status === 429 || status >= 500) {
-    throw new Retriable(`Kafka Connect at ${where} could not do it now (${status}): ${said}`);
+  const theirs = mistake?.(said);
+  if (theirs !== undefined) throw new Rejected(`${name} refused it: ${theirs}`);
+  if (busy.includes(status) || status === 429 || status >= 500) {
+    throw new Retriable(`${name} at ${where} could not do it now (${status}): ${said}`);
   }
-  throw new Rejected(`Kafka Connect refused it (${status}): ${said}`);
+  throw new Rejected(`${name} refused it (${status}): ${said}`);
 }
 
 const isJson = (type: string): boolean => type.includes("json");
 
-/** Connect's own words: `{"error_code": 400, "message": "…"}`. */
+/** The server's own words: `{"error_code": 400, "message": "…"}`. */
 function saidBy(text: string, type: string): string {
   if (!isJson(type)) return text.length < 500 && !text.trimStart().startsWith("<") ? text.trim() : "";
   try {

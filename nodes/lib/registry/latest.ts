@@ -1,0 +1,71 @@
+/** The latest schema of a subject, for what writes files of records. */
+import { tryUntilDone } from "../back-off";
+import { ConfigError, Retriable, asError } from "../errors";
+import { parseSchema } from "../formats/schema/parse";
+import type { RecordType } from "../formats/schema/type";
+import { wholeSchema } from "./references";
+import type { SchemaRegistry } from "./registry";
+
+export interface LatestSchema {
+  /** Resolves once the schema is known, however long that takes; rejects when it is closed before. */
+  readonly ready: Promise<void>;
+  /** @throws Retriable before `ready` */
+  current(): RecordType;
+  close(): void;
+}
+
+/** How often a newer version is looked for, in ms. */
+const LOOK = 60_000;
+
+async function latest(registry: SchemaRegistry, subject: string): Promise<RecordType> {
+  const found = await registry.version(subject, "latest");
+  if (!found) throw new ConfigError(`Nothing is registered as "${subject}": register a schema there`);
+  if (found.kind !== "AVRO")
+    throw new ConfigError(`The latest schema of "${subject}" is of type ${found.kind}; files need one of Avro`);
+  return parseSchema(await wholeSchema(registry, found), `"${subject}"`);
+}
+
+/** @param state told why it can't be had, each time, and undefined once it is there */
+export function latestSchema(
+  registry: SchemaRegistry,
+  subject: string,
+  state: (trouble: Error | undefined) => void,
+): LatestSchema {
+  const closing = new AbortController();
+  let known: RecordType | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    // what is known serves until the answer is there, and when there is none
+    const newer = await latest(registry, subject).catch(() => undefined);
+    if (newer && JSON.stringify(newer) !== JSON.stringify(known)) known = newer;
+  };
+  const ready = tryUntilDone(() => latest(registry, subject), {
+    first: 500,
+    longest: 10_000,
+    signal: closing.signal,
+    again: () => true,
+    failed: (error) => state(asError(error)),
+  }).then(
+    (found) => {
+      known = found;
+      state(undefined);
+      if (!closing.signal.aborted) timer = setInterval(() => void look(), LOOK);
+    },
+    (error: unknown) => {
+      throw new Retriable("The node was closed before the schema was known", { cause: error, unreachable: true });
+    },
+  );
+  // whoever waits for it is told
+  ready.catch(() => undefined);
+  return {
+    ready,
+    current() {
+      if (!known) throw new Retriable(`The schema of "${subject}" is not known yet`, { unreachable: true });
+      return known;
+    },
+    close() {
+      closing.abort();
+      clearInterval(timer);
+    },
+  };
+}
