@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { codecNames, type CodecName } from "../nodes/lib/kafka/codecs";
 import { openKafka } from "../nodes/lib/kafka/kafkajs-client";
-import type { OutgoingRecord } from "../nodes/lib/kafka/port";
+import type { OutgoingRecord, ProducerOptions } from "../nodes/lib/kafka/port";
 import { spoolingProducer, type SpooledProducer } from "../nodes/lib/kafka/spooled-producer";
 import { service } from "../tools/services";
 
@@ -27,10 +27,10 @@ const measure = async (brokers: string, compression: CodecName, spool: boolean):
   await kafka.createTopic(topic, { partitions: 4, replication: 1, config: {} });
   const directory = mkdtempSync(path.join(tmpdir(), "citystream-bench-"));
   const bufferBytes = 64 * 1024 * 1024;
-  const make = (state: (trouble: Error | undefined) => void) =>
-    kafka.producer({ acks: "all", compression, linger: 5, batchBytes: 512 * 1024, bufferBytes, state });
+  const make = (events: Pick<ProducerOptions, "state" | "held">) =>
+    kafka.producer({ acks: "all", compression, linger: 5, batchBytes: 512 * 1024, bufferBytes, ...events });
   const quiet = (): void => undefined;
-  const plain = spool ? undefined : make(quiet);
+  const plain = spool ? undefined : make({ state: quiet });
   const producer: SpooledProducer | NonNullable<typeof plain> =
     plain ??
     (await spoolingProducer(make, {

@@ -3,59 +3,17 @@
  * this process's Node-RED; clients of another Node-RED's http in do the same, and that one is killed in the outage.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { flowOf, nodeRed, until, type Harness } from "../harness";
 import { startChild, type NodeRedChild } from "../harness/child";
 import { clusterFor, clusterNode, collect, kafkaOut, newTopic, readAll, type Cluster } from "../lib/kafka/harness";
+import { clients, load, spoolFiles } from "./spooling";
 
 const KEYS = 7;
 /** How long a test waits for what a slow machine takes long for, in ms. */
 const LONG = 120_000;
-
-/** Calls `send` a hundred times a second with 0, 1, 2 … until it is stopped. */
-const load = (send: (n: number) => void): { readonly sent: number; stop(): void } => {
-  let sent = 0;
-  const begun = Date.now();
-  const timer = setInterval(() => {
-    while (sent < (Date.now() - begun) / 10) send(sent++);
-  }, 10);
-  return {
-    get sent() {
-      return sent;
-    },
-    stop: () => clearInterval(timer),
-  };
-};
-
-/** Clients of http in: each number is sent until it is answered, as a client does that wants it stored. */
-const clients = () => {
-  const answered = new Set<number>();
-  const again = new Set<number>();
-  let url = "";
-  const stopped = new AbortController();
-  const post = async (n: number): Promise<void> => {
-    while (!answered.has(n) && !stopped.signal.aborted) {
-      const response = await fetch(`${url}/api/in`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ n }),
-        signal: AbortSignal.timeout(60_000),
-      }).catch(() => undefined);
-      await response?.arrayBuffer().catch(() => undefined);
-      if (response?.ok) answered.add(n);
-      else {
-        again.add(n);
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-    }
-  };
-  return { answered, again, post, at: (address: string) => void (url = address), stop: () => stopped.abort() };
-};
-
-const spoolFiles = (folder: string): number =>
-  readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith(".spool")).length;
 
 describe("kafka out with a disk spool", () => {
   let cluster: Cluster;

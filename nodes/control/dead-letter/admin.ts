@@ -89,7 +89,8 @@ function routes({ httpAdmin, auth }: NodeAPI, { desks }: Registry): void {
     handler(async ({ desk }, { params }) => {
       const letter = await desk.read(params.letter ?? "");
       if (letter === undefined) throw new Rejected("this letter was replayed or discarded meanwhile");
-      return { ...letter, message: encode(letter.message) };
+      const { originals: _bytes, ...shown } = letter;
+      return { ...shown, message: encode(shown.message) };
     }),
   );
   httpAdmin.put(

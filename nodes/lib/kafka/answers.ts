@@ -1,5 +1,5 @@
 /** What brokers' answers mean to the user, whichever client asked. */
-import { ConfigError } from "../errors";
+import { ConfigError, Retriable } from "../errors";
 import type { TopicCreation, TopicPartition } from "./port";
 
 /** The cluster answers, and refuses this topic: others are not concerned. */
@@ -53,6 +53,21 @@ export const releaseOf = (fetch: { readonly minVersion: number; readonly maxVers
   if (newest >= 12) return "2.7 or newer";
   if (newest >= 11) return "2.3 or newer";
   return "before 2.3";
+};
+
+/** How many partitions an error names. */
+const NAMED = 3;
+
+/** Partitions of which no broker is there; others of their topics go on. */
+export const leaderless = (partitions: readonly TopicPartition[]): Retriable => {
+  const [first] = partitions;
+  if (partitions.length === 1 && first)
+    return new Retriable(`Topic "${first.topic}": partition ${first.partition} has no leader, its broker is away`, {
+      unreachable: true,
+    });
+  const list = partitions.slice(0, NAMED).map(({ topic, partition }) => `${topic} [${partition}]`);
+  if (partitions.length > NAMED) list.push("…");
+  return new Retriable(`Partitions have no leader, their brokers are away: ${list.join(", ")}`, { unreachable: true });
 };
 
 /** Why a consumer that begins at committed offsets only does not begin. */

@@ -36,11 +36,16 @@ const originalOf = (value: unknown, original: Buffer | null | undefined): readon
 
 type HeaderList = readonly (readonly [string, Buffer | null])[];
 
+/** The record's own headers that are named like those of a dead letter: it was one before. */
+const ESCAPE = `${OWN}own.`;
+const escaped = (name: string): string =>
+  name.startsWith(CONNECT) || name.startsWith(OWN) ? `${ESCAPE}${name}` : name;
+
 const own = (headers: unknown): HeaderList =>
   typeof headers !== "object" || headers === null
     ? []
     : Object.entries(headers).flatMap(([name, value]) =>
-        (Array.isArray(value) ? (value as unknown[]) : [value]).map((one) => [name, bytesOf(one)[0]] as const),
+        (Array.isArray(value) ? (value as unknown[]) : [value]).map((one) => [escaped(name), bytesOf(one)[0]] as const),
       );
 
 /** In which of Connect's stages a record failed, as far as Node-RED has such. */
@@ -152,13 +157,17 @@ const objectOf = (text: string | undefined): Record<string, unknown> => {
 const shownHeaders = (headers: Headers | undefined): Record<string, unknown> => {
   const readable = (value: Buffer | null): unknown => (value !== null && isUtf8(value) ? value.toString() : value);
   return Object.fromEntries(
-    Object.entries(headers ?? {}).flatMap(([name, value]) =>
-      name.startsWith(CONNECT) || name.startsWith(OWN)
-        ? []
-        : [[name, Array.isArray(value) ? value.map(readable) : readable(value)] as const],
-    ),
+    Object.entries(headers ?? {}).flatMap(([stored, value]) => {
+      const name = stored.startsWith(ESCAPE) ? stored.slice(ESCAPE.length) : stored;
+      if (name === stored && escaped(name) !== name) return [];
+      return [[name, Array.isArray(value) ? value.map(readable) : readable(value)] as const];
+    }),
   );
 };
+
+/** Whether a value must keep its bytes: it was decoded from them, or it is empty text, which as a key stands for none. */
+const isDecoded = (bytes: Buffer | null, form: string | undefined): boolean =>
+  bytes !== null && (form === "original" || form === undefined || (form === "text" && bytes.length === 0));
 
 /** The dead letter that a record of a dead-letter topic stores; Kafka Connect's own are read as well. */
 export const letterOfRecord = (
@@ -193,7 +202,7 @@ export const letterOfRecord = (
       node: { id: node, type: mine("node.type") ?? connect("class.name") ?? "", ...(name !== undefined && { name }) },
     }),
     attempts: Number(mine("attempts") ?? 1),
-    ...((mine("payload") === "original" || mine("key") === "original") && {
+    ...((isDecoded(record.value, mine("payload")) || isDecoded(record.key, mine("key"))) && {
       originals: [{ value: record.value, key: record.key }],
     }),
     message: {

@@ -1,9 +1,9 @@
 /** Questions to the cluster and topics made in it. */
-import { creationRefused, releaseOf } from "./answers";
+import { creationRefused, leaderless, releaseOf } from "./answers";
 import { asError } from "../errors";
 import { explain } from "./errors";
 import type { Link } from "./kafkajs-cluster";
-import { apiKeys, type RawError } from "./kafkajs-internals";
+import { apiKeys, errorFromCode, isLed, type RawError } from "./kafkajs-internals";
 import type { ClusterDescription, TopicCreation } from "./port";
 
 /** The error of the one topic that was asked for. */
@@ -68,14 +68,23 @@ const partitionsOf = async (link: Link, topic: string): Promise<number[]> => {
   await link.cluster.addMultipleTargetTopics([topic]);
   await link.cluster.refreshMetadata();
   const found = link.cluster.brokerPool.metadata?.topicMetadata.find((metadata) => metadata.topic === topic);
+  if (found?.failure !== undefined) throw errorFromCode(found.failure);
   return (found?.partitionMetadata ?? []).map(({ partitionId }) => partitionId).sort((a, b) => a - b);
+};
+
+/** @throws Retriable when one of them has no leader, who alone knows its offsets */
+const ledPartitionsOf = async (link: Link, topic: string): Promise<{ partition: number }[]> => {
+  const partitions = await partitionsOf(link, topic);
+  const unled = partitions.filter((partition) => !isLed(link.cluster, topic, partition));
+  if (unled.length > 0) throw leaderless(unled.map((partition) => ({ topic, partition })));
+  return partitions.map((partition) => ({ partition }));
 };
 
 export const offsets = async (
   link: Link,
   topic: string,
 ): Promise<readonly { partition: number; low: number; high: number }[]> => {
-  const partitions = (await partitionsOf(link, topic)).map((partition) => ({ partition }));
+  const partitions = await ledPartitionsOf(link, topic);
   if (partitions.length === 0) return [];
   const ask = async (fromBeginning: boolean): Promise<Map<number, number>> => {
     const [answer] = await link.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
@@ -94,7 +103,7 @@ export const offsetsAt = async (
   topic: string,
   timestamp: number,
 ): Promise<readonly { partition: number; offset: number }[]> => {
-  const partitions = (await partitionsOf(link, topic)).map((partition) => ({ partition }));
+  const partitions = await ledPartitionsOf(link, topic);
   if (partitions.length === 0) return [];
   const [ends] = await link.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }]);
   const [found] = await link.cluster.fetchTopicsOffset([{ topic, partitions, fromTimestamp: String(timestamp) }]);

@@ -6,7 +6,7 @@ import * as admin from "./kafkajs-admin";
 import { checkBrokers, contextOf } from "./cluster-options";
 import { makeLink, type Link } from "./kafkajs-cluster";
 import { makeConsumer } from "./kafkajs-consumer";
-import { kafkajsTransactionWire, kafkajsWire } from "./kafkajs-wire";
+import { kafkajsTransactionWire, kafkajsWire, topicId } from "./kafkajs-wire";
 import { makeProducer } from "./producer";
 import { makeTransactional } from "./transaction";
 import type { ClusterOptions, Kafka } from "./port";
@@ -70,6 +70,7 @@ export const openKafka = (options: ClusterOptions): Kafka => {
       }
     },
     topics: () => ask(async (open) => (await admin.describe(open)).topics),
+    topicId: (topic) => ask((open) => topicId(open, topic)),
     topicConfig: (topic) => ask((open) => admin.topicConfig(open, topic)),
     createTopic: (topic, creation) => ask((open) => admin.createTopic(open, topic, creation)),
     deleteTopics: (topics) => ask((open) => admin.deleteTopics(open, topics)),

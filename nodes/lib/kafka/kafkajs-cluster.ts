@@ -7,6 +7,7 @@ import {
   apiKeys,
   Cluster,
   createLogger,
+  NOBODY,
   type FetchedTopic,
   type RawBroker,
   type RawCluster,
@@ -17,7 +18,8 @@ import {
 import { readAhead } from "./kafkajs-ahead";
 import { decodeFetch } from "./kafkajs-fetch";
 import { withInstance } from "./kafkajs-static";
-import type { ClusterOptions } from "./port";
+import type { ClusterOptions, TopicPartition } from "./port";
+import { VERSION as TOPIC_IDS } from "./topic-id";
 
 export interface Link {
   readonly cluster: RawCluster;
@@ -37,8 +39,11 @@ export interface LinkHooks {
   joined?(member: { readonly generationId: number; readonly memberId: string }): void;
   /** Before an OffsetFetch request is sent. */
   readingOffsets?(): Promise<void>;
-  /** Topics of a metadata answer that do not exist or may not be seen; they are shown as having no partitions. */
-  unknownTopics?(topics: readonly string[]): void;
+  /**
+   * What a metadata answer says is wrong: topics that do not exist or may not be seen, which are shown as having no
+   * partitions, and partitions that nobody leads.
+   */
+  ailing?(unknownTopics: readonly string[], leaderless: readonly TopicPartition[]): void;
   /** The name of a static member, while it has one. */
   instance?(): string | undefined;
   /** A connection failed. */
@@ -52,22 +57,35 @@ const topicErrors = new Set([3, 17, 29]);
 /** REPLICA_NOT_AVAILABLE is no obstacle to a client. */
 const REPLICA_NOT_AVAILABLE = 9;
 
-/** kafkajs fails a whole metadata answer for one bad topic; here such topics are shown as empty instead. */
+/**
+ * kafkajs fails a whole metadata answer for one bad topic or partition, and asks for all topics of the cluster when it
+ * connects. Here such topics are shown as empty instead, and such partitions without a leader.
+ */
 const tolerant = (protocol: RawProtocol, hooks: LinkHooks): RawProtocol => ({
   ...protocol,
   response: {
     decode: (bytes) => protocol.response.decode(bytes),
     parse(decoded) {
       const metadata = decoded as RawMetadata;
-      const unknown = metadata.topicMetadata.filter(({ topicErrorCode }) => topicErrors.has(topicErrorCode));
-      for (const topic of unknown) {
-        topic.topicErrorCode = 0;
-        topic.partitionMetadata = [];
+      const unknown: string[] = [];
+      const leaderless: TopicPartition[] = [];
+      for (const one of metadata.topicMetadata) {
+        const { topic, topicErrorCode, partitionMetadata } = one;
+        if (topicErrorCode !== 0) {
+          if (topicErrors.has(topicErrorCode)) unknown.push(topic);
+          else one.failure = topicErrorCode;
+          one.topicErrorCode = 0;
+          one.partitionMetadata = [];
+          continue;
+        }
+        for (const partition of partitionMetadata) {
+          if (partition.partitionErrorCode !== 0 && partition.partitionErrorCode !== REPLICA_NOT_AVAILABLE)
+            partition.leader = NOBODY;
+          partition.partitionErrorCode = 0;
+          if (partition.leader === NOBODY) leaderless.push({ topic, partition: partition.partitionId });
+        }
       }
-      for (const { partitionMetadata } of metadata.topicMetadata)
-        for (const partition of partitionMetadata)
-          if (partition.partitionErrorCode === REPLICA_NOT_AVAILABLE) partition.partitionErrorCode = 0;
-      hooks.unknownTopics?.(unknown.map(({ topic }) => topic));
+      hooks.ailing?.(unknown, leaderless);
       return protocol.response.parse(metadata);
     },
   },
@@ -131,12 +149,12 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
     const instance = hooks.instance?.();
     const protocol = instance === undefined ? plain : withInstance(plain, instance);
     const { apiKey, apiVersion } = protocol.request;
-    if (apiKey === apiKeys.metadata) return send(tolerant(protocol, hooks));
+    if (apiKey === apiKeys.metadata && apiVersion < TOPIC_IDS) return send(tolerant(protocol, hooks));
     if (apiKey === apiKeys.fetch) {
       const own = apiVersion === 11 ? { ...protocol.response, decode: decodeFetch } : protocol.response;
       return send({ ...protocol, response: own });
     }
-    // Version 7 is the driver's own question.
+    // Version 7 is the driver's own question, as is the metadata of topic ids.
     if (apiKey === apiKeys.offsetFetch && apiVersion < 7) await hooks.readingOffsets?.();
     if (apiKey !== apiKeys.joinGroup) return send(protocol);
     await hooks.joining?.();

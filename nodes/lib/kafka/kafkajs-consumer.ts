@@ -3,7 +3,7 @@
  * a new start with endless back-off whenever kafkajs gives up.
  */
 import { Retriable } from "../errors";
-import { fencedInstance } from "./answers";
+import { fencedInstance, leaderless } from "./answers";
 import { explain } from "./errors";
 import { contextOf } from "./cluster-options";
 import { makeLink, type Link } from "./kafkajs-cluster";
@@ -21,7 +21,7 @@ const LONGEST_BACK_OFF = 5000;
 const PATTERN_INTERVAL = 15_000;
 /** Longest wait for a clean end, in ms. */
 const CLOSE_LIMIT = 5000;
-/** How often missing topics are looked for, in ms. */
+/** How often missing topics and leaders are looked for, in ms. */
 const MISSING_INTERVAL = 2000;
 
 const isPattern = (topic: string | RegExp): topic is RegExp => topic instanceof RegExp;
@@ -70,16 +70,19 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
     return () => clearInterval(timer);
   };
 
-  const unknownTopics = (link: Link, topics: readonly string[]): void => {
-    if (topics.length === 0) {
+  const ailing = (link: Link, unknown: readonly string[], unled: readonly TopicPartition[]): void => {
+    if (unknown.length === 0 && unled.length === 0) {
       if (shared.missing) events.state(undefined);
       shared.missing = undefined;
       return;
     }
-    const list = topics.map((topic) => `"${topic}"`).join(", ");
+    const list = unknown.map((topic) => `"${topic}"`).join(", ");
     // Asks again sooner than the age at which metadata is renewed.
     setTimeout(() => (link.cluster.brokerPool.metadataExpireAt = null), MISSING_INTERVAL).unref();
-    shared.missing = new Retriable(`Topic ${list} does not exist or may not be read; waiting until it does`);
+    shared.missing =
+      unknown.length > 0
+        ? new Retriable(`Topic ${list} does not exist or may not be read; waiting until it does`)
+        : leaderless(unled);
     events.state(shared.missing);
   };
 
@@ -92,8 +95,15 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       fetching: (topics) => seeksDone(own, topics),
       instance: () => instanceId,
       trouble: (error) => events.state(error),
-      unknownTopics: (topics) => unknownTopics(link, topics),
+      ailing: (unknown, unled) =>
+        ailing(
+          link,
+          unknown,
+          // Others' partitions are none of its business, and kafkajs asks for all topics when it connects.
+          unled.filter(({ topic }) => subscribed.has(topic)),
+        ),
     });
+    const subscribed = new Set<string>();
     const own = newSession(link);
     session = own;
     let unwatch = (): void => undefined;
@@ -113,6 +123,7 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       if (options.start === "latest") first ??= await partitionsNow(link, topics);
       if (topics.length === 0)
         return new Retriable(`No topic matches ${options.topics.join(", ")} yet; waiting until one does`);
+      for (const topic of topics) subscribed.add(topic);
       unwatch = watchPatterns(own, topics);
       closing.signal.addEventListener("abort", onClose);
       // A member that waits for the group to let it in must still see that it is to close.

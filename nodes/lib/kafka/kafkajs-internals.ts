@@ -69,6 +69,8 @@ export interface RawMetadata {
   topicMetadata: {
     topicErrorCode: number;
     topic: string;
+    /** The driver's own: the cluster could not say anything of this topic just now, by the protocol's number of the error. */
+    failure?: number;
     partitionMetadata: { partitionErrorCode: number; partitionId: number; leader: number }[];
   }[];
 }
@@ -184,6 +186,15 @@ export interface RawError extends Error {
   readonly broker?: string;
   readonly retriable?: boolean;
 }
+
+/** As the leader of a partition. */
+export const NOBODY = -1;
+
+/** Those of the partitions of which somebody is known to be the leader, or that are not known. */
+export const isLed = ({ brokerPool }: RawCluster, topic: string, partition: number): boolean =>
+  brokerPool.metadata?.topicMetadata
+    .find((found) => found.topic === topic)
+    ?.partitionMetadata.find(({ partitionId }) => partitionId === partition)?.leader !== NOBODY;
 
 /** Numbers of the requests that the driver knows by name. */
 export const apiKeys = {

@@ -1,13 +1,20 @@
 /** Where partitions start that have no committed offset, and where they go on when the next record is gone. */
-import { nothingCommitted, outOfRange } from "./answers";
+import { leaderless, nothingCommitted, outOfRange } from "./answers";
 import type { Link } from "./kafkajs-cluster";
-import type { RawBroker, RawTopicOffsets } from "./kafkajs-internals";
+import { isLed, type RawBroker, type RawTopicOffsets } from "./kafkajs-internals";
 import type { ConsumerOptions, TopicPartition } from "./port";
 
 interface Wanted {
   readonly topic: string;
   readonly partitions: readonly { readonly partition: number }[];
   readonly fromBeginning?: boolean;
+}
+interface OffsetFetch {
+  readonly groupId: string;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number }[];
+  }[];
 }
 interface CommitRequest {
   readonly topics: readonly {
@@ -30,6 +37,9 @@ export interface StartEvents {
  * first commit would be skipped when the group rebalances or the process ends. Topics and partitions that have come since
  * then begin at their first record: it takes seconds until a consumer sees them.
  *
+ * A partition without a leader begins when it has one: kafkajs would fetch no partition before it knows where all begin. It
+ * leaves out of its requests what has no offset, and asks for that once more before the next.
+ *
  * When the next record is gone, kafkajs commits −1 or −2 for "latest" or "earliest", which a restart would take for
  * "nothing committed". Here the earliest offset that is left is committed in its place.
  */
@@ -39,7 +49,19 @@ export const openStart = (
   events: StartEvents,
 ): void => {
   const { cluster } = link;
-  const ask = cluster.fetchTopicsOffset.bind(cluster);
+  const askAll = cluster.fetchTopicsOffset.bind(cluster);
+  const led = <T extends { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }>(
+    topics: readonly T[],
+  ): T[] =>
+    topics.map((one) => ({
+      ...one,
+      partitions: one.partitions.filter(({ partition }) => isLed(cluster, one.topic, partition)),
+    }));
+  /** Every topic is in the answer, since kafkajs looks for it there. */
+  const ask = async (topics: readonly Wanted[]): Promise<RawTopicOffsets[]> => {
+    const found = await askAll(led(topics).filter(({ partitions }) => partitions.length > 0));
+    return topics.map(({ topic }) => found.find((one) => one.topic === topic) ?? { topic, partitions: [] });
+  };
   const fromTheFirst = async (found: readonly RawTopicOffsets[]): Promise<void> => {
     for (const { topic, partitions } of found) {
       const come = partitions.filter(({ partition }) => events.isNew({ topic, partition }));
@@ -51,13 +73,14 @@ export const openStart = (
     }
   };
   const begin = async (topics: readonly object[]): Promise<RawTopicOffsets[]> => {
-    if (start === "earliest") return ask([...topics]);
-    const wanted = (topics as readonly Wanted[]).filter(({ partitions }) => partitions.length > 0);
+    const all = topics as readonly Wanted[];
+    if (start === "earliest") return ask(all);
+    const wanted = led(all).filter(({ partitions }) => partitions.length > 0);
     if (start === "committed") {
       const missing = wanted.map(
         ({ topic, partitions }) => `${topic} [${partitions.map(({ partition }) => partition).join(", ")}]`,
       );
-      if (missing.length === 0) return ask([...topics]);
+      if (missing.length === 0) return ask(all);
       const error = nothingCommitted(groupId, missing);
       events.failed(error);
       throw error;
@@ -80,13 +103,14 @@ export const openStart = (
     events
       .commit(positions)
       .catch((error: Error) => events.warn(`The start position is not committed yet: ${error.message}`));
-    return found;
+    return all.map(({ topic }) => found.find((one) => one.topic === topic) ?? { topic, partitions: [] });
   };
   cluster.fetchTopicsOffset = begin;
 
   const earliestOf = async (topic: string, partition: number): Promise<string> => {
     const [found] = await ask([{ topic, partitions: [{ partition }], fromBeginning: true }]);
-    const offset = found?.partitions[0]?.offset ?? "0";
+    const offset = found?.partitions[0]?.offset;
+    if (offset === undefined) throw leaderless([{ topic, partition }]);
     events.warn(outOfRange({ topic, partition }, Number(offset)));
     return offset;
   };
@@ -104,13 +128,19 @@ export const openStart = (
     ),
   });
   const met = new WeakSet<RawBroker>();
-  const find = cluster.findGroupCoordinator.bind(cluster);
-  cluster.findGroupCoordinator = async (group) => {
-    const broker = await find(group);
+  const find = cluster.findBroker.bind(cluster);
+  cluster.findBroker = async (node) => {
+    const broker = await find(node);
     if (met.has(broker)) return broker;
     met.add(broker);
     const commit = broker.offsetCommit.bind(broker);
     broker.offsetCommit = async (request) => commit(await real(request as CommitRequest));
+    const fetch = broker.offsetFetch.bind(broker);
+    broker.offsetFetch = async (request) => {
+      const { topics, ...rest } = request as OffsetFetch;
+      const asked = led(topics).filter(({ partitions }) => partitions.length > 0);
+      return asked.length > 0 ? fetch({ ...rest, topics: asked }) : { responses: [] };
+    };
     return broker;
   };
 };

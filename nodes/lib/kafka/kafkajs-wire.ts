@@ -5,6 +5,7 @@ import { ConfigError } from "../errors";
 import { Encoder, errorFromCode, type RawBroker } from "./kafkajs-internals";
 import { produce } from "./kafkajs-produce";
 import type { ProducerWire, TransactionWire } from "./producer-wire";
+import { topicIdRequest } from "./topic-id";
 import { bodyOf, type Request } from "./transaction-requests";
 import { FieldReader } from "./wire-fields";
 
@@ -23,8 +24,9 @@ export const kafkajsWire = (link: Link): ProducerWire => {
       if (cluster.brokerPool.metadata === null || anew) await cluster.refreshMetadata();
       const broker = await cluster.brokerPool.findConnectedBroker();
       const { topicMetadata } = await broker.metadata([topic]);
-      const found = topicMetadata.find((metadata) => metadata.topic === topic)?.partitionMetadata ?? [];
-      return found.map(({ partitionId, leader }) => ({ partition: partitionId, leader }));
+      const found = topicMetadata.find((metadata) => metadata.topic === topic);
+      if (found?.failure !== undefined) throw errorFromCode(found.failure);
+      return (found?.partitionMetadata ?? []).map(({ partitionId, leader }) => ({ partition: partitionId, leader }));
     },
     createTopic: (topic, creation) => createTopic(link, topic, creation),
     async produce(leader, batches, acks, timeout) {
@@ -39,7 +41,8 @@ export const kafkajsWire = (link: Link): ProducerWire => {
   };
 };
 
-const ask = async <T>(broker: RawBroker, request: Request<T>): Promise<T> => {
+/** One request that kafkajs does not have. @throws ConfigError when the broker is too old for it */
+export const ask = async <T>(broker: RawBroker, request: Request<T>): Promise<T> => {
   const { apiKey, apiName, version, flexible } = request;
   const highest = broker.versions?.[apiKey]?.maxVersion ?? version;
   if (highest < version)
@@ -100,4 +103,12 @@ export const kafkajsTransactionWire = (link: Link, transactionalId: string): Tra
     },
     close: async () => undefined,
   };
+};
+
+/** A topic's id; undefined when it is not there, may not be seen, or the broker is older than ids. */
+export const topicId = async ({ cluster }: Link, topic: string): Promise<string | undefined> => {
+  const broker = await cluster.brokerPool.findConnectedBroker();
+  const request = topicIdRequest(topic);
+  const { maxVersion = 0 } = broker.versions?.[request.apiKey] ?? {};
+  return maxVersion < request.version ? undefined : ask(broker, request);
 };

@@ -1,5 +1,5 @@
 /** Questions to the cluster and topics made in it, by @platformatic/kafka. */
-import { creationRefused, releaseOf } from "./answers";
+import { creationRefused, leaderless, releaseOf } from "./answers";
 import { explain } from "./errors";
 import type { Link } from "./platformatic-link";
 import type { RawMetadata } from "./platformatic-package";
@@ -94,18 +94,30 @@ export const partitionsIn = async (
   return found.sort((a, b) => a.partition - b.partition);
 };
 
-/** How many partitions each topic has; none when it does not exist or may not be seen. */
+/** How many partitions each topic has; none when it does not exist, may not be seen, or can't be looked at just now. */
 export const countsOf = async (link: Link, names: readonly string[]): Promise<Map<string, number>> => {
   const counts = new Map(names.map((name) => [name, 0]));
   if (names.length === 0) return counts;
-  for (const { topic } of await partitionsIn(link, await link.metadata(names)))
-    counts.set(topic, (counts.get(topic) ?? 0) + 1);
+  for (const { name, partitions } of (await link.metadata(names)).topics) counts.set(name, partitions.length);
   return counts;
+};
+
+/** Those of the partitions that nobody leads now. */
+export const unledOf = async (link: Link, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> => {
+  if (partitions.length === 0) return [];
+  const found = await link.metadata([...byTopic(partitions).keys()]);
+  const unled = new Set(
+    found.topics.flatMap(({ name, partitions: list }) =>
+      list.filter(({ leaderId }) => leaderId < 0).map(({ partitionIndex }) => `${name}/${partitionIndex}`),
+    ),
+  );
+  return partitions.filter(({ topic, partition }) => unled.has(`${topic}/${partition}`));
 };
 
 /**
  * Offsets by time: of each partition the first record at or after it, −1 where there is none.
  * @param time ms since the epoch, or "earliest", or "latest" (the offset after the last record)
+ * @throws Retriable when one of them has no leader, who alone knows its offsets
  */
 export const offsetsAt = async (
   link: Link,
@@ -118,6 +130,8 @@ export const offsetsAt = async (
   const timestamp = BigInt(time === "earliest" ? EARLIEST : time === "latest" ? LATEST : time);
   const wanted = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
   const here = leaders.filter(({ topic, partition }) => wanted.has(`${topic}/${partition}`));
+  const unled = here.filter(({ leader }) => leader < 0);
+  if (unled.length > 0) throw leaderless(unled);
   const found: (TopicPartition & { offset: number })[] = [];
   for (const leader of new Set(here.map((each) => each.leader))) {
     const own = byTopic(here.filter((each) => each.leader === leader));

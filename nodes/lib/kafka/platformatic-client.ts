@@ -7,7 +7,7 @@ import * as admin from "./platformatic-admin";
 import { makeConsumer } from "./platformatic-consumer";
 import { makeLink, type Link } from "./platformatic-link";
 import { findPackage } from "./platformatic-package";
-import { platformaticTransactionWire, platformaticWire } from "./platformatic-wire";
+import { platformaticTransactionWire, platformaticWire, topicId } from "./platformatic-wire";
 import { makeProducer } from "./producer";
 import { makeTransactional } from "./transaction";
 import type { ClusterOptions, Kafka } from "./port";
@@ -55,6 +55,7 @@ export const openPlatformatic = (options: ClusterOptions, folder?: string): Kafk
       }
     },
     topics: () => ask(admin.topics),
+    topicId: (topic) => ask((link) => topicId(link, topic)),
     topicConfig: (topic) => ask((link) => admin.topicConfig(link, topic)),
     createTopic: (topic, creation) => ask((link) => admin.createTopic(link, topic, creation)),
     deleteTopics: (topics) => ask((link) => admin.deleteTopics(link, topics)),

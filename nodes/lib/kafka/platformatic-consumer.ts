@@ -1,6 +1,6 @@
 /** The consumer on @platformatic/kafka: membership, fetching, commits of the present assignment, and new starts for ever. */
 import { asError, ConfigError, Retriable } from "../errors";
-import { fencedInstance, outOfRange } from "./answers";
+import { fencedInstance, leaderless, outOfRange } from "./answers";
 import { explain } from "./errors";
 import { countsOf, offsetsAt, topics as allTopics } from "./platformatic-admin";
 import { makeFetching, type Fetching } from "./platformatic-fetch";
@@ -18,6 +18,8 @@ const LONGEST_BACK_OFF = 5000;
 /** Longest wait for a clean end, in ms. */
 const CLOSE_LIMIT = 5000;
 
+/** How often leaders are looked for of partitions that have none, in ms. */
+const UNLED_INTERVAL = 2000;
 /** Longest wait for records that are being taken when partitions are given back, in ms. */
 const TAKE_LIMIT = 300;
 /** Every request is given up before; what stands still for longer is the client itself. In ms. */
@@ -52,8 +54,9 @@ export const makeConsumer = (
   let crash: (error: Error) => void = () => undefined;
   /** Trouble that stays while the membership is fine. */
   let missing: Error | undefined;
+  let unled: Error | undefined;
   let blocked: Error | undefined;
-  const show = (): void => events.state(missing ?? blocked);
+  const show = (): void => events.state(missing ?? unled ?? blocked);
   /** What there was when it began: what comes later, "latest" must not skip the first records of. */
   let first: ReadonlyMap<string, number> | undefined;
   const isNew = ({ topic, partition }: TopicPartition): boolean =>
@@ -75,17 +78,21 @@ export const makeConsumer = (
 
   /** Finds where partitions begin, however often it takes. */
   const begin = async (own: Assignment, partitions: readonly TopicPartition[]): Promise<void> => {
-    for (let failures = 0; !own.ended && partitions.length > 0; failures++)
+    let left = partitions;
+    for (let failures = 0; !own.ended && left.length > 0; failures++)
       try {
         await events.beforeOffsets?.(own.epoch);
         if (own.ended) return;
-        const { positions, commit: due } = await beginAt(own.link, options, partitions, isNew);
+        const beginning = await beginAt(own.link, options, left, isNew);
         if (own.ended) return;
-        own.fetching.begin(positions);
-        commit(due.map((position) => ({ ...position, epoch: own.epoch }))).catch((error: Error) =>
+        own.fetching.begin(beginning.positions);
+        commit(beginning.commit.map((position) => ({ ...position, epoch: own.epoch }))).catch((error: Error) =>
           events.warn(`The start position is not committed yet: ${error.message}`),
         );
-        return;
+        left = beginning.unled;
+        unled = left.length > 0 ? leaderless(left) : undefined;
+        show();
+        if (unled) await sleep(UNLED_INTERVAL, closing.signal);
       } catch (error) {
         if (error instanceof ConfigError) throw error;
         if (!own.ended) events.state(explain(error, own.link.context));
@@ -101,7 +108,7 @@ export const makeConsumer = (
     failed: (error: Error) => void,
   ): void => {
     const epoch = ++epochs;
-    blocked = undefined;
+    [blocked, unled] = [undefined, undefined];
     const fetching = makeFetching(
       link,
       {

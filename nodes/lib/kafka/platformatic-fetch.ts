@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asError, ConfigError, Retriable } from "../errors";
+import { leaderless } from "./answers";
 import { explain } from "./errors";
 import type { FetchedPartition } from "./fetch-response";
 import { partitionsIn } from "./platformatic-admin";
@@ -12,6 +13,7 @@ import type { Link } from "./platformatic-link";
 import { partAt, rewind, type Part } from "./platformatic-part";
 import type { FetchedBatch, TopicPartition } from "./port";
 import { isOldFormat, openRecordSet, unpacking, type RecordSet, type Unpacking } from "./record-batch";
+import { sleep } from "./sleep";
 
 export interface FetchOptions extends FetchLimits {
   readonly epoch: number;
@@ -214,7 +216,10 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
       try {
         const metadata = await link.metadata([...new Set(lost.map(({ topic }) => topic))]);
         for (const { topic, partition, leader } of await partitionsIn(link, metadata)) {
-          const part = parts.get(keyOf({ topic, partition }));
+          const key = keyOf({ topic, partition });
+          const part = parts.get(key);
+          if (leader < 0 && part) trouble(key, leaderless([part]));
+          else if (part && part.leader < 0) unblock(key);
           if (part) part.leader = leader;
         }
         unblock("leaders");
@@ -223,9 +228,8 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
         trouble("leaders", error);
       }
       kick();
-      if (lost.every(({ leader }) => leader >= 0)) continue;
-      const wait = Math.min(2000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      if (lost.some(({ leader }) => leader < 0))
+        await sleep(Math.min(2000, 50 * 2 ** failures) * (0.5 + Math.random() / 2), ending.signal);
     }
     finding = false;
   };

@@ -1,6 +1,6 @@
 /** Where the partitions of an assignment begin. */
 import { nothingCommitted } from "./answers";
-import { committedOf, offsetsAt } from "./platformatic-admin";
+import { committedOf, offsetsAt, unledOf } from "./platformatic-admin";
 import type { Link } from "./platformatic-link";
 import type { ConsumerOptions, TopicPartition } from "./port";
 
@@ -13,6 +13,8 @@ export interface Beginning {
    * rebalances or the process ends.
    */
   readonly commit: readonly At[];
+  /** Those of which only a leader knows where they begin, and that have none now. */
+  readonly unled: readonly TopicPartition[];
 }
 
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
@@ -30,8 +32,12 @@ export const beginAt = async (
 ): Promise<Beginning> => {
   const committed = await committedOf(link, groupId, partitions);
   const known = committed.filter(({ offset }) => offset >= 0);
-  const unknown = committed.filter(({ offset }) => offset < 0);
-  if (unknown.length === 0) return { positions: known, commit: [] };
+  const without = committed.filter(({ offset }) => offset < 0);
+  if (without.length === 0) return { positions: known, commit: [], unled: [] };
+  const unled = await unledOf(link, without);
+  const away = new Set(unled.map(keyOf));
+  const unknown = without.filter((each) => !away.has(keyOf(each)));
+  if (unknown.length === 0) return { positions: known, commit: [], unled };
   if (start === "committed")
     throw nothingCommitted(
       groupId,
@@ -43,17 +49,18 @@ export const beginAt = async (
             .join(", ")}]`,
       ),
     );
-  if (start === "earliest") return { positions: [...known, ...(await offsetsAt(link, unknown, start))], commit: [] };
+  if (start === "earliest")
+    return { positions: [...known, ...(await offsetsAt(link, unknown, start))], commit: [], unled };
   const latest = await offsetsAt(link, unknown, "latest");
   if (start === "latest") {
     const come = unknown.filter(isNew);
     const earliest = come.length > 0 ? await offsetsAt(link, come, "earliest") : [];
     const all = [...latest.filter((each) => !isNew(each)), ...earliest];
-    return { positions: [...known, ...all], commit: all };
+    return { positions: [...known, ...all], commit: all, unled };
   }
   const found = await offsetsAt(link, unknown, start.timestamp);
   const ends = new Map(latest.map((each) => [keyOf(each), each.offset]));
   // No record is that young: begin at the end.
   const timed = found.map((each) => (each.offset >= 0 ? each : { ...each, offset: ends.get(keyOf(each)) ?? 0 }));
-  return { positions: [...known, ...timed], commit: timed };
+  return { positions: [...known, ...timed], commit: timed, unled };
 };

@@ -4,6 +4,7 @@ import { named } from "./platformatic-errors";
 import type { Line, Link } from "./platformatic-link";
 import { decodeProduce, encodeProduce } from "./produce-request";
 import type { PartitionBatch, PartitionResult, ProducerWire, TransactionWire } from "./producer-wire";
+import { topicIdRequest } from "./topic-id";
 import { bodyOf, type Request } from "./transaction-requests";
 import { FieldReader } from "./wire-fields";
 
@@ -115,3 +116,13 @@ export const platformaticTransactionWire = (link: Link, transactionalId: string)
   forgetCoordinator: () => link.forgetCoordinator(),
   close: async () => undefined,
 });
+
+/** A topic's id; undefined when it is not there, may not be seen, or the broker is older than ids. */
+export const topicId = async (link: Link, topic: string): Promise<string | undefined> => {
+  const { apiVersionsV1 } = await link.lib();
+  const line = await link.any();
+  const request = topicIdRequest(topic);
+  const { apiKeys } = await link.ask(apiVersionsV1, line, "", "");
+  const { maxVersion = 0 } = apiKeys.find(({ apiKey }) => apiKey === request.apiKey) ?? {};
+  return maxVersion < request.version ? undefined : ask(link, line, request);
+};

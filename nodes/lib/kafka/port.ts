@@ -172,7 +172,14 @@ export interface ProducerOptions {
   note?(text: string): void;
   /** It works (undefined) or why not; it goes on trying either way. */
   state(trouble: Error | undefined): void;
+  /**
+   * Kafka answers, and does not take the records of this topic now (the reason, as `state` is told it), or takes them again.
+   */
+  held?(topic: string, why: Error | undefined): void;
 }
+
+/** Records that were given back unsent, see `Producer.withdraw`. */
+export class Withdrawn extends Retriable {}
 
 export interface TopicCreation {
   readonly partitions: number;
@@ -189,6 +196,8 @@ export interface Producer {
   send(records: readonly OutgoingRecord[]): Promise<readonly Outcome[]>;
   /** Bytes taken and not acknowledged yet. */
   readonly buffered: number;
+  /** Gives back what waits of a topic and is not on its way to the broker: its outcome is `Withdrawn`. */
+  withdraw(topic: string): void;
   /** Waits up to `drain` ms for what is in the buffer; the rest fails. */
   close(drain: number): Promise<void>;
 }
@@ -263,6 +272,11 @@ export interface Kafka {
   describe(): Promise<ClusterDescription>;
   /** Names of all topics that this user may see. */
   topics(): Promise<readonly string[]>;
+  /**
+   * Tells a topic from one that was made anew under its name. Undefined when it is not there or may not be seen, and of
+   * brokers before Kafka 2.8, which give topics no ids.
+   */
+  topicId(topic: string): Promise<string | undefined>;
   /** A topic's settings; undefined when it does not exist or may not be seen. */
   topicConfig(topic: string): Promise<ReadonlyMap<string, string> | undefined>;
   /** Makes a topic; does nothing when it exists. */

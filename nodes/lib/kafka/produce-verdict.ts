@@ -49,6 +49,9 @@ export const verdictOf = (code: number, error: (code: number) => ProtocolError, 
   return error(code).retriable === true ? "again" : "refused";
 };
 
+/** Whether it was said before anything was written. */
+export const wasUnwritten = (code: number): boolean => UNWRITTEN.has(code);
+
 /** A broker's reason for people. */
 export const reasonOf = (code: number, error: (code: number) => ProtocolError): string => {
   if (code === INVALID_RECORD) return "INVALID_RECORD: a compacted topic takes none without key, for example";

@@ -1,11 +1,11 @@
 /** Which partitions a producer's topics have and who leads them; makes missing topics when asked to. */
 import { asError, Rejected, Retriable } from "../errors";
-import { TopicRefused } from "./answers";
+import { leaderless, TopicRefused } from "./answers";
 import { explain } from "./errors";
 import { partitionOfKey } from "./partition";
 import { makeLane, type Entry, type Lane } from "./produce-queue";
 import type { ProducerWire } from "./producer-wire";
-import type { ProducerOptions } from "./port";
+import { Withdrawn, type ProducerOptions } from "./port";
 import { checkTopicName } from "./topic-name";
 
 /** How long a topic may be unknown before its records fail, in ms; new topics take a moment to be known everywhere. */
@@ -21,6 +21,12 @@ export interface Topics {
   lanes(): Iterable<Lane>;
   /** Asks anew who leads the topic's partitions, because of `reason`. */
   refresh(topic: string, reason: unknown): void;
+  /** Its broker does not take the topic's records now, because of `reason`. */
+  refused(topic: string, reason: Error): void;
+  /** It has taken some. */
+  taken(topic: string): void;
+  /** Fails what waits of a topic and is not on its way. @returns how many records */
+  withdraw(topic: string): number;
   /** Takes out everything that waits. */
   clear(): readonly (readonly Entry[])[];
 }
@@ -36,14 +42,14 @@ interface Topic {
   made: boolean;
   /** When its partitions were learned, in ms since the epoch. */
   learned: number;
+  /** Its records are not taken, as was told: for want of leaders, or by the broker's word. */
+  isHeld: boolean;
+  isRefused: boolean;
   /** Since when it has had fewer partitions than lanes: it was made anew. */
   shrunkSince: number | undefined;
   /** Where records without key go until the batch is full. */
   sticky: number;
 }
-
-const leaderless = (topic: string, partition: number): Retriable =>
-  new Retriable(`Topic "${topic}": partition ${partition} has no leader, its broker is away`, { unreachable: true });
 
 const unseen = (topic: string, username = "this client"): Retriable =>
   new Retriable(
@@ -52,7 +58,7 @@ const unseen = (topic: string, username = "this client"): Retriable =>
 
 export const makeTopics = (
   wire: ProducerWire,
-  options: Pick<ProducerOptions, "create" | "note" | "state" | "batchBytes">,
+  options: Pick<ProducerOptions, "create" | "note" | "state" | "held" | "batchBytes">,
   events: {
     placed(lane: Lane, entries: readonly Entry[]): void;
     failed(entries: readonly Entry[], error: Error): void;
@@ -109,6 +115,16 @@ export const makeTopics = (
     distribute(topic, empty(gone));
   };
 
+  const hold = (topic: Topic, why: Error): void => {
+    topic.isHeld = true;
+    options.held?.(topic.name, why);
+    options.state(why);
+  };
+  const release = (topic: Topic): void => {
+    if (topic.isHeld) options.held?.(topic.name, undefined);
+    topic.isHeld = false;
+  };
+
   /** One question to the cluster; true when the topic's leaders are known. */
   const ask = async (topic: Topic, anew: boolean): Promise<boolean> => {
     const partitions = await wire.leaders(topic.name, anew);
@@ -120,7 +136,8 @@ export const makeTopics = (
           `Topic "${topic.name}" was there before, with ${partitions.length} partitions instead of ${asked}: it is used as it is`,
         );
       const missing = partitions.find(({ leader }) => leader < 0);
-      if (missing) options.state(leaderless(topic.name, missing.partition));
+      if (missing) hold(topic, leaderless([{ topic: topic.name, partition: missing.partition }]));
+      else release(topic);
       for (const { partition, leader } of partitions) {
         const lane = (topic.lanes[partition] ??= makeLane(topic.name, partition, leader));
         lane.leader = leader;
@@ -131,6 +148,10 @@ export const makeTopics = (
       return !missing && topic.shrunkSince === undefined;
     }
     topic.unknownSince ??= Date.now();
+    if (!topic.isHeld) {
+      topic.isHeld = true;
+      options.held?.(topic.name, unseen(topic.name, wire.context.username));
+    }
     const unknown = Date.now() - topic.unknownSince;
     if (options.create && unknown <= MADE_LIMIT) {
       await wire.createTopic(topic.name, options.create);
@@ -176,6 +197,8 @@ export const makeTopics = (
         unknownSince: undefined,
         made: false,
         learned: 0,
+        isHeld: false,
+        isRefused: false,
         shrunkSince: undefined,
         sticky: 0,
       };
@@ -209,6 +232,31 @@ export const makeTopics = (
     refresh(name) {
       const topic = topics.get(name);
       if (topic) void learn(topic);
+    },
+    refused(name, reason) {
+      const topic = topics.get(name);
+      if (topic) topic.isRefused = true;
+      options.held?.(name, new Retriable(`Topic "${name}": ${explain(reason, wire.context).message}`));
+    },
+    taken(name) {
+      const topic = topics.get(name);
+      if (!topic?.isRefused) return;
+      topic.isRefused = false;
+      options.held?.(name, undefined);
+    },
+    withdraw(name) {
+      const topic = topics.get(name);
+      if (!topic) return 0;
+      const entries = topic.waiting.splice(0);
+      for (const lane of topic.lanes) {
+        const all = lane.batches.splice(0);
+        for (const [at, batch] of all.entries())
+          // What may have reached the broker keeps its place and its sequence.
+          if (batch.doubtful || (at === 0 && lane.inFlight)) lane.batches.push(batch);
+          else entries.push(...batch.entries);
+      }
+      events.failed(entries, new Withdrawn(`Topic "${name}" does not take records now`, { unreachable: true }));
+      return entries.length;
     },
     clear() {
       const all = [...topics.values()].flatMap((topic) => [

@@ -8,7 +8,7 @@ import { codecByName } from "./codecs";
 import { explain } from "./errors";
 import { makeTopics, type Topics } from "./producer-topics";
 import { BATCH_LIMIT, tooLarge, unwritable } from "./produce-refusals";
-import { reasonOf, verdictOf } from "./produce-verdict";
+import { reasonOf, verdictOf, wasUnwritten } from "./produce-verdict";
 import type { ProducerWire } from "./producer-wire";
 import { append, groupOf, halve, readyAt, settle, type Batch, type Entry, type Lane } from "./produce-queue";
 import type { Outcome, OutgoingRecord, Producer, ProducerOptions } from "./port";
@@ -116,6 +116,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     lane.sequence = (lane.sequence + batch.entries.length) % 0x80000000;
     batch.doubtful = false;
     options.state(undefined);
+    topics.taken(lane.topic);
     drop(lane, (index) => ({ partition: lane.partition, offset: baseOffset < 0 ? undefined : baseOffset + index }));
   };
 
@@ -147,10 +148,9 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
         return drop(lane, () => new ConfigError(`Topic "${topic}": ${error.message}`));
       }
       case "not yet":
-        later(lane);
-        return topics.refresh(topic, said(code));
       case "again":
-        later(lane, batch);
+        later(lane, wasUnwritten(code) ? undefined : batch);
+        topics.refused(topic, said(code));
         topics.refresh(topic, said(code));
     }
   };
@@ -275,6 +275,10 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
         room.push(() => resolve(closed ? records.map(() => closed as Error) : take(records)));
         if (closed) room.pop()?.();
       });
+    },
+    withdraw(topic) {
+      // What waited for room may take its place.
+      while (topics.withdraw(topic) > 0);
     },
     async close(drain) {
       if (buffered > 0 && drain > 0) {

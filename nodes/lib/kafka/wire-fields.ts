@@ -101,6 +101,10 @@ export class FieldReader {
       this.at += this.unsigned();
     }
   }
+  /** As Kafka writes it, in URL-safe Base64. */
+  uuid(): string {
+    return this.data.toString("base64url", this.at, (this.at += 16));
+  }
   private take(length: number): string {
     return this.data.toString("utf8", this.at, (this.at += Math.max(0, length)));
   }

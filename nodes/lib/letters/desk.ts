@@ -1,6 +1,7 @@
 /** What may be done with the letters of a store: list, read, edit, replay, discard. */
-import type { DeadLetters, DeliverySource, Message } from "../delivery/contract";
+import type { DeadLetters, DeliverySource } from "../delivery/contract";
 import { decode, letterOf } from "../delivery/dead-letter-format";
+import { withoutLetter } from "../delivery/originals";
 import { messageOf, Rejected } from "../errors";
 import { matcher, type LetterFilter } from "./filter";
 import { replays } from "./replay";
@@ -168,8 +169,7 @@ export function letterDesk(store: LetterStore, inFlight: number, events: DeskEve
         const message = decode(value);
         if (typeof message !== "object" || message === null || Array.isArray(message) || !("payload" in message))
           throw new Rejected("message: give an object with a payload");
-        const { deadLetter: _about, ...kept } = message as Message;
-        await store.write([{ ...letterOf(make()), id, message: kept }]);
+        await store.write([{ ...letterOf(make()), id, message: withoutLetter(message) }]);
       });
       looked = -Infinity;
       events.changed();

@@ -16,6 +16,10 @@ export interface DoneOffsets {
   add(runs: readonly Run[]): Promise<void>;
   /** Those below are committed and need not be kept. */
   below(partition: number, offset: number): void;
+  /** The id of the topic that they are offsets of, as far as it is known. */
+  readonly topic: string | undefined;
+  /** They are offsets of the topic of this id from now on; those of another are dropped. Resolves when that is durable. */
+  of(topicId: string): Promise<void>;
 }
 
 /** The file is written anew when it has so many lines more than twice those that say the same. */
@@ -23,6 +27,8 @@ const SUPERFLUOUS = 10_000;
 
 /** Partition, first offset, the one after the last. What a kill has torn can't read like another line. */
 const LINE = /^\+(\d+) (\d+) (\d+);$/u;
+/** The id of the topic, of which are the lines that follow. */
+const TOPIC = /^=([\w-]+);$/u;
 /** Of the first version: partition and offset. */
 const FIRST_VERSION = /^(\d+) (\d+)$/u;
 
@@ -76,6 +82,7 @@ class Runs {
 export async function openDoneOffsets(file: string): Promise<DoneOffsets> {
   const partitions = new Map<number, Runs>();
   let lines = 0;
+  let topic: string | undefined;
   let turn: Promise<void> = Promise.resolve();
   const runsOf = (partition: number): Runs => {
     const known = partitions.get(partition);
@@ -88,7 +95,14 @@ export async function openDoneOffsets(file: string): Promise<DoneOffsets> {
     if (error.code === "ENOENT") return "";
     throw error;
   });
+  /** Lines of before the first id are of that topic: earlier versions wrote none. */
+  const isOf = (id: string): void => {
+    if (topic !== undefined && topic !== id) partitions.clear();
+    topic = id;
+  };
   for (const line of stored.split("\n").slice(0, -1)) {
+    const id = TOPIC.exec(line)?.[1];
+    if (id !== undefined) isOf(id);
     const [, partition, first, next] = (LINE.exec(line) ?? FIRST_VERSION.exec(line) ?? []).map(Number);
     lines += 1;
     if (partition !== undefined && first !== undefined) runsOf(partition).add(first, next || first + 1);
@@ -106,31 +120,48 @@ export async function openDoneOffsets(file: string): Promise<DoneOffsets> {
   };
   const lineOf = (partition: number, first: number, next: number): string => `+${partition} ${first} ${next};\n`;
 
+  const topicLine = (id: string): string => `=${id};\n`;
+
   const writeAnew = async (): Promise<void> => {
-    const all = [...partitions].flatMap(([partition, runs]) =>
+    const runLines = [...partitions].flatMap(([partition, runs]) =>
       [...runs].map(({ first, next }) => lineOf(partition, first, next)),
     );
+    const all = topic === undefined ? runLines : [topicLine(topic), ...runLines];
     await write(`${file}.new`, "w", all.join(""));
     await rename(`${file}.new`, file);
     await syncDirectory(path.dirname(file));
     lines = all.length;
   };
 
+  /** One write after the other, whatever became of the one before. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = turn.catch(() => undefined).then(work);
+    turn = next.then(() => undefined);
+    turn.catch(() => undefined);
+    return next;
+  };
+
   return {
     has: (partition, offset) => partitions.get(partition)?.has(offset) ?? false,
-    add(added) {
-      turn = turn
-        .catch(() => undefined)
-        .then(async () => {
-          const needed = [...partitions.values()].reduce((sum, { size }) => sum + size, 0);
-          if (lines > 2 * needed + SUPERFLUOUS) await writeAnew();
-          const text = added.map(({ partition, first, next }) => lineOf(partition, first, next)).join("");
-          // Begins with a line end: what is torn before it stays apart.
-          await write(file, "a", `\n${text}`);
-          lines += added.length + 1;
-          for (const { partition, first, next } of added) runsOf(partition).add(first, next);
-        });
-      return turn;
+    add: (added) =>
+      inTurn(async () => {
+        const needed = [...partitions.values()].reduce((sum, { size }) => sum + size, 0);
+        if (lines > 2 * needed + SUPERFLUOUS) await writeAnew();
+        const text = added.map(({ partition, first, next }) => lineOf(partition, first, next)).join("");
+        // Begins with a line end: what is torn before it stays apart.
+        await write(file, "a", `\n${text}`);
+        lines += added.length + 1;
+        for (const { partition, first, next } of added) runsOf(partition).add(first, next);
+      }),
+    of: (id) =>
+      inTurn(async () => {
+        if (topic === id) return;
+        await write(file, "a", `\n${topicLine(id)}`);
+        lines += 2;
+        isOf(id);
+      }),
+    get topic() {
+      return topic;
     },
     below: (partition, offset) => partitions.get(partition)?.below(offset),
   };

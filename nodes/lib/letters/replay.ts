@@ -4,8 +4,9 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { batchOf } from "../batch";
+import { batchOf, isRecord } from "../batch";
 import { backOff } from "../back-off";
+import { withOriginal, withoutLetter } from "../delivery/originals";
 import type { DeadLetter, DeadLetters, DeliverySource, Emission, Message, Verdict } from "../delivery/contract";
 import type { Letter, LetterStore, LetterSummary } from "./store";
 
@@ -69,10 +70,14 @@ export function replays(store: LetterStore, inFlight: number, events: ReplayEven
       const letter = make();
       const { id, time, error, node, attempts, message } = letter;
       const about: Replayed = { id, time, error, ...(node && { node }), attempts };
-      const made: Message = { ...message, deadLetter: about };
-      if (elements !== undefined && Array.isArray(message.payload)) {
-        const payload = message.payload as unknown[];
-        made.payload = elements.map((index) => payload[index]);
+      const batch = batchOf(message);
+      const { originals = [] } = letter;
+      const made = withOriginal({ ...message, deadLetter: about }, batch ? undefined : originals[0]);
+      if (batch) {
+        const all = batch.map((element, index) =>
+          isRecord(element) ? withOriginal(element, originals[index]) : element,
+        );
+        made.payload = elements === undefined ? all : elements.map((index) => all[index]);
       }
       origins.set(made, { letter, part: elements !== undefined });
       return made;
@@ -156,7 +161,7 @@ export function replays(store: LetterStore, inFlight: number, events: ReplayEven
           letters.map((letter) => {
             const origin = origins.get(letter.message);
             if (origin === undefined) return letter;
-            const { deadLetter: _about, ...message } = letter.message;
+            const message = withoutLetter(letter.message);
             if (origin.part) splits.add(origin.letter.id);
             return {
               ...letter,

@@ -29,6 +29,8 @@ export interface LetterTopicOptions {
 const MOST = 20_000;
 const MOST_BYTES = 128 * 1024 * 1024;
 const COMMIT_INTERVAL = 500;
+/** How often it is looked whether the topic was made anew, in ms. */
+const ANEW_INTERVAL = 5000;
 
 interface Entry {
   readonly summary: LetterSummary;
@@ -54,6 +56,12 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
   let bytes = 0;
   let full = false;
   let closed = false;
+  /** The topic's id, and those of topics that had its name before: a broker may still speak of one. */
+  let current: string | undefined;
+  const former = new Set<string>();
+  /** What is in mind is of a topic that is gone. */
+  let stale = false;
+  let looked = 0;
   let waiting: (() => void)[] = [];
   let timer: NodeJS.Timeout | undefined;
   let producer: Producer | undefined;
@@ -63,6 +71,7 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
   const commit = async (): Promise<void> => {
     timer = undefined;
     const done = await opened;
+    if (stale) return;
     const due = [...parts.values()].flatMap((part) => {
       const { mark } = part.mark;
       return mark === undefined || mark === part.committed ? [] : [{ part, mark }];
@@ -151,6 +160,39 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
     }
   };
 
+  /**
+   * Before the group's offsets are read: where another topic has the name now, those of the one before are dropped, and
+   * with them which letters are done. Otherwise new letters would be taken for old ones at the same offsets.
+   */
+  const meet = async (epoch: number): Promise<void> => {
+    const now = await kafka.topicId(topic);
+    if (now === undefined || former.has(now)) return;
+    const done = await opened;
+    if (current !== undefined && current !== now) former.add(current);
+    if (done.topic !== undefined && done.topic !== now) {
+      const first = await kafka.offsets(topic);
+      const positions = first
+        .filter(({ partition }) => parts.has(partition))
+        .map(({ partition, low }) => ({ topic, partition, epoch, offset: low }));
+      // The group has moved on, and begins once more.
+      if ((await consumer.commit(positions)).length < positions.length) return;
+      options.warn(`topic "${topic}" was deleted and made anew: all letters in it are shown`);
+    }
+    await done.of(now);
+    [current, stale] = [now, false];
+  };
+
+  /** Of a topic that is made anew at once a consumer need not notice anything. */
+  const look = async (): Promise<void> => {
+    if (current === undefined || stale || Date.now() - looked < ANEW_INTERVAL) return;
+    looked = Date.now();
+    // A Kafka that is away is the consumer's to tell.
+    const now = await kafka.topicId(topic).catch(() => undefined);
+    if (now === undefined || now === current || former.has(now) || closed) return;
+    stale = true;
+    consumer.rejoin(new Retriable(`Topic "${topic}" was made anew: it is read from its beginning`));
+  };
+
   const consumer = kafka.consumer(
     { groupId: options.group, topics: [topic], start: "earliest", sessionTimeout: 10_000 },
     {
@@ -176,6 +218,7 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
         options.changed();
         return [];
       },
+      beforeOffsets: meet,
       revoking: () => commit().catch(() => undefined),
       state: options.state,
       warn: options.warn,
@@ -186,12 +229,14 @@ export function letterTopic(kafka: Kafka, options: LetterTopicOptions): LetterSt
     const known = ids.flatMap((id) => entries.get(id) ?? []);
     if (known.length === 0) return;
     await (await opened).add(known.map(runOf));
-    for (const id of ids) remove(id);
+    for (const entry of known) if (entries.get(entry.summary.id) === entry) remove(entry.summary.id);
   };
 
   return {
     place: topic,
-    refresh: () => Promise.resolve(),
+    async refresh() {
+      void look();
+    },
     *letters() {
       for (const { summary } of entries.values()) yield summary;
     },

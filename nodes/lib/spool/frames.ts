@@ -8,9 +8,13 @@ export const MOST = 1 << 30;
 /** Bytes of an entry with its frame. */
 export const framedSize = (content: Uint8Array): number => FRAME + content.length;
 
+/** Bytes of entries with their frames. */
+export const framedSizes = (contents: readonly Uint8Array[]): number =>
+  contents.reduce((sum, content) => sum + framedSize(content), 0);
+
 /** The frames of these entries, one after the other. */
 export const frame = (contents: readonly Uint8Array[]): Buffer => {
-  const bytes = Buffer.allocUnsafe(contents.reduce((sum, content) => sum + framedSize(content), 0));
+  const bytes = Buffer.allocUnsafe(framedSizes(contents));
   let at = 0;
   for (const content of contents) {
     const end = at + framedSize(content);

@@ -2,7 +2,7 @@
 import { open, readdir, readFile, stat, truncate, unlink } from "node:fs/promises";
 import path from "node:path";
 import { syncDirectory } from "../durable";
-import { parse, remains } from "./frames";
+import { framedSizes, parse, remains } from "./frames";
 
 export interface Segment {
   readonly path: string;
@@ -21,22 +21,25 @@ const DIGITS = 16;
 export const segmentPath = (directory: string, first: number): string =>
   path.join(directory, `${String(first).padStart(DIGITS, "0")}${ENDING}`);
 
-/** Whether a folder holds a spool with entries. */
+/** Whether a folder, or one in it, holds a spool with entries. */
 export const holdsSpool = async (directory: string): Promise<boolean> =>
-  (await readdir(directory).catch(() => [])).some((name) => name.endsWith(ENDING));
+  (await readdir(directory, { recursive: true }).catch(() => [])).some((name) => name.endsWith(ENDING));
 
 /** How much of a file is read at a time. */
 const CHUNK = 1 << 20;
+/** The same where few entries are asked for. */
+const FEW = 1 << 16;
 
-/** The entries of a file from the byte `at` on, about `CHUNK` bytes of them, and where they end. */
+/** The entries of a file from the byte `at` on: about `CHUNK` bytes of them, or at most `most`; and where they end. */
 export const readEntries = async (
   file: string,
   at: number,
   limit: number,
+  most = Infinity,
 ): Promise<{ readonly contents: readonly Buffer[]; readonly end: number; readonly damaged: boolean }> => {
   const handle = await open(file, "r");
   try {
-    for (let size = CHUNK; ;) {
+    for (let size = most < Infinity ? FEW : CHUNK; ;) {
       const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(size, limit - at)));
       let read = 0;
       while (read < bytes.length) {
@@ -45,6 +48,10 @@ export const readEntries = async (
         read += bytesRead;
       }
       const { contents, end, rest } = parse(bytes.subarray(0, read));
+      if (contents.length > most) {
+        const some = contents.slice(0, most);
+        return { contents: some, end: at + framedSizes(some), damaged: false };
+      }
       const more = typeof rest === "object" && contents.length === 0 && read === bytes.length && at + read < limit;
       if (!more) return { contents, end: at + end, damaged: contents.length === 0 && rest !== "nothing" };
       size = rest.needs;
@@ -107,6 +114,18 @@ const measure = async (file: string): Promise<{ count: number; end: number; size
     ({ end } = found);
   }
   return { count, end, size };
+};
+
+/** The last entry of a file; undefined when there is none that can be read. */
+export const lastEntry = async ({ path: file, bytes }: Segment): Promise<Buffer | undefined> => {
+  let found: Buffer | undefined;
+  for (let at = 0; at < bytes;) {
+    const { contents, end } = await readEntries(file, at, bytes);
+    if (contents.length === 0) break;
+    found = contents.at(-1);
+    at = end;
+  }
+  return found;
 };
 
 /** Makes a new file for the entries from `first` on; durable when it resolves. */

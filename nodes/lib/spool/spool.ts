@@ -9,23 +9,12 @@ import path from "node:path";
 import { asError, ConfigError, messageOf } from "../errors";
 import { lockFolder, type FolderLock } from "../files/folder-lock";
 import { writeAll } from "../files/write-all";
-import { frame, framedSize, MOST } from "./frames";
+import { frame, framedSizes, MOST } from "./frames";
+import type { SpoolOptions } from "./options";
 import { PositionFile } from "./position";
-import { findSegments, makeSegment, readEntries, type Segment, type Told } from "./segments";
+import { findSegments, lastEntry, makeSegment, readEntries, type Segment } from "./segments";
 
-export interface SpoolOptions extends Told {
-  /** Made when missing; one spool a folder. */
-  readonly directory: string;
-  /** Bytes that the files may take together. */
-  readonly maxBytes: number;
-  /** Bytes after which a new file begins, so that the old one can go; an eighth of `maxBytes`, at most 16 MB. */
-  readonly segmentBytes?: number;
-  /** The disk refuses (tried again every `again` ms, 1000 by default) or works again. */
-  trouble(error: Error | undefined): void;
-  /** There may be room again, or there is something new to read. */
-  changed(): void;
-  readonly again?: number;
-}
+export type { SpoolOptions } from "./options";
 
 /** Entries in order; the first has this number. */
 export interface Entries {
@@ -68,7 +57,7 @@ export class Spool {
 
   private constructor(
     private readonly options: SpoolOptions,
-    private readonly lock: FolderLock,
+    private readonly lock: FolderLock | undefined,
     private readonly position: PositionFile,
     private readonly segments: Segment[],
   ) {
@@ -87,7 +76,7 @@ export class Spool {
     try {
       await mkdir(options.directory, { recursive: true });
       await access(options.directory, constants.W_OK);
-      lock = await lockFolder(options.directory);
+      if (!options.unlocked) lock = await lockFolder(options.directory);
       position = await PositionFile.open(path.join(options.directory, "acknowledged"));
       return new Spool(options, lock, position, await findSegments(options.directory, position.stored, options));
     } catch (error) {
@@ -112,7 +101,8 @@ export class Spool {
   /** Whether entries of so many bytes fit now. */
   fits(contents: readonly Uint8Array[]): boolean {
     if (contents.some(({ length }) => length > MOST)) return false;
-    return !this.failing && !this.closed && this.used + sizeOf(contents) <= this.options.maxBytes;
+    const { maxBytes, beside } = this.options;
+    return !this.failing && !this.closed && this.used + (beside?.() ?? 0) + framedSizes(contents) <= maxBytes;
   }
 
   /**
@@ -121,7 +111,7 @@ export class Spool {
    */
   append(contents: readonly Uint8Array[]): { readonly first: number; readonly durable: Promise<void> } {
     const first = this.next;
-    const bytes = sizeOf(contents);
+    const bytes = framedSizes(contents);
     this.next += contents.length;
     this.used += bytes;
     const durable = new Promise<void>((resolve, failed) => {
@@ -141,16 +131,40 @@ export class Spool {
     return this.reading < this.flushed;
   }
 
-  /** The next durable entries, about a megabyte of them; undefined when there are none. Call it once at a time. */
-  async read(): Promise<Entries | undefined> {
+  /** The number that the next entry gets. */
+  get end(): number {
+    return this.next;
+  }
+
+  /** Numbers below `to` are not given any more. For a start: after a power cut, what was acknowledged may be forgotten. */
+  reserve(to: number): void {
+    if (to <= this.next) return;
+    const { next } = this;
+    if (this.reading === next) this.reading = to;
+    this.next = this.flushed = to;
+    for (let number = next; number < to; number++) this.acknowledge(number);
+  }
+
+  /** The last durable entry; undefined when there is none. */
+  async last(): Promise<Buffer | undefined> {
+    const segment = this.segments.at(-1);
+    return segment && lastEntry(segment);
+  }
+
+  /** The next durable entries, about a megabyte of them, or at most `most`; undefined when there are none. Call it once at a time. */
+  async read(most = Infinity): Promise<Entries | undefined> {
     while (this.readable) {
       const segment = this.segments.find(({ first, count }) => this.reading < first + count);
-      if (!segment) return undefined;
+      if (!segment) {
+        // Numbers that were reserved.
+        this.reading = this.flushed;
+        return undefined;
+      }
       if (this.reading < segment.first) this.giveUp(segment.first);
       if (this.cursor?.segment !== segment) this.cursor = { segment, number: segment.first, at: 0 };
       const { cursor } = this;
       const known = segment.first + segment.count;
-      const { contents, end, damaged } = await readEntries(segment.path, cursor.at, segment.bytes);
+      const { contents, end, damaged } = await readEntries(segment.path, cursor.at, segment.bytes, most);
       if (damaged || contents.length === 0) {
         this.options.lost(
           `${segment.path} is damaged at byte ${cursor.at}: ${known - cursor.number} of its records are lost`,
@@ -190,7 +204,7 @@ export class Spool {
     await this.working;
     await this.closeFile();
     await this.position.close();
-    await this.lock.release();
+    await this.lock?.release();
   }
 
   /** What can't be read any more counts as acknowledged. */
@@ -284,6 +298,3 @@ export class Spool {
     }
   }
 }
-
-const sizeOf = (contents: readonly Uint8Array[]): number =>
-  contents.reduce((sum, content) => sum + framedSize(content), 0);

@@ -68,7 +68,7 @@ export = defineNode(declaration, (node) => {
   let sender: Sender | undefined;
   const opening = makeSender(
     node,
-    (state) =>
+    (events) =>
       cluster.kafka.producer({
         acks: settings.acks,
         compression: settings.compression,
@@ -77,7 +77,7 @@ export = defineNode(declaration, (node) => {
         bufferBytes,
         create: creation,
         note: (text) => node.log(text),
-        state,
+        ...events,
       }),
     {
       spoolSize: settings.spool ? settings.spoolSize : undefined,

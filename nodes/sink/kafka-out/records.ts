@@ -1,6 +1,7 @@
 /** Messages → Kafka records. */
 import { inspect, types } from "node:util";
 import type { Message } from "../../lib/delivery/contract";
+import { originalBytes } from "../../lib/delivery/originals";
 import { ConfigError, messageOf, Rejected, Retriable } from "../../lib/errors";
 import { checkTopicName } from "../../lib/kafka/topic-name";
 import type { OutgoingRecord } from "../../lib/kafka/port";
@@ -137,14 +138,18 @@ const read = (message: Message, carrier: Message, settings: RecordSettings): Out
   const topic = topicOf(message, carrier, settings);
   if (message.payload === undefined) throw new Rejected("msg.payload is missing; null writes a tombstone");
   const key = settings.key(message);
+  const { format } = settings;
+  const written = key === undefined || key === "" ? null : key;
   return {
     topic,
     partition: partitionOf(settings.partition(message)),
-    key: key === undefined || key === "" ? null : bytesOf(key, "The key"),
+    // What a dead letter's replay brings unchanged has the bytes that it had, which JSON written anew need not be.
+    key: originalBytes(message, "key", key) ?? bytesOf(written, "The key"),
     value:
       settings.schemas && message.payload !== null
         ? settings.schemas.encode(message, topic)
-        : bytesOf(message.payload, "msg.payload", settings.format),
+        : (originalBytes(message, "value", message.payload, format === "auto") ??
+          bytesOf(message.payload, "msg.payload", format)),
     headers: headersOf(message["headers"]),
     timestamp: timestampOf(message["timestamp"]),
   };

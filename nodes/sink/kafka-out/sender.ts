@@ -3,7 +3,7 @@ import path from "node:path";
 import { deadLetterFile } from "../../lib/delivery/dead-letter-file";
 import { DEAD_LETTER_FOLDER } from "../../lib/field-groups";
 import { asError, Retriable } from "../../lib/errors";
-import type { OutgoingRecord, Producer } from "../../lib/kafka/port";
+import type { OutgoingRecord, Producer, ProducerOptions } from "../../lib/kafka/port";
 import { sleep } from "../../lib/kafka/sleep";
 import { spoolingProducer, type SpooledProducer } from "../../lib/kafka/spooled-producer";
 import type { NodeContext } from "../../lib/node-context";
@@ -77,7 +77,7 @@ const opened = async (
  */
 export const makeSender = async (
   node: NodeContext,
-  make: (state: State) => Producer,
+  make: (events: Pick<ProducerOptions, "state" | "held">) => Producer,
   options: SenderOptions,
 ): Promise<Sender> => {
   const directory = spoolDirectory(node, options.spoolFolder);
@@ -85,7 +85,7 @@ export const makeSender = async (
     void holdsSpool(directory).then((holds) => {
       if (holds) node.warn(`${directory} still holds records that Kafka has not got: switch the disk spool on again`);
     });
-    return withoutSpool(make(options.state));
+    return withoutSpool(make({ state: options.state }));
   }
   const maxBytes = options.spoolSize * 1024 * 1024;
   const letters = deadLetterFile({

@@ -102,9 +102,11 @@ describe("the second driver", () => {
       "lib/kafka/driver",
       "lib/kafka/membership",
       "lib/kafka/transaction",
+      "control/dead-letter-topic-anew",
       "config/kafka-cluster",
       "sink/kafka-out",
       "source/kafka-in",
+      "source/kafka-in-leaderless",
     ]);
     assert.match(printed, /the platformatic driver/u);
     assert.match(printed, /[1-9]\d+ passing/u);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as fc from "fast-check";
+import { encodeAside } from "../../../nodes/lib/kafka/aside-drain";
 import type { OutgoingRecord } from "../../../nodes/lib/kafka/port";
 import { spoolingProducer, type SpooledProducer } from "../../../nodes/lib/kafka/spooled-producer";
 import { decodeRecord, encodeRecord } from "../../../nodes/lib/kafka/spooled-record";
@@ -41,14 +42,14 @@ describe("a producer with a spool", () => {
   let lost: string[];
   const open = async (): Promise<SpooledProducer> =>
     (spooled = await spoolingProducer(
-      (state) =>
+      (events) =>
         cluster.kafka.producer({
           acks: "all",
           compression: "none",
           linger: 0,
           batchBytes: 100_000,
           bufferBytes: 1_000_000,
-          state,
+          ...events,
         }),
       {
         directory,
@@ -63,10 +64,10 @@ describe("a producer with a spool", () => {
       },
     ));
   /** What a process left that was killed. */
-  const leave = async (contents: readonly Buffer[]): Promise<void> => {
+  const leave = async (contents: readonly Buffer[], folder = directory): Promise<void> => {
     const quiet = (): void => undefined;
     const spool = await Spool.open({
-      directory,
+      directory: folder,
       maxBytes: 1e6,
       trouble: quiet,
       lost: quiet,
@@ -115,6 +116,26 @@ describe("a producer with a spool", () => {
       /^"old 2": .* has no partition 9/,
     );
     assert.match(lost.join(), /format 106/);
+  });
+
+  it("brings once, and in order, what a kill has left both in the spool and set aside", async function both() {
+    this.timeout(2 * LONG);
+    const topic = await newTopic(cluster.kafka);
+    const all = Array.from({ length: 10 }, (_, n) => record(topic, n));
+    await leave(all.map((one) => encodeRecord(one, 0)));
+    await leave(
+      all.slice(0, 4).map((one, n) => encodeAside(n, one)),
+      path.join(directory, "aside", "some"),
+    );
+    const producer = await open();
+    const outcomes = await producer.send([record(topic, 10)]);
+    assert.ok(outcomes.every((outcome) => !(outcome instanceof Error)));
+    await until("the spool is empty", () => producer.spooled === 0, LONG);
+    assert.deepEqual(
+      (await readAll(cluster.kafka, topic)).map(({ value }) => Number(String(value))),
+      [...Array.from({ length: 11 }).keys()],
+    );
+    await until("nothing is left of it", () => readdirSync(path.join(directory, "aside")).length === 0, LONG);
   });
 
   it("goes past the disk while Kafka takes records, and tells where they are", async function direct() {
