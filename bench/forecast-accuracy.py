@@ -218,6 +218,29 @@ def keras_lstm(case):
     case.write("keras-lstm", forecasts, {"network": number, "score": score, **about, "tried": [one[3] for one in tried]})
 
 
+def epoch(case, count):
+    """CPU seconds of an epoch after the first, for bench/forecast-epoch.ts."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ.update(OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="2")
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    wanted = case.wanted("training", True)
+    known = np.flatnonzero(~np.isnan(wanted).any(axis=1))[:count]
+    targets = (wanted[known] - wanted[known].mean(0)) / wanted[known].std(0)
+    keras.utils.set_random_seed(1)
+    shape = (case.about["steps"], case.about["inputs"])
+    model = keras.Sequential([keras.Input(shape), keras.layers.LSTM(64), keras.layers.Dense(case.about["outputs"])])
+    model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), "mse")
+    windows = case.windows("training", True)[known]
+    model.fit(windows, targets, epochs=1, batch_size=BATCH, verbose=0)
+    begun = time.process_time()
+    model.fit(windows, targets, epochs=1, batch_size=BATCH, verbose=0)
+    print(f"epoch {time.process_time() - begun:.3f}")
+
+
 def chosen_network(case):
     with open(os.path.join(case.folder, "forecasts", "all", "keras-lstm.json")) as file:
         return NETWORKS[json.load(file)["network"]]
@@ -236,7 +259,10 @@ def main():
     reader.add_argument("folder")
     reader.add_argument("--only", default="ridge,lightgbm,keras")
     reader.add_argument("--cases", default="")
+    reader.add_argument("--epoch", type=int, default=0, help="only time an epoch of so many windows")
     given = reader.parse_args()
+    if given.epoch:
+        return epoch(Case(given.folder, "all"), given.epoch)
     with open(os.path.join(given.folder, "windows.json")) as file:
         stations = json.load(file)["stations"]
     names = given.cases.split(",") if given.cases else ["all", *(f"without-{name}" for name in stations)]

@@ -2,7 +2,7 @@
  * Errors of the shipped forecast beside those of persistence, ridge, LightGBM and a Keras LSTM on the same windows.
  * How to run it: docs/forecast-accuracy.md.
  *
- *   node dist/bench/forecast-accuracy.js export|ours|table [--data <readings>] [--folder <cache>/accuracy/data] [--test]
+ *   node dist/bench/forecast-accuracy.js export|ours|table [--data <readings>] [--folder <cache>/accuracy/data] [--cases all,…] [--test]
  *
  * `export` writes the windows for bench/forecast-accuracy.py, `ours` the forecasts of the shipped model and of models fitted
  * as it is without one of the stations, `table` the errors as Markdown: on the validation part, or on the test part with
@@ -19,7 +19,7 @@ import { modelAnswer, type Row } from "../nodes/lib/forecast/scores";
 import { namesOf, type Series } from "../nodes/lib/forecast/series";
 import { table } from "../tools/train/card";
 import { readStations } from "../tools/train/readings";
-import { PENALTIES, SHAPE, SHARES, SEEDS, OPTIONS, TEMPLATE, UTC_OFFSET } from "../tools/train/shipped";
+import { SHARES, shippedWork, TEMPLATE, UTC_OFFSET } from "../tools/train/shipped";
 
 const ROOT = resolve(__dirname, "../..");
 const CACHE = process.env["CITYSTREAM_CACHE"] ?? join(homedir(), ".cache/citystream");
@@ -39,6 +39,7 @@ const { values: given, positionals } = parseArgs({
   options: {
     data: { type: "string", default: join(ROOT, "flows/data") },
     folder: { type: "string", default: join(CACHE, "accuracy/data") },
+    cases: { type: "string" },
     test: { type: "boolean", default: false },
   },
 });
@@ -84,23 +85,17 @@ function forecast(name: string, model: Model): void {
   }
 }
 
+const asked = (name: string): boolean => given.cases === undefined || given.cases.split(",").includes(name);
+
 function ours(): void {
-  forecast("all", readModel(join(ROOT, "models/beijing-air")));
+  if (asked("all")) forecast("all", readModel(join(ROOT, "models/beijing-air")));
   for (const name of names) {
+    if (!asked(`without-${name}`)) continue;
     if (existsSync(join(given.folder, `forecasts/without-${name}/ours.test.f32`))) continue;
-    const { model } = fit(
-      {
-        template: TEMPLATE,
-        readings: { series: stations.filter((station: Series) => station.name !== name) },
-        shares: SHARES,
-        shape: SHAPE,
-        seeds: SEEDS,
-        penalties: PENALTIES,
-        options: OPTIONS,
-        test: false,
-      },
-      { told: (progress) => console.log(name, JSON.stringify(progress)) },
-    );
+    const others = stations.filter((station: Series) => station.name !== name);
+    const { model } = fit(shippedWork(others, false), {
+      told: (progress) => console.log(name, JSON.stringify(progress)),
+    });
     forecast(`without-${name}`, model);
   }
 }

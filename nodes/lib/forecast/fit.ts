@@ -1,5 +1,6 @@
 import type { Tensor } from "./architecture";
 import { compareWith, type Comparison } from "./compare";
+import type { Loss } from "./loss";
 import type { ForecastMetadata } from "./metadata";
 import type { Model } from "./model-file";
 import { errorsOf, partsOf, samplesOf, scaled, type Part, type Parts, type ScoredSamples, type Shares } from "./parts";
@@ -22,6 +23,11 @@ export interface FitWork {
   /** Penalties that ridge regression chooses from, on the validation part. */
   readonly penalties: readonly number[];
   readonly options: Omit<TrainingOptions, "seed" | "quantiles">;
+  /**
+   * Losses that the networks learn by in turn, instead of that of the options. The mean of networks that learn squared and
+   * of such that learn absolute errors lies between mean and median: little is lost on either error.
+   */
+  readonly losses?: readonly Loss[];
   /** Scores on the test part; false leaves it untouched. */
   readonly test: boolean;
   /** The model that is in use: it is scored on the same windows. */
@@ -94,7 +100,8 @@ export function fit(work: FitWork, watch: FitWatch = {}): Fitted {
   const members: ReadonlyMap<string, Tensor>[] = [];
   const whole = (): Model => ({ metadata, ...ensemble(members, shape, size) });
   for (const [i, seed] of seeds.entries()) {
-    const options: TrainingOptions = { ...work.options, seed, quantiles };
+    const loss = work.losses?.[i % work.losses.length] ?? work.options.loss;
+    const options: TrainingOptions = { ...work.options, loss, seed, quantiles };
     const { weights } = train(architecture, residualStart(architecture, line, seed), training, validation, options, {
       told: (epoch) => watch.told?.({ kind: "epoch", network: i + 1, networks: seeds.length, epoch }),
       cancelled: () => watch.cancelled?.() ?? false,

@@ -43,6 +43,22 @@ describe("fitting a forecast", () => {
     assert.ok(parts.training.to < parts.validation.to && parts.validation.to < parts.test.to);
   });
 
+  it("lets networks learn by several losses in turn", () => {
+    const lossesOf = (changes: Partial<FitWork>): number[][] => {
+      const losses: number[][] = [[], []];
+      fit(work(READINGS, changes), {
+        told: (one) => {
+          if (one.kind === "epoch") losses[one.network - 1]?.push(one.epoch.loss);
+        },
+      });
+      return losses;
+    };
+    const absolute = lossesOf({ options: { ...fast.options, loss: "mae" } });
+    const squared = lossesOf({});
+    assert.deepEqual(lossesOf({ losses: ["mse", "mae"] }), [squared[0], absolute[1]]);
+    assert.notDeepEqual(squared[1], absolute[1]);
+  });
+
   it("gives in a worker the model that it gives here, and tells of each epoch", async () => {
     const told: FitProgress[] = [];
     const inWorker = await fitInWorker(work(READINGS), (progress) => told.push(progress));
