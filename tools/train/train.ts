@@ -13,7 +13,7 @@ import { writeModel, type Model } from "../../nodes/lib/forecast/model-file";
 import { fitInWorker } from "../../nodes/lib/forecast/train-in-worker";
 import { table, updateCard } from "./card";
 import { readStations } from "./readings";
-import { LOSSES, OPTIONS, SEEDS, shippedWork, TEMPLATE, UTC_OFFSET } from "./shipped";
+import { GROUPS, LOSSES, OPTIONS, SEEDS, shippedWork, TEMPLATE, UTC_OFFSET } from "./shipped";
 
 const ROOT = resolve(__dirname, "../../..");
 
@@ -56,6 +56,7 @@ async function main(): Promise<void> {
         seeds: SEEDS,
         ...OPTIONS,
         loss: LOSSES,
+        groups: GROUPS,
       },
       ...(scores && { scores }),
     },
