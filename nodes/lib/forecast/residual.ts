@@ -112,7 +112,8 @@ export function ensemble(
     for (const [name, tensor] of member.weights) {
       const [layer = "", part = ""] = name.split("/");
       if (layer === "line") continue;
-      const values = layer === "rest" ? tensor.values.map((v, at) => v * (shares[i]?.[at % outputs] ?? 0)) : tensor.values;
+      const values =
+        layer === "rest" ? tensor.values.map((v, at) => v * (shares[i]?.[at % outputs] ?? 0)) : tensor.values;
       weights.set(`${layer}_${i + 1}/${part}`, { shape: tensor.shape, values });
     }
   }
