@@ -13,7 +13,7 @@ import { writeModel, type Model } from "../../nodes/lib/forecast/model-file";
 import { fitInWorker } from "../../nodes/lib/forecast/train-in-worker";
 import { table, updateCard } from "./card";
 import { readStations } from "./readings";
-import { OPTIONS, PENALTIES, SEEDS, SHAPE, SHARES, TEMPLATE, UTC_OFFSET } from "./shipped";
+import { GROUPS, LOSSES, OPTIONS, SEEDS, shippedWork, TEMPLATE, UTC_OFFSET } from "./shipped";
 
 const ROOT = resolve(__dirname, "../../..");
 
@@ -25,19 +25,7 @@ async function main(): Promise<void> {
   const folder = given.data ?? process.env["CITYSTREAM_READINGS"] ?? join(ROOT, "flows/data");
   const names = TEMPLATE.features.map((feature) => feature.name);
   const stations = readStations(folder, names, TEMPLATE.fill, UTC_OFFSET);
-  const fitted = await fitInWorker(
-    {
-      template: TEMPLATE,
-      readings: { series: stations },
-      shares: SHARES,
-      shape: SHAPE,
-      seeds: SEEDS,
-      penalties: PENALTIES,
-      options: OPTIONS,
-      test: !given.validate,
-    },
-    tell,
-  );
+  const fitted = await fitInWorker(shippedWork(stations, !given.validate), tell);
   const { model, parts, windows, test } = fitted;
   console.log(table("validation RMSE", "rmse", fitted.validation));
   if (!test) {
@@ -67,6 +55,8 @@ async function main(): Promise<void> {
         windows,
         seeds: SEEDS,
         ...OPTIONS,
+        loss: LOSSES,
+        groups: GROUPS,
       },
       ...(scores && { scores }),
     },

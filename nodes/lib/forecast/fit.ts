@@ -1,9 +1,16 @@
-import type { Tensor } from "./architecture";
 import { compareWith, type Comparison } from "./compare";
+import type { Loss } from "./loss";
 import type { ForecastMetadata } from "./metadata";
 import type { Model } from "./model-file";
 import { errorsOf, partsOf, samplesOf, scaled, type Part, type Parts, type ScoredSamples, type Shares } from "./parts";
-import { ensemble, residualNetwork, residualStart, type ResidualShape, type ResidualSize } from "./residual";
+import {
+  ensemble,
+  residualNetwork,
+  residualStart,
+  type Member,
+  type ResidualShape,
+  type ResidualSize,
+} from "./residual";
 import { linearAt, ridge, type Linear } from "./ridge";
 import { linearAnswer, modelAnswer, overall, quantileScoresOf, rowsOf, scoresOf, type Row } from "./scores";
 import { namesOf, seriesOf, type ReadingBlock, type Series } from "./series";
@@ -22,6 +29,16 @@ export interface FitWork {
   /** Penalties that ridge regression chooses from, on the validation part. */
   readonly penalties: readonly number[];
   readonly options: Omit<TrainingOptions, "seed" | "quantiles">;
+  /**
+   * Losses that the networks learn by in turn, instead of that of the options. The mean of networks that learn squared and
+   * of such that learn absolute errors lies between mean and median: little is lost on either error.
+   */
+  readonly losses?: readonly Loss[];
+  /**
+   * Outputs that are learnt apart, each group by networks of its own, in turn; absent: all together. Near horizons have more to
+   * learn before those far away are learnt by heart.
+   */
+  readonly groups?: readonly (readonly number[])[];
   /** Scores on the test part; false leaves it untouched. */
   readonly test: boolean;
   /** The model that is in use: it is scored on the same windows. */
@@ -91,16 +108,22 @@ export function fit(work: FitWork, watch: FitWatch = {}): Fitted {
   };
   const architecture = residualNetwork(shape, size);
   const quantiles = metadata.outputs.map(({ quantile }) => quantile ?? null);
-  const members: ReadonlyMap<string, Tensor>[] = [];
+  const members: Member[] = [];
   const whole = (): Model => ({ metadata, ...ensemble(members, shape, size) });
   for (const [i, seed] of seeds.entries()) {
-    const options: TrainingOptions = { ...work.options, seed, quantiles };
-    const { weights } = train(architecture, residualStart(architecture, line, seed), training, validation, options, {
+    const { groups = [], losses = [] } = work;
+    const learnt = groups[i % groups.length];
+    const loss = losses[Math.floor(i / Math.max(1, groups.length)) % losses.length] ?? work.options.loss;
+    const options: TrainingOptions = { ...work.options, loss, seed, quantiles };
+    const start = residualStart(architecture, line, seed);
+    const [learn, choose] = [only(training, learnt, size.outputs), only(validation, learnt, size.outputs)];
+    const { weights } = train(architecture, start, learn, choose, options, {
       told: (epoch) => watch.told?.({ kind: "epoch", network: i + 1, networks: seeds.length, epoch }),
       cancelled: () => watch.cancelled?.() ?? false,
     });
     turn();
-    members.push(weights);
+    members.push({ weights, learnt });
+    if (members.length < groups.length) continue;
     const errors = errorsOf(validation, size.outputs, modelAnswer(whole(), validation, turn));
     watch.told?.({ kind: "network", network: i + 1, score: overall(metadata, errors) });
   }
@@ -142,6 +165,13 @@ export function fit(work: FitWork, watch: FitWatch = {}): Fitted {
       ),
     }),
   };
+}
+
+/** The samples with these outputs alone to learn. */
+function only(samples: ScoredSamples, learnt: readonly number[] | undefined, outputs: number): ScoredSamples {
+  if (!learnt) return samples;
+  const targets = samples.targets.map((target, at) => (learnt.includes(at % outputs) ? target : Number.NaN));
+  return { ...samples, targets };
 }
 
 /** Ridge regression with the penalty that does best on the validation part; quantiles lie where training's errors do. */

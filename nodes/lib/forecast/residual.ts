@@ -81,25 +81,40 @@ export function residualStart(architecture: Architecture, linear: Linear, seed: 
   return start;
 }
 
-/** The mean of several trained networks as one: their linear maps averaged, their LSTMs side by side. */
+/** A trained network, and the outputs that it has learnt; absent: all. */
+export interface Member {
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly learnt?: readonly number[] | undefined;
+}
+
+/**
+ * The mean of several trained networks as one: their linear maps averaged, their LSTMs side by side. An output is the mean of
+ * those networks that have learnt it: in the average of all, theirs count more and the others' not at all.
+ */
 export function ensemble(
-  members: readonly ReadonlyMap<string, Tensor>[],
+  members: readonly Member[],
   shape: ResidualShape,
   { steps, inputs, outputs }: ResidualSize,
 ): { architecture: Architecture; weights: Map<string, Tensor> } {
   const weights = new Map<string, Tensor>();
+  const shares = sharesOf(members, outputs);
   for (const part of ["line/kernel", "line/bias"]) {
-    const tensors = members.map((member) => member.get(part) as Tensor);
+    const tensors = members.map((member) => member.weights.get(part) as Tensor);
     const { shape: size, values } = tensors[0] as Tensor;
     const mean = values.map(
-      (_, i) => tensors.reduce((sum, one) => sum + (one.values[i] as number), 0) / tensors.length,
+      (_, i) =>
+        tensors.reduce((sum, one, m) => sum + (one.values[i] as number) * (shares[m]?.[i % outputs] ?? 0), 0) /
+        tensors.length,
     );
     weights.set(part, { shape: size, values: mean });
   }
   for (const [i, member] of members.entries()) {
-    for (const [name, tensor] of member) {
+    for (const [name, tensor] of member.weights) {
       const [layer = "", part = ""] = name.split("/");
-      if (layer !== "line") weights.set(`${layer}_${i + 1}/${part}`, tensor);
+      if (layer === "line") continue;
+      const values =
+        layer === "rest" ? tensor.values.map((v, at) => v * (shares[i]?.[at % outputs] ?? 0)) : tensor.values;
+      weights.set(`${layer}_${i + 1}/${part}`, { shape: tensor.shape, values });
     }
   }
   const numbers = members.map((_, i) => i + 1);
@@ -117,4 +132,11 @@ export function ensemble(
       output: "forecast",
     },
   };
+}
+
+/** How much each member counts in the average of all, by output. */
+function sharesOf(members: readonly Member[], outputs: number): number[][] {
+  const has = ({ learnt }: Member, output: number): boolean => learnt?.includes(output) ?? true;
+  const counts = Array.from({ length: outputs }, (_, o) => members.filter((member) => has(member, o)).length);
+  return members.map((member) => counts.map((count, o) => (has(member, o) ? members.length / count : 0)));
 }

@@ -43,6 +43,32 @@ describe("fitting a forecast", () => {
     assert.ok(parts.training.to < parts.validation.to && parts.validation.to < parts.test.to);
   });
 
+  it("lets networks learn by several losses in turn", () => {
+    const lossesOf = (changes: Partial<FitWork>): number[][] => {
+      const losses: number[][] = [[], []];
+      fit(work(READINGS, changes), {
+        told: (one) => {
+          if (one.kind === "epoch") losses[one.network - 1]?.push(one.epoch.loss);
+        },
+      });
+      return losses;
+    };
+    const absolute = lossesOf({ options: { ...fast.options, loss: "mae" } });
+    const squared = lossesOf({});
+    assert.deepEqual(lossesOf({ losses: ["mse", "mae"] }), [squared[0], absolute[1]]);
+    assert.notDeepEqual(squared[1], absolute[1]);
+  });
+
+  it("lets networks learn outputs apart: what another group learns changes nothing", () => {
+    const { model } = fit(work(READINGS, { groups: [[0], [1]] }));
+    const [near, far] = model.metadata.scores ?? [];
+    assert.ok(near && near.rmse < 0.6, `${near?.rmse}`);
+    assert.ok(far && far.rmse < far.persistence.rmse);
+    const { model: other } = fit(work(READINGS, { groups: [[0], [1]], losses: ["mse", "mae"], seeds: [1, 7] }));
+    assert.deepEqual(other.metadata.scores?.[0], near);
+    assert.notDeepEqual(other.metadata.scores?.[1], far);
+  });
+
   it("gives in a worker the model that it gives here, and tells of each epoch", async () => {
     const told: FitProgress[] = [];
     const inWorker = await fitInWorker(work(READINGS), (progress) => told.push(progress));

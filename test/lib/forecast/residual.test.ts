@@ -13,7 +13,11 @@ describe("networks beside a linear map", () => {
       const members = [1, 2, 3].map((seed) => initialWeights(architecture, seed));
       const window = Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6);
       const each = members.map((weights) => openRunner(architecture, weights).run(window, 1));
-      const whole = ensemble(members, shape, size);
+      const whole = ensemble(
+        members.map((weights) => ({ weights })),
+        shape,
+        size,
+      );
       const answer = openRunner(whole.architecture, whole.weights).run(window, 1);
       for (const o of [0, 1]) {
         const mean = each.reduce((sum, one) => sum + (one[o] as number), 0) / 3;
@@ -21,6 +25,21 @@ describe("networks beside a linear map", () => {
       }
     });
   }
+
+  it("an output of an ensemble is the mean of those networks that have learnt it", () => {
+    const shape = { units: [5], dropout: 0 };
+    const architecture = residualNetwork(shape, size);
+    const members = [[0], [1], [0, 1]].map((learnt, i) => ({ learnt, weights: initialWeights(architecture, i + 1) }));
+    const window = Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6);
+    const [a, b, c] = members.map(({ weights }) => openRunner(architecture, weights).run(window, 1));
+    const whole = ensemble(members, shape, size);
+    const answer = openRunner(whole.architecture, whole.weights).run(window, 1);
+    assert.ok(a && b && c);
+    for (const [o, one] of [a, b].entries()) {
+      const mean = ((one[o] as number) + (c[o] as number)) / 2;
+      assert.ok(Math.abs((answer[o] as number) - mean) < 1e-6, `output ${o}: ${answer[o]} instead of ${mean}`);
+    }
+  });
 
   it("start near the linear map, and forecast it where the LSTM says nothing", () => {
     const architecture = residualNetwork({ units: [4], dropout: 0 }, size);
