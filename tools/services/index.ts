@@ -2,6 +2,7 @@
 import type { CommonOptions, Control, ServiceDefinition } from "./definition";
 import { chromium } from "./chromium";
 import { connect } from "./connect";
+import { engines } from "./engines";
 import { flink } from "./flink";
 import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
@@ -16,7 +17,7 @@ import { s3 } from "./s3";
 import { spark } from "./spark";
 import { startService } from "./start";
 
-export { chromium, node24, platformatic, readers };
+export { chromium, engines, node24, platformatic, readers };
 
 export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb, s3 };
 
@@ -26,6 +27,10 @@ export const programs = {
   platformatic: {
     about: "@platformatic/kafka, the optional Kafka client, by npm",
     install: async () => void (await platformatic()),
+  },
+  engines: {
+    about: "@tensorflow/tfjs and onnxruntime-node, the optional engines of forecasts, by npm; 0.6 GB",
+    install: async () => void (await engines()),
   },
   readers: {
     about: "pyarrow, DuckDB and fastavro, which read lake files, by pip; needs Python 3.10",
