@@ -2,14 +2,15 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import { ConfigError, messageOf } from "../../lib/errors";
-import type { NodeContext } from "../../lib/node-context";
-import { loadModel, openModel, type LoadedModel, type ModelSettings } from "./loaded-model";
+import { loadModel, openModel, type LoadedModel, type ModelSettings, type PredictorNode } from "./loaded-model";
 
 export interface ModelPlace {
   /** The model that answers; undefined: there is none yet. */
   readonly present: LoadedModel | undefined;
   /** Puts the model of a file into the place of the present one, whose answers under way are its own. @throws ConfigError */
   load(file: string): Promise<void>;
+  /** The node closes: engines that wait for a server give up soon. */
+  hurry(): void;
   close(): Promise<void>;
 }
 
@@ -20,7 +21,7 @@ export interface ModelPlace {
  * @throws ConfigError when it is broken, or must be there and is not
  */
 export function modelPlace(
-  node: Pick<NodeContext, "RED" | "node" | "warn">,
+  node: PredictorNode,
   settings: ModelSettings,
   file: string,
   every: number,
@@ -29,7 +30,7 @@ export function modelPlace(
   let present: LoadedModel | undefined;
   let seen = markOf(file);
   if (every === 0 || seen !== undefined) present = openModel(node, settings, file);
-  const leaving = new Set<Promise<void>>();
+  const leaving = new Map<LoadedModel, Promise<void>>();
   let last: Promise<unknown> = Promise.resolve();
 
   async function swap(from: string): Promise<void> {
@@ -38,8 +39,10 @@ export function modelPlace(
     present = next;
     taken(next);
     if (!before) return;
-    const left = before.close(false).finally(() => leaving.delete(left));
-    leaving.add(left);
+    leaving.set(
+      before,
+      before.close(false).finally(() => leaving.delete(before)),
+    );
   }
 
   /** One after the other. */
@@ -67,11 +70,15 @@ export function modelPlace(
       await load(from);
       if (path.resolve(from) === path.resolve(file)) seen = markOf(file);
     },
+    hurry() {
+      for (const model of [...leaving.keys(), ...(present ? [present] : [])]) model.engine.hurry();
+    },
     async close() {
       clearInterval(timer);
       await last;
+      present?.engine.hurry();
       await present?.close(true);
-      await Promise.all(leaving);
+      await Promise.all(leaving.values());
     },
   };
 }
