@@ -9,6 +9,7 @@ import { httpfs } from "./httpfs";
 import { influx } from "./influx";
 import { kafka } from "./kafka";
 import { mariadb } from "./mariadb";
+import { mlserver } from "./mlserver";
 import { mosquitto } from "./mosquitto";
 import { node24 } from "./node24";
 import { platformatic } from "./platformatic";
@@ -16,10 +17,11 @@ import { readers } from "./readers";
 import { s3 } from "./s3";
 import { spark } from "./spark";
 import { startService } from "./start";
+import { tensorflow } from "./tensorflow";
 
 export { chromium, engines, node24, platformatic, readers };
 
-export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb, s3 };
+export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb, s3, mlserver, tensorflow };
 
 /** What tests and `npm start` need beside services. */
 export const programs = {
