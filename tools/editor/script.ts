@@ -71,6 +71,7 @@ function defaultsOf(set: string, declaration: Declaration, fields: [string, Fiel
 function defaultOf(set: string, field: Field): string {
   switch (field.kind) {
     case "config":
+      if (field.required && field.showIf) return hiddenConfigNode(set, field.type, field.showIf);
       return `{ value: "", type: ${literal(field.type)}, required: ${field.required} }`;
     case "tls":
       return `{ value: "", type: "tls-config", required: false }`;
@@ -86,6 +87,14 @@ function defaultOf(set: string, field: Field): string {
     }
   }
 }
+
+/** A configuration node that is required while its row is shown; Node-RED's own `required` would demand it always. */
+const hiddenConfigNode = (set: string, type: string, { field, is }: NonNullable<Field["showIf"]>): string => {
+  const hidden = `if (${literal(is)}.indexOf(this.${field}) < 0) { return true; }`;
+  const missing = `if (!chosen) { return this._("${set}.form.required"); }`;
+  const check = `${hidden} var chosen = RED.nodes.node(value); ${missing} return chosen.valid !== false;`;
+  return `{ value: "", type: ${literal(type)}, validate: function(value, opt) { ${check} } }`;
+};
 
 /** Statements that return a message when the value is wrong. `${ENV}` always passes: only the runtime knows it. */
 function validatorOf(set: string, field: Field): string {

@@ -20,10 +20,9 @@ export function tensorflowServing(model: ServedModel): Protocol {
     const states = recordsOf(isRecord(answer) ? answer["model_version_status"] : undefined);
     const ready = states.filter(({ state }) => state === "AVAILABLE").map((one) => textOf(one["version"]));
     if (ready.length > 0) return ready;
-    const said = states.map((one) => `${textOf(one["version"])} is ${textOf(one["state"])}`).join(", ");
-    throw new Retriable(`no version of the model "${name}" is available yet${said && `: ${said}`}.`, {
-      unreachable: true,
-    });
+    const said =
+      states.map((one) => `${textOf(one["version"])} is ${textOf(one["state"])}`).join(", ") || "it has none";
+    throw new Retriable(`no version of the model "${name}" is available yet: ${said}`, { unreachable: true });
   }
 
   return {

@@ -16,8 +16,8 @@ import { engines } from "../../../../tools/services/engines";
 import { fetchedFor } from "../../../../tools/services/for-test";
 import { metadataOf, testModel } from "../models";
 import { difference, FIXTURES, fixtures, kerasAnswers, SHIPPED, someWindows } from "../parity";
+import { quiet } from "./servers";
 
-const quiet = { away: () => undefined, back: () => undefined };
 const choice = (engine: EngineSettings["engine"]): EngineSettings => ({ engine, server: undefined, fallback: false });
 
 /** What it answers; fails when any window has an error. */

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Context } from "mocha";
+import type { ForecastEngine } from "../../../../nodes/lib/forecast/engines/port";
 import { writeModel } from "../../../../nodes/lib/forecast/model-file";
 import { readSource } from "../../../../nodes/lib/forecast/model-source";
 import { openModelServer, type ModelServer, type ServerSettings } from "../../../../nodes/lib/forecast/server/server";
@@ -11,7 +12,7 @@ import { temporaryFolder } from "../../../../tools/services/guard";
 import { simple } from "../architectures";
 import { initialWeights } from "../../../../nodes/lib/forecast/random";
 import { metadataOf, testModel } from "../models";
-import { SHIPPED } from "../parity";
+import { SHIPPED, someWindows } from "../parity";
 
 /** Folders of models: the tests' own with seeds 1 and 2, and one that reads three inputs. */
 export interface ServedModels {
@@ -71,6 +72,9 @@ export const tensorflowWith = (context: Context, models: ServedModels, own = fal
     },
   });
 
+/** Nobody is told. */
+export const quiet = { away: () => undefined, back: () => undefined };
+
 export type Changes = Partial<Omit<ServerSettings, "model">> & { model?: Partial<ServerSettings["model"]> };
 
 /** What a `model server` node would make, with short times. */
@@ -89,4 +93,10 @@ export function serverOf(protocol: ServerSettings["protocol"], address: string, 
     ...others,
     model: { name: "test", version: "", label: "", signature: "", format: "rows", ...model },
   });
+}
+
+/** For each window of the tests' own models what went wrong, or the engine that answered. */
+export async function errorsOf(engine: ForecastEngine, count = 1): Promise<string[]> {
+  const { origins } = await engine.predict(someWindows(count, 8), count);
+  return origins.map((one) => (one instanceof Error ? `${one.name}: ${one.message}` : one.engine));
 }
