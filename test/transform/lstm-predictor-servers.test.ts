@@ -186,6 +186,8 @@ describe("lstm-predictor, model servers", function () {
       server.pause();
       deliver(source, 20, 40);
       await red.until("they are under way", () => laboratory.delivery?.report().tokens === 20);
+      // The next model's engine has to ask the server as well.
+      red.receive("node", { loadModel: models.two });
       const began = performance.now();
       await red.deploy(tracked(frozen, { fallback: false, keys: 5_000 }), "nodes");
       const took = performance.now() - began;
@@ -224,6 +226,10 @@ describe("lstm-predictor, model servers", function () {
       const forecast = ready((await red.arrived("out", 1))[0]);
       assert.equal(forecast.engine, "kserve");
       assertForecast(forecast, constant(1, 2));
+      await red.deploy(flow({}, { keys: 5_000 }), "nodes");
+      red.receive("node", make("k", 14, 1, 2));
+      const [, last] = (await red.arrived("out", 2)).map(ready);
+      assert.equal(last?.at, 14 * HOUR, "readings are kept as before");
     });
 
     it("an .onnx file says what the server reads, but can't stand in for it", async () => {

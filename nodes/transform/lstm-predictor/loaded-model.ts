@@ -51,6 +51,7 @@ export type PredictorNode = Pick<NodeContext, "RED" | "node" | "log" | "warn">;
 /**
  * Opens the model of a file.
  * @param before the model that it follows: its series go on where they fit
+ * @param opening told of the model before its engine has opened
  * @throws ConfigError when the file is no model, or does not fit the settings or the engine; then the model before stays as it is
  */
 export async function loadModel(
@@ -58,20 +59,20 @@ export async function loadModel(
   settings: ModelSettings,
   file: string,
   before: LoadedModel | undefined,
+  opening: (model: LoadedModel) => void,
 ): Promise<LoadedModel> {
-  let opened = openModel(node, settings, file, before?.series);
-  if (!opened) {
-    // What is still to be written of the old series must not come after the new ones.
-    await before?.series.windows.close();
-    opened = openModel(node, settings, file, undefined) as LoadedModel;
-  }
+  const model = openModel(node, settings, file, before?.series) ?? (openModel(node, settings, file) as LoadedModel);
+  const anew = model.series !== before?.series;
+  opening(model);
   try {
-    await opened.engine.opened;
+    await model.engine.opened;
   } catch (error) {
-    await opened.close(opened.series !== before?.series);
+    await model.close(anew);
     throw error;
   }
-  return opened;
+  // What is still to be written of the old series must not come after the new ones.
+  if (anew) await before?.series.windows.close();
+  return model;
 }
 
 /** The same, before its engine has opened; undefined: the series given do not fit it. */

@@ -78,7 +78,7 @@ export = defineNode(declaration, (node) => {
       const at = next++;
       const origin = origins[at];
       if (!(origin instanceof Error)) return one.finish(values.subarray(at * outputs, (at + 1) * outputs), origin);
-      one.failed?.();
+      if (!(origin instanceof Rejected)) one.failed?.();
       return origin;
     });
   }

@@ -31,11 +31,18 @@ export function modelPlace(
   let seen = markOf(file);
   if (every === 0 || seen !== undefined) present = openModel(node, settings, file);
   const leaving = new Map<LoadedModel, Promise<void>>();
+  let opening: LoadedModel | undefined;
+  let closing = false;
   let last: Promise<unknown> = Promise.resolve();
+
+  function opens(model: LoadedModel): void {
+    opening = model;
+    if (closing) model.engine.hurry();
+  }
 
   async function swap(from: string): Promise<void> {
     const before = present;
-    const next = await loadModel(node, settings, from, before);
+    const next = await loadModel(node, settings, from, before, opens).finally(() => (opening = undefined));
     present = next;
     taken(next);
     if (!before) return;
@@ -71,12 +78,12 @@ export function modelPlace(
       if (path.resolve(from) === path.resolve(file)) seen = markOf(file);
     },
     hurry() {
-      for (const model of [...leaving.keys(), ...(present ? [present] : [])]) model.engine.hurry();
+      closing = true;
+      for (const model of [present, opening, ...leaving.keys()]) model?.engine.hurry();
     },
     async close() {
       clearInterval(timer);
       await last;
-      present?.engine.hurry();
       await present?.close(true);
       await Promise.all(leaving.values());
     },
