@@ -61,7 +61,7 @@ export async function loadModel(
   before: LoadedModel | undefined,
   opening: (model: LoadedModel) => void,
 ): Promise<LoadedModel> {
-  const model = openModel(node, settings, file, before?.series) ?? (openModel(node, settings, file) as LoadedModel);
+  const model = openModel(node, settings, file, before?.series) ?? openModel(node, settings, file);
   const anew = model.series !== before?.series;
   opening(model);
   try {
@@ -76,6 +76,13 @@ export async function loadModel(
 }
 
 /** The same, before its engine has opened; undefined: the series given do not fit it. */
+export function openModel(node: PredictorNode, settings: ModelSettings, file: string): LoadedModel;
+export function openModel(
+  node: PredictorNode,
+  settings: ModelSettings,
+  file: string,
+  before: Series | undefined,
+): LoadedModel | undefined;
 export function openModel(
   node: PredictorNode,
   settings: ModelSettings,
