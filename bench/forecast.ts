@@ -4,12 +4,10 @@
  *
  *   npm run build && node dist/bench/forecast.js [--rounds 7]
  *
- * onnxruntime-node is no dependency: it is looked for in `<cache>/onnxruntime` (CITYSTREAM_CACHE, ~/.cache/citystream), where
- * `npm install --ignore-scripts --prefix <cache>/onnxruntime onnxruntime-node` puts it. Engines take turns in every
- * round; what is shown is the median of the rounds.
+ * onnxruntime-node is no dependency: it is fetched into the cache (tools/services/engines.ts). Engines take turns in every round;
+ * what is shown is the median of the rounds.
  */
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Architecture } from "../nodes/lib/forecast/architecture";
@@ -17,7 +15,8 @@ import type { EngineKind } from "../nodes/lib/forecast/engine";
 import { initialWeights } from "../nodes/lib/forecast/random";
 import { openRunner } from "../nodes/lib/forecast/runner";
 import { train } from "../nodes/lib/forecast/training";
-import { onnxModel } from "./forecast-onnx";
+import { INPUT, onnxModel, OUTPUT } from "../nodes/lib/forecast/onnx/export";
+import { engines } from "../tools/services/engines";
 
 const SIZE = { steps: 24, inputs: 6, units: 64, outputs: 6 };
 const BATCHES = [1, 64, 1024];
@@ -57,17 +56,9 @@ function builtIn(kind: EngineKind): Contender | undefined {
   }
 }
 
-async function onnx(): Promise<Contender | undefined> {
-  const cache = process.env["CITYSTREAM_CACHE"] ?? join(homedir(), ".cache/citystream");
-  const folder = join(cache, "onnxruntime");
-  let runtime: OnnxRuntime;
-  try {
-    runtime = createRequire(join(folder, "package.json"))("onnxruntime-node") as OnnxRuntime;
-  } catch {
-    console.log(`onnxruntime-node is not in ${folder}: npm install --ignore-scripts --prefix <there> onnxruntime-node`);
-    return undefined;
-  }
-  const session = await runtime.InferenceSession.create(onnxModel(weights, SIZE), {
+async function onnx(): Promise<Contender> {
+  const runtime = createRequire(join(await engines(), "package.json"))("onnxruntime-node") as OnnxRuntime;
+  const session = await runtime.InferenceSession.create(onnxModel(architecture, weights), {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     executionMode: "sequential",
@@ -75,8 +66,8 @@ async function onnx(): Promise<Contender | undefined> {
   return {
     name: "onnxruntime-node",
     async run(windows, count) {
-      const x = new runtime.Tensor("float32", windows, [count, SIZE.steps, SIZE.inputs]);
-      return ((await session.run({ x }))["y"] as { data: Float32Array }).data;
+      const window = new runtime.Tensor("float32", windows, [count, SIZE.steps, SIZE.inputs]);
+      return ((await session.run({ [INPUT]: window }))[OUTPUT] as { data: Float32Array }).data;
     },
   };
 }

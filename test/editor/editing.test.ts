@@ -61,6 +61,46 @@ for (const { version, language, test, away } of EDITORS) {
       assert.deepEqual(editor.problems, []);
     });
 
+    it("shows the settings of the engine that is chosen, and no other's", async () => {
+      const { page } = editor;
+      await page.evaluate(`(function() {
+        var defaults = RED.nodes.getType("citystream-lstm-predictor").defaults;
+        var node = { id: "engines", type: "citystream-lstm-predictor", x: 200, y: 200, wires: [], z: RED.workspaces.active() };
+        Object.keys(defaults).forEach(function(name) { node[name] = defaults[name].value; });
+        RED.view.importNodes([node], { generateIds: false, addFlow: false, touchImport: true, notify: false });
+        RED.editor.edit(RED.nodes.node("engines"));
+      })()`);
+      const form = page.locator(".red-ui-tray .citystream-form");
+      await form.waitFor();
+      const shown = () =>
+        Promise.all(
+          ["server", "fallback"].map((name) =>
+            form.locator(".form-row", { has: page.locator(`[for="node-input-${name}"]`) }).isVisible(),
+          ),
+        );
+      for (const [engine, visible] of [
+        ["built-in", false],
+        ["server", true],
+        ["onnxruntime", false],
+        ["tfjs", false],
+      ] as const) {
+        await form.locator("#node-input-engine").selectOption(engine);
+        assert.deepEqual(await shown(), [visible, visible], engine);
+      }
+      await page.locator("#node-dialog-ok").click();
+      await page.locator(".red-ui-tray").waitFor({ state: "detached" });
+      const valid = (engine: string): Promise<boolean> =>
+        page.evaluate(`(function() {
+          var node = RED.nodes.node("engines");
+          node.engine = "${engine}";
+          RED.editor.validateNode(node);
+          return node.valid;
+        })()`);
+      assert.equal(await page.evaluate(`RED.nodes.node("engines").engine`), "tfjs");
+      assert.deepEqual([await valid("tfjs"), await valid("server")], [true, false], "a server must be chosen");
+      assert.deepEqual(editor.problems, []);
+    });
+
     it("tests a connection from the form: what was found, or what is wrong", async function connects() {
       const kafka = await serviceFor(this, "kafka");
       const { page } = editor;

@@ -2,6 +2,7 @@
 import path from "node:path";
 import type { Context } from "mocha";
 import { serviceFor } from "../../tools/services/for-test";
+import { mlserverWith, servedModels } from "../lib/forecast/engines/servers";
 import type { FlowNode } from "./runtime";
 
 /** For each type of configuration node: the settings that lead it to a service. */
@@ -12,6 +13,10 @@ const SETTINGS: Readonly<
   "citystream-kafka-cluster": async (context) => ({ brokers: (await serviceFor(context, "kafka")).brokers }),
   "citystream-schema-registry": async (context) => ({ urls: (await serviceFor(context, "registry")).url }),
   "citystream-lake": (_context, node, folder) => Promise.resolve({ address: `file://${path.join(folder, node.id)}` }),
+  "citystream-model-server": async (context) => {
+    const models = await servedModels();
+    return { protocol: "kserve", address: (await mlserverWith(context, models)).url };
+  },
   "citystream-influx-server": async (context, node, folder) => {
     if (node["version"] === "files") return { address: `file://${path.join(folder, node.id)}` };
     const { url, database } = await serviceFor(context, "influx");

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Declaration } from "../../nodes/lib/declare";
-import type { Field, Fields, RowsField } from "../../nodes/lib/fields";
+import type { ConfigNodeField, Field, Fields, RowsField } from "../../nodes/lib/fields";
 import { prefixOf } from "./form";
 import type { PackNode } from "./nodes";
 import { snippetsFor } from "./snippets";
@@ -78,14 +78,9 @@ function unlessHidden({ showIf }: Field, fields: Fields): string {
 
 function defaultOf(set: string, field: Field, fields: Fields): string {
   switch (field.kind) {
-    case "config": {
-      // Node-RED would ask for a node that the form does not show
-      const asked = field.required && field.showIf !== undefined;
-      const validate = asked
-        ? `, validate: function(value, opt) { ${unlessHidden(field, fields)}if (!value || value === "_ADD_") { return this._("${set}.form.required"); } return true; }`
-        : "";
-      return `{ value: "", type: ${literal(field.type)}, required: ${field.required && !asked}${validate} }`;
-    }
+    case "config":
+      if (field.required && field.showIf) return hiddenConfigNode(set, field, fields);
+      return `{ value: "", type: ${literal(field.type)}, required: ${field.required} }`;
     case "tls":
       return `{ value: "", type: "tls-config", required: false }`;
     case "secret":
@@ -97,6 +92,13 @@ function defaultOf(set: string, field: Field, fields: Fields): string {
     }
   }
 }
+
+/** A configuration node that is required while its row is shown; Node-RED's own `required` would demand it always. */
+const hiddenConfigNode = (set: string, field: ConfigNodeField, fields: Fields): string => {
+  const missing = `if (!chosen) { return this._("${set}.form.required"); }`;
+  const check = `${unlessHidden(field, fields)}var chosen = RED.nodes.node(value); ${missing} return chosen.valid !== false;`;
+  return `{ value: "", type: ${literal(field.type)}, validate: function(value, opt) { ${check} } }`;
+};
 
 /** Statements that return a message when the value is wrong. `${ENV}` always passes: only the runtime knows it. */
 function validatorOf(set: string, field: Field): string {

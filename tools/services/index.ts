@@ -2,12 +2,14 @@
 import type { CommonOptions, Control, ServiceDefinition } from "./definition";
 import { chromium } from "./chromium";
 import { connect } from "./connect";
+import { engines } from "./engines";
 import { flink } from "./flink";
 import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
 import { influx } from "./influx";
 import { kafka } from "./kafka";
 import { mariadb } from "./mariadb";
+import { mlserver } from "./mlserver";
 import { mosquitto } from "./mosquitto";
 import { node24 } from "./node24";
 import { platformatic } from "./platformatic";
@@ -16,10 +18,23 @@ import { registry } from "./registry";
 import { s3 } from "./s3";
 import { spark } from "./spark";
 import { startService } from "./start";
+import { tensorflow } from "./tensorflow";
 
-export { chromium, node24, platformatic, readers };
+export { chromium, engines, node24, platformatic, readers };
 
-export const services = { kafka, mosquitto, hdfs, httpfs, influx, connect, mariadb, s3, registry };
+export const services = {
+  kafka,
+  mosquitto,
+  hdfs,
+  httpfs,
+  influx,
+  connect,
+  mariadb,
+  s3,
+  registry,
+  mlserver,
+  tensorflow,
+};
 
 /** What tests and `npm start` need beside services. */
 export const programs = {
@@ -27,6 +42,10 @@ export const programs = {
   platformatic: {
     about: "@platformatic/kafka, the optional Kafka client, by npm",
     install: async () => void (await platformatic()),
+  },
+  engines: {
+    about: "@tensorflow/tfjs and onnxruntime-node, the optional engines of forecasts, by npm; 0.6 GB",
+    install: async () => void (await engines()),
   },
   readers: {
     about: "pyarrow, DuckDB and fastavro, which read lake files, by pip; needs Python 3.10",

@@ -1,4 +1,5 @@
 import { Rejected } from "../errors";
+import type { Origin } from "./engines/port";
 import { fillGaps, inputMaker } from "./inputs";
 import type { ForecastMetadata } from "./metadata";
 import { outOfRange } from "./readings";
@@ -14,7 +15,7 @@ interface Common {
   readonly at: number;
 }
 
-export interface ForecastReady extends Common {
+export interface ForecastReady extends Common, Origin {
   readonly ready: true;
   /** Forecast values by target and horizon: `values["PM2.5"]["6h"]`. */
   readonly values: Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -48,7 +49,7 @@ export interface ForecastMissing extends Common {
 
 /** A window ready for the network, or why it is not. */
 export type Prepared =
-  | { readonly inputs: Float32Array; finish(answers: Float32Array): ForecastReady }
+  | { readonly inputs: Float32Array; finish(answers: Float32Array, origin?: Origin): ForecastReady }
   | { readonly lacking: ForecastMissing };
 
 export interface Forecaster {
@@ -64,6 +65,8 @@ export interface Forecaster {
   /** No forecast for a record that came late. */
   late(end: number, key: string): ForecastMissing;
 }
+
+const BUILT_IN: Origin = { engine: "built-in" };
 
 const UNITS: readonly [number, string][] = [
   [86_400_000, "d"],
@@ -122,7 +125,7 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
       const last = window.slice(window.length - width);
       return {
         inputs: made,
-        finish(answers) {
+        finish(answers, origin = BUILT_IN) {
           const values: Record<string, Record<string, number>> = {};
           const spread: Spread = {};
           for (const [o, output] of outputs.entries()) {
@@ -141,6 +144,7 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
             units,
             horizons,
             ...common(key, end),
+            ...origin,
             latency: performance.now() - arrived,
             filled: features.filter((_, f) => gaps[f]).map(({ name }) => name),
             outOfRange: outOfRange(features, last),

@@ -15,26 +15,44 @@ export interface Model {
 
 const GENERATED_BY = "citystream";
 
+/** A `model.json` as it was read, and where. */
+export interface LayersFile {
+  readonly file: string;
+  /** Names the file in errors. */
+  readonly where: string;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+export interface Network {
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+}
+
 /**
  * Reads a TensorFlow.js layers model with this pack's metadata.
  * @param path the `model.json`, or its folder
  * @throws ConfigError when it is not there, broken, or something that the built-in engine does not compute
  */
 export function readModel(path: string): Model {
-  const { architecture, weights, userDefined, where } = readNetwork(path);
-  return { architecture, weights, metadata: readMetadata(userDefined, architecture, where) };
+  const layers = openLayersFile(path);
+  const network = networkOf(layers);
+  const metadata = metadataIn(layers.json["userDefinedMetadata"], layers.where);
+  checkFit(metadata, network, layers.where);
+  return { ...network, metadata };
 }
 
-/** The network alone, and what the file says beside it. @throws ConfigError as `readModel` */
-export function readNetwork(path: string): {
-  architecture: Architecture;
-  weights: Weights;
-  userDefined: unknown;
-  where: string;
-} {
+/** The network alone. @throws ConfigError as `readModel` */
+export const readNetwork = (path: string): Network => networkOf(openLayersFile(path));
+
+/** @throws ConfigError when it is not there, no JSON, or no layers model */
+export function openLayersFile(path: string): LayersFile {
   const file = modelJson(path);
   const where = `Model file ${file}`;
-  const json = parse(read(file, where), where);
+  return { file, where, json: parse(read(file, where), where) };
+}
+
+/** @throws ConfigError when it is broken, or something that the built-in engine does not compute */
+export function networkOf({ file, where, json }: LayersFile): Network {
   const architecture = readTopology(json["modelTopology"], where);
   const tensors = readTensors(json["weightsManifest"], dirname(file), where);
   const weights = new Map<string, Tensor>();
@@ -42,7 +60,16 @@ export function readNetwork(path: string): {
     const tensor = named(where, () => tensorOf(new Map([[name, findTensor(tensors, name, shape)]]), name, shape));
     weights.set(name, tensor);
   }
-  return { architecture, weights, userDefined: json["userDefinedMetadata"], where };
+  return { architecture, weights };
+}
+
+/** The weights as they lie in the files, with what says which they are. @throws ConfigError */
+export function rawWeights({ file, where, json }: LayersFile): { specs: ManifestEntry[]; bytes: Buffer } {
+  const groups = weightGroups(json["weightsManifest"], dirname(file), where);
+  return {
+    specs: groups.flatMap(({ weights }) => weights),
+    bytes: Buffer.concat(groups.map(({ bytes }) => bytes)),
+  };
 }
 
 /** Errors of the parts say what; this says where. */
@@ -87,14 +114,19 @@ function parse(bytes: Buffer, where: string): Readonly<Record<string, unknown>> 
   return value as Record<string, unknown>;
 }
 
-function readMetadata(userDefined: unknown, architecture: Architecture, where: string): ForecastMetadata {
+/** The pack's part of what a model file says beside its network, checked. @throws ConfigError */
+export function metadataIn(userDefined: unknown, where: string): ForecastMetadata {
   const ours = (userDefined as Record<string, unknown> | null | undefined)?.["citystream"];
   if (!ours) {
     throw new ConfigError(
       `${where} has no userDefinedMetadata.citystream: the features, their scaling and the horizons are unknown. models/README.md says what to write there.`,
     );
   }
-  const metadata = checkMetadata(ours, where);
+  return checkMetadata(ours, where);
+}
+
+/** @throws ConfigError when the metadata describe another network */
+export function checkFit(metadata: ForecastMetadata, { architecture }: Network, where: string): void {
   const { steps, inputs } = architecture.input;
   if (metadata.steps !== steps || metadata.inputs.length !== inputs) {
     throw new ConfigError(
@@ -109,7 +141,6 @@ function readMetadata(userDefined: unknown, architecture: Architecture, where: s
       `${where}: the network answers with ${outputs} numbers, its metadata describe ${metadata.outputs.length} outputs.`,
     );
   }
-  return metadata;
 }
 
 function vectorWidth(architecture: Architecture, name: string | undefined): number {
@@ -118,18 +149,17 @@ function vectorWidth(architecture: Architecture, name: string | undefined): numb
   return "units" in layer ? layer.units : vectorWidth(architecture, layer.from[0]);
 }
 
-interface ManifestEntry {
+export interface ManifestEntry {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: string;
   readonly quantization?: unknown;
 }
 
-function readTensors(manifest: unknown, folder: string, where: string): Map<string, Tensor> {
+/** The manifest's groups with the bytes of their files. */
+function weightGroups(manifest: unknown, folder: string, where: string): { weights: ManifestEntry[]; bytes: Buffer }[] {
   if (!Array.isArray(manifest)) throw new ConfigError(`${where} has no weightsManifest.`);
-  const tensors = new Map<string, Tensor>();
-  for (const group of manifest as { paths?: unknown; weights?: unknown }[]) {
-    const { paths, weights } = group;
+  return (manifest as { paths?: unknown; weights?: unknown }[]).map(({ paths, weights }) => {
     if (!Array.isArray(paths) || !Array.isArray(weights)) throw new ConfigError(`${where}: weightsManifest is broken.`);
     for (const path of paths as unknown[]) {
       if (typeof path !== "string" || basename(path) !== path || path.includes("\\")) {
@@ -137,9 +167,15 @@ function readTensors(manifest: unknown, folder: string, where: string): Map<stri
       }
     }
     const shards = (paths as string[]).map((path) => read(join(folder, path), `Weight file ${path}`));
-    const bytes = Buffer.concat(shards);
+    return { weights: weights as ManifestEntry[], bytes: Buffer.concat(shards) };
+  });
+}
+
+function readTensors(manifest: unknown, folder: string, where: string): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const { weights, bytes } of weightGroups(manifest, folder, where)) {
     let at = 0;
-    for (const { name, shape, dtype, quantization } of weights as ManifestEntry[]) {
+    for (const { name, shape, dtype, quantization } of weights) {
       if (dtype !== "float32" || quantization) {
         throw new ConfigError(`${where}: weights "${name}" are not float32; convert the model without quantization.`);
       }
@@ -147,7 +183,8 @@ function readTensors(manifest: unknown, folder: string, where: string): Map<stri
       if (at + size * 4 > bytes.length) {
         throw new ConfigError(`${where}: its weight files hold ${bytes.length} bytes, too few for "${name}".`);
       }
-      const values = Float32Array.from({ length: size }, (_, i) => bytes.readFloatLE(at + i * 4));
+      const start = at;
+      const values = Float32Array.from({ length: size }, (_, i) => bytes.readFloatLE(start + i * 4));
       tensors.set(name, { shape, values });
       at += size * 4;
     }

@@ -1,5 +1,8 @@
 import { declareNode } from "../../lib/declare";
-import { number, rows, text } from "../../lib/fields";
+import { choice, configNode, flag, number, rows, text } from "../../lib/fields";
+import type { ModelServer } from "../../lib/forecast/server/server";
+
+const remote = { field: "engine", is: ["server"] };
 
 export const declaration = declareNode({
   type: "citystream-lstm-predictor",
@@ -14,6 +17,28 @@ export const declaration = declareNode({
       label: "Model file",
       placeholder: "model.json",
       hint: "A TensorFlow.js layers model with this pack's metadata. Empty: the model that comes with the pack, PM2.5 and PM10 in 1, 6 and 24 hours.",
+    }),
+    engine: choice({
+      label: "Engine",
+      default: "built-in",
+      options: {
+        "built-in": "built-in",
+        tfjs: "TensorFlow.js (@tensorflow/tfjs)",
+        onnxruntime: "ONNX Runtime (onnxruntime-node)",
+        server: "model server (KServe V2, TensorFlow Serving)",
+      },
+      hint: "What computes the network. TensorFlow.js and ONNX Runtime are packages that you install in Node-RED's user directory; see the help.",
+    }),
+    server: configNode<ModelServer>("citystream-model-server", {
+      label: "Model server",
+      showIf: remote,
+      hint: "The model file says what the server's inputs are made of.",
+    }),
+    fallback: flag({
+      label: "Fall back",
+      default: true,
+      showIf: remote,
+      hint: "To the built-in engine with the network of the model file while the server does not answer. Otherwise records wait at their source.",
     }),
     lookEvery: number({
       label: "Look every (s)",
@@ -53,5 +78,12 @@ export const declaration = declareNode({
     }),
   },
   sections: { properties: "Features of the model", memory: "Readings kept" },
-  statuses: { ready: "ready", forecasting: "forecasting", filling: "window filling", noModel: "no model yet" },
+  statuses: {
+    ready: "ready",
+    forecasting: "forecasting",
+    filling: "window filling",
+    noModel: "no model yet",
+    fallback: "server away",
+    engine: "check engine",
+  },
 });

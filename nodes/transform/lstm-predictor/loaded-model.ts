@@ -1,25 +1,31 @@
 /** A model with what is computed by it: its windows, and how records become their inputs. */
 import { ConfigError, Rejected } from "../../lib/errors";
 import type { Message } from "../../lib/delivery/contract";
+import { openEngine, type EngineSettings } from "../../lib/forecast/engines/open";
+import type { ForecastEngine } from "../../lib/forecast/engines/port";
+import type { Watch } from "../../lib/forecast/engines/remote";
 import { forecaster, type Prepared } from "../../lib/forecast/forecast";
 import { openHistory, type History } from "../../lib/forecast/history";
 import type { ForecastMetadata } from "../../lib/forecast/metadata";
-import { readModel } from "../../lib/forecast/model-file";
-import { openPredictor, type Predictor } from "../../lib/forecast/predictor";
+import { readSource } from "../../lib/forecast/model-source";
 import { eventTime, readingReader } from "../../lib/forecast/readings";
 import { readWindow } from "../../lib/forecast/windows";
 import type { NodeContext } from "../../lib/node-context";
 import { compileKey } from "../../lib/stream/path";
 import { keepWindows, type KeptWindows } from "./kept-windows";
+import { unansweredWindows, type UnansweredWindows } from "./unanswered-windows";
+
+/** `failed`: there was no answer, and the record may come again. */
+export type PreparedRecord = Prepared & { readonly failed?: () => void };
 
 export interface LoadedModel {
   readonly metadata: ForecastMetadata;
-  readonly predictor: Predictor;
+  readonly engine: ForecastEngine;
   readonly history: History;
   /** Resolves when the series kept in the context are back; undefined once they are. */
   readonly restoring: Promise<void> | undefined;
   /** A record joins its series; a window is complete as it comes. @throws Rejected */
-  prepare(record: Message, arrived: number): Prepared;
+  prepare(record: Message, arrived: number): PreparedRecord;
   /** Series that another model with the same features and steps goes on with. */
   readonly series: Series;
   /** Waits for its answers; `series`: lets go of them as well. */
@@ -30,44 +36,61 @@ interface Series {
   readonly shape: string;
   readonly history: History;
   readonly windows: KeptWindows;
+  readonly unanswered: UnansweredWindows;
 }
 
-export interface ModelSettings {
+export interface ModelSettings extends EngineSettings {
   readonly key: string;
   readonly properties: readonly { feature: string; property: string }[];
   readonly keys: number;
   readonly store: string;
 }
 
-type PredictorNode = Pick<NodeContext, "RED" | "node" | "warn">;
+export type PredictorNode = Pick<NodeContext, "RED" | "node" | "log" | "warn">;
 
 /**
  * Opens the model of a file.
  * @param before the model that it follows: its series go on where they fit
- * @throws ConfigError when the file is no model, or does not fit the settings; then the model before stays as it is
+ * @param opening told of the model before its engine has opened
+ * @throws ConfigError when the file is no model, or does not fit the settings or the engine; then the model before stays as it is
  */
 export async function loadModel(
   node: PredictorNode,
   settings: ModelSettings,
   file: string,
   before: LoadedModel | undefined,
+  opening: (model: LoadedModel) => void,
 ): Promise<LoadedModel> {
-  const opened = openModel(node, settings, file, before?.series);
-  if (opened) return opened;
+  const model = openModel(node, settings, file, before?.series) ?? openModel(node, settings, file);
+  const anew = model.series !== before?.series;
+  opening(model);
+  try {
+    await model.engine.opened;
+  } catch (error) {
+    await model.close(anew);
+    throw error;
+  }
   // What is still to be written of the old series must not come after the new ones.
-  await before?.series.windows.close();
-  return openModel(node, settings, file, undefined) as LoadedModel;
+  if (anew) await before?.series.windows.close();
+  return model;
 }
 
-/** The same, at once; undefined: the series given do not fit it. */
+/** The same, before its engine has opened; undefined: the series given do not fit it. */
+export function openModel(node: PredictorNode, settings: ModelSettings, file: string): LoadedModel;
+export function openModel(
+  node: PredictorNode,
+  settings: ModelSettings,
+  file: string,
+  before: Series | undefined,
+): LoadedModel | undefined;
 export function openModel(
   node: PredictorNode,
   settings: ModelSettings,
   file: string,
   before?: Series,
 ): LoadedModel | undefined {
-  const model = readModel(file);
-  const { metadata } = model;
+  const source = readSource(file);
+  const { metadata } = source;
   const reader = readingReader(metadata.features, propertiesOf(settings.properties, metadata));
   const keyOf = compileKey(settings.key);
   const { before: beyond, late, prepare } = forecaster(metadata);
@@ -76,16 +99,32 @@ export function openModel(
   const features = metadata.features.map(({ name }) => name);
   const shape = JSON.stringify([features, kept, metadata.stepLength]);
   if (before && before.shape !== shape) return undefined;
-  const predictor = openPredictor(model);
   const series = before ?? openSeries(node, settings, { features, kept, stepLength: metadata.stepLength }, shape);
-  const { history, windows } = series;
+  const { history, windows, unanswered } = series;
+  const engine = openEngine(source, settings, node.RED.settings.userDir, watchOf(node));
   let restoring: Promise<void> | undefined = windows.loaded.then(() => {
     restoring = undefined;
   });
 
+  /** The forecast of a window that is kept when it fails. */
+  function prepareAgain(rows: Float32Array, at: number, key: string, arrived: number): PreparedRecord {
+    // Only engines that may be out of reach fail, and gaps are filled in place.
+    const untouched = settings.engine === "server" ? rows.slice() : undefined;
+    const prepared = prepare(rows, kept, at, key, arrived);
+    if (!untouched || !("inputs" in prepared)) return prepared;
+    return {
+      inputs: prepared.inputs,
+      finish(answers, origin) {
+        unanswered.forget(key, at);
+        return prepared.finish(answers, origin);
+      },
+      failed: () => unanswered.keep(key, at, untouched),
+    };
+  }
+
   return {
     metadata,
-    predictor,
+    engine,
     history,
     series,
     get restoring() {
@@ -105,19 +144,28 @@ export function openModel(
       }
       const key = keyOf(record);
       const at = time ?? Date.now();
-      const place = history.add(key, at, reader.read(record.payload));
+      const reading = reader.read(record.payload);
+      const again = unanswered.find(key, at, reading);
+      if (again) return prepareAgain(again, at, key, arrived);
+      const place = history.add(key, at, reading);
       if (place !== "stale") windows.changed(key);
       if (place !== "newest") return { lacking: late(at, key) };
       const rows = new Float32Array(kept * width);
       history.copy(key, rows);
-      return prepare(rows, kept, at, key, arrived);
+      return prepareAgain(rows, at, key, arrived);
     },
     async close(alsoSeries) {
-      await predictor.close();
+      await engine.close();
       if (alsoSeries) await windows.close();
     },
   };
 }
+
+/** Says in the log that the server is away, and that it is back: once each. */
+const watchOf = ({ log, warn }: PredictorNode): Watch => ({
+  away: ({ message }) => warn(`the model server does not answer: ${message}`),
+  back: () => log("the model server answers again"),
+});
 
 function openSeries(
   node: PredictorNode,
@@ -127,7 +175,7 @@ function openSeries(
 ): Series {
   const history = openHistory({ ...grid, limit: settings.keys, dropped: (key) => windows.dropped(key) });
   const windows = keepWindows(node, settings.store, history);
-  return { shape, history, windows };
+  return { shape, history, windows, unanswered: unansweredWindows() };
 }
 
 /** What window-batcher says of a window. */

@@ -2,12 +2,12 @@ import { isAbsolute, join, resolve } from "node:path";
 import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure, messageOf, Rejected } from "../../lib/errors";
-import type { Forecast, ForecastMissing, Prepared } from "../../lib/forecast/forecast";
+import type { Forecast, ForecastMissing } from "../../lib/forecast/forecast";
 import { eventTime } from "../../lib/forecast/readings";
 import { defineNode } from "../../lib/node";
 import { compileKey } from "../../lib/stream/path";
 import { declaration } from "./declaration";
-import { isWindow, type LoadedModel } from "./loaded-model";
+import { isWindow, type LoadedModel, type PreparedRecord } from "./loaded-model";
 import { modelPlace } from "./model-place";
 
 const SHIPPED = join(__dirname, "../../../../models/beijing-air");
@@ -24,6 +24,11 @@ export = defineNode(declaration, (node) => {
   const inFlight = new Set<Promise<void>>();
   if (place.present) node.status("ready", "grey");
   else node.status("noModel", "yellow");
+  place.present?.engine.opened.catch((error: unknown) => {
+    if (node.closing) return;
+    node.status("engine", "red");
+    node.error(messageOf(error));
+  });
 
   /** No forecast for a record that comes before the first model. */
   function withoutModel(record: Message): ForecastMissing {
@@ -51,7 +56,7 @@ export = defineNode(declaration, (node) => {
     batch: boolean,
     arrived: number,
   ): Promise<(Forecast | Error)[]> {
-    const prepared = records.map((record, index): Prepared | Error => {
+    const prepared = records.map((record, index): PreparedRecord | Error => {
       try {
         const one = batch ? recordAt(index, record) : record;
         return model ? model.prepare(one, arrived) : { lacking: withoutModel(one) };
@@ -63,14 +68,18 @@ export = defineNode(declaration, (node) => {
     const size = full[0]?.length ?? 0;
     const inputs = new Float32Array(full.length * size);
     for (const [i, one] of full.entries()) inputs.set(one, i * size);
-    const answers = model && full.length ? await model.predictor.predict(inputs, full.length) : inputs;
-    const outputs = full.length ? answers.length / full.length : 0;
+    const none = { values: inputs, origins: [] };
+    const { values, origins } = model && full.length ? await model.engine.predict(inputs, full.length) : none;
+    const outputs = model?.metadata.outputs.length ?? 0;
     let next = 0;
     return prepared.map((one) => {
       if (one instanceof Error) return one;
       if ("lacking" in one) return one.lacking;
-      const from = next++ * outputs;
-      return one.finish(answers.subarray(from, from + outputs));
+      const at = next++;
+      const origin = origins[at];
+      if (!(origin instanceof Error)) return one.finish(values.subarray(at * outputs, (at + 1) * outputs), origin);
+      if (!(origin instanceof Rejected)) one.failed?.();
+      return origin;
     });
   }
 
@@ -95,7 +104,9 @@ export = defineNode(declaration, (node) => {
       if (batch) (forecast.ready ? ready : waiting).push({ ...record, forecast });
       else (forecast.ready ? ready : waiting).push(Object.assign(message, { forecast }));
     }
-    if (ready.length) node.status("forecasting", "green", model?.history.keys || undefined);
+    const instead = results.some((one) => !(one instanceof Error) && one.ready && one.fallback);
+    if (instead) node.status("fallback", "yellow");
+    else if (ready.length) node.status("forecasting", "green", model?.history.keys || undefined);
     else if (waiting.length) node.status(model ? "filling" : "noModel", "yellow");
     const send = (list: Message[], port: number): void => {
       if (list.length) node.send(batch ? { ...message, payload: list } : message, { port, from: [message] });
@@ -131,6 +142,7 @@ export = defineNode(declaration, (node) => {
       return handled;
     },
     async close() {
+      place.hurry();
       await Promise.all(inFlight);
       await place.close();
     },

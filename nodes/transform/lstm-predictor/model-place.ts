@@ -2,14 +2,15 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import { ConfigError, messageOf } from "../../lib/errors";
-import type { NodeContext } from "../../lib/node-context";
-import { loadModel, openModel, type LoadedModel, type ModelSettings } from "./loaded-model";
+import { loadModel, openModel, type LoadedModel, type ModelSettings, type PredictorNode } from "./loaded-model";
 
 export interface ModelPlace {
   /** The model that answers; undefined: there is none yet. */
   readonly present: LoadedModel | undefined;
   /** Puts the model of a file into the place of the present one, whose answers under way are its own. @throws ConfigError */
   load(file: string): Promise<void>;
+  /** The node closes: engines that wait for a server give up soon. */
+  hurry(): void;
   close(): Promise<void>;
 }
 
@@ -20,7 +21,7 @@ export interface ModelPlace {
  * @throws ConfigError when it is broken, or must be there and is not
  */
 export function modelPlace(
-  node: Pick<NodeContext, "RED" | "node" | "warn">,
+  node: PredictorNode,
   settings: ModelSettings,
   file: string,
   every: number,
@@ -29,17 +30,26 @@ export function modelPlace(
   let present: LoadedModel | undefined;
   let seen = markOf(file);
   if (every === 0 || seen !== undefined) present = openModel(node, settings, file);
-  const leaving = new Set<Promise<void>>();
+  const leaving = new Map<LoadedModel, Promise<void>>();
+  let opening: LoadedModel | undefined;
+  let closing = false;
   let last: Promise<unknown> = Promise.resolve();
+
+  function opens(model: LoadedModel): void {
+    opening = model;
+    if (closing) model.engine.hurry();
+  }
 
   async function swap(from: string): Promise<void> {
     const before = present;
-    const next = await loadModel(node, settings, from, before);
+    const next = await loadModel(node, settings, from, before, opens).finally(() => (opening = undefined));
     present = next;
     taken(next);
     if (!before) return;
-    const left = before.close(false).finally(() => leaving.delete(left));
-    leaving.add(left);
+    leaving.set(
+      before,
+      before.close(false).finally(() => leaving.delete(before)),
+    );
   }
 
   /** One after the other. */
@@ -67,11 +77,15 @@ export function modelPlace(
       await load(from);
       if (path.resolve(from) === path.resolve(file)) seen = markOf(file);
     },
+    hurry() {
+      closing = true;
+      for (const model of [present, opening, ...leaving.keys()]) model?.engine.hurry();
+    },
     async close() {
       clearInterval(timer);
       await last;
       await present?.close(true);
-      await Promise.all(leaving);
+      await Promise.all(leaving.values());
     },
   };
 }

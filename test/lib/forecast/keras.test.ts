@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { EngineKind } from "../../../nodes/lib/forecast/engine";
 import { readNetwork } from "../../../nodes/lib/forecast/model-file";
 import { openRunner } from "../../../nodes/lib/forecast/runner";
-
-const FIXTURES = resolve(__dirname, "../../../../test/fixtures/forecast");
-
-interface Answers {
-  readonly windows: number[][][];
-  readonly answers: number[][];
-}
+import { difference, FIXTURES, fixtures, kerasAnswers } from "./parity";
 
 /** Made by bench/forecast-references.py. */
 describe("parity with Keras", () => {
-  const names = readdirSync(FIXTURES);
+  const names = fixtures();
 
   it("has twenty architectures", () => assert.equal(names.length, 20));
 
@@ -28,12 +21,9 @@ describe("parity with Keras", () => {
   }
 });
 
-/** Beside the size of the answers, where that is above 1. */
 function largestDifference(name: string, kind: EngineKind | undefined): number {
-  const { windows, answers } = JSON.parse(readFileSync(join(FIXTURES, name, "answers.json"), "utf8")) as Answers;
+  const { windows, answers } = kerasAnswers(name);
   const { architecture, weights } = readNetwork(join(FIXTURES, name));
   const found = openRunner(architecture, weights, kind).run(Float32Array.from(windows.flat(2)), windows.length);
-  const wanted = answers.flat();
-  assert.equal(found.length, wanted.length);
-  return Math.max(...wanted.map((value, i) => Math.abs(value - (found[i] as number)) / Math.max(1, Math.abs(value))));
+  return difference(found, answers.flat());
 }
