@@ -5,7 +5,7 @@
  *   node dist/bench/forecast-accuracy.js export|ours|table [--data <readings>] [--folder <cache>/accuracy/data] [--cases all,…] [--test]
  *
  * `export` writes the windows for bench/forecast-accuracy.py, `ours` the forecasts of the shipped model and of models fitted
- * as it is, but of half as many networks, without one of the stations, `table` the errors as Markdown: on the validation part, or on the test part with
+ * as it is without one of the stations, `table` the errors as Markdown: on the validation part, or on the test part with
  * `--test`. Only `table --test` looks at the truth of the test part.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -93,13 +93,9 @@ function ours(): void {
     if (!asked(`without-${name}`)) continue;
     if (existsSync(join(given.folder, `forecasts/without-${name}/ours.test.f32`))) continue;
     const others = stations.filter((station: Series) => station.name !== name);
-    const work = shippedWork(others, false);
-    const { model } = fit(
-      { ...work, seeds: work.seeds.slice(0, work.seeds.length / 2) },
-      {
-        told: (progress) => console.log(name, JSON.stringify(progress)),
-      },
-    );
+    const { model } = fit(shippedWork(others, false), {
+      told: (progress) => console.log(name, JSON.stringify(progress)),
+    });
     forecast(`without-${name}`, model);
   }
 }
