@@ -44,6 +44,8 @@ const main = async (): Promise<void> => {
       once: true,
       rotateRecords: ROTATION,
       rotateSize: 64,
+      // Files are whole but for those that were stored early for want of room: what is left of these waits so long.
+      rotateIdle: 0.5,
       wires: [[]],
     },
   ]);

@@ -189,7 +189,8 @@ describe("dead letters in a Kafka topic", () => {
     await letters.write([letter({ payload: "after" })]);
     // On a busy machine it may take the way over a file once more: a second is little for a broker that has just started.
     await until("the topic takes them again", () => linesIn(files).length === 0, 120_000);
-    assert.match(warnings.join("\n"), /51 dead letters were brought to it/u);
+    // 52 when the last one came before the way over files was closed.
+    assert.match(warnings.join("\n"), /5[12] dead letters were brought to it/u);
     // A process that ends meanwhile leaves them to the next one.
     await cluster.service.stop();
     await letters.write([letter({ payload: "left" })]);
