@@ -69,7 +69,7 @@ function revision(): string {
   try {
     return (
       git("rev-parse", "--short", "HEAD") +
-      (git("status", "--porcelain", "-uno", "--", ":/", ":!:/docs/soak.ndjson") === "" ? "" : "+")
+      (git("status", "--porcelain", "-uno", "--", ":(top)", ":(top,exclude)docs/soak.ndjson") === "" ? "" : "+")
     );
   } catch {
     return "unknown";
