@@ -1,6 +1,6 @@
 /** The latest schema of a subject, for what writes files of records. */
 import { tryUntilDone } from "../back-off";
-import { ConfigError, Retriable, asError } from "../errors";
+import { ConfigError, Retriable } from "../errors";
 import { parseSchema } from "../formats/schema/parse";
 import type { RecordType } from "../formats/schema/type";
 import { wholeSchema } from "./references";
@@ -17,12 +17,19 @@ export interface LatestSchema {
 /** How often a newer version is looked for, in ms. */
 const LOOK = 60_000;
 
-async function latest(registry: SchemaRegistry, subject: string): Promise<RecordType> {
+interface Version {
+  readonly id: number;
+  readonly type: RecordType;
+}
+
+/** @param known stays what it is while the subject has no newer version */
+async function latest(registry: SchemaRegistry, subject: string, known?: Version): Promise<Version> {
   const found = await registry.version(subject, "latest");
   if (!found) throw new ConfigError(`Nothing is registered as "${subject}": register a schema there`);
+  if (found.id === known?.id) return known;
   if (found.kind !== "AVRO")
     throw new ConfigError(`The latest schema of "${subject}" is of type ${found.kind}; files need one of Avro`);
-  return parseSchema(await wholeSchema(registry, found), `"${subject}"`);
+  return { id: found.id, type: parseSchema(await wholeSchema(registry, found), `"${subject}"`) };
 }
 
 /** @param state told why it can't be had, each time, and undefined once it is there */
@@ -32,19 +39,18 @@ export function latestSchema(
   state: (trouble: Error | undefined) => void,
 ): LatestSchema {
   const closing = new AbortController();
-  let known: RecordType | undefined;
+  let known: Version | undefined;
   let timer: NodeJS.Timeout | undefined;
   const look = async (): Promise<void> => {
     // what is known serves until the answer is there, and when there is none
-    const newer = await latest(registry, subject).catch(() => undefined);
-    if (newer && JSON.stringify(newer) !== JSON.stringify(known)) known = newer;
+    known = await latest(registry, subject, known).catch(() => known);
   };
   const ready = tryUntilDone(() => latest(registry, subject), {
     first: 500,
     longest: 10_000,
     signal: closing.signal,
     again: () => true,
-    failed: (error) => state(asError(error)),
+    failed: state,
   }).then(
     (found) => {
       known = found;
@@ -61,7 +67,7 @@ export function latestSchema(
     ready,
     current() {
       if (!known) throw new Retriable(`The schema of "${subject}" is not known yet`, { unreachable: true });
-      return known;
+      return known.type;
     },
     close() {
       closing.abort();
