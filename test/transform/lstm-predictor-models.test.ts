@@ -150,6 +150,23 @@ describe("lstm-predictor, new models", () => {
     laboratory.reset();
   });
 
+  it("sends what a new model answers after what the one before it still computes", async () => {
+    const make = records();
+    const red = await nodeRed();
+    red.logs.length = 0;
+    await red.deploy(predictorFlow(models.one));
+    // More windows than are computed on the event loop: they are with a thread while the next model answers at once.
+    const many = Array.from({ length: 5_000 }, (_, hour) => make("long", hour, Math.sin(hour), 1));
+    red.receive("node", { payload: many });
+    red.receive("node", { loadModel: models.two });
+    await red.until("the model is there", () => red.logs.some(({ msg }) => /the model is test 2/.test(String(msg))));
+    assert.equal(red.collected("out").length, 0, "the first model is still computing");
+    for (let hour = 0; hour < 4; hour++) red.receive("node", make("short", hour, 1, 2));
+    const [first, second] = await red.arrived("out", 2);
+    assert.equal((first?.payload as { forecast: ForecastReady }[]).at(0)?.forecast.version, "1");
+    assertForecast(ready(second), constant(1, 2), 2);
+  });
+
   it("forecasts with what a trainer has just written, by a wire from its first output", async () => {
     const folder = path.join(models.folder, "trained");
     const red = await nodeRed();

@@ -9,6 +9,7 @@ import { compileKey } from "../../lib/stream/path";
 import { declaration } from "./declaration";
 import { isWindow, type LoadedModel, type PreparedRecord } from "./loaded-model";
 import { modelPlace } from "./model-place";
+import { modelTurns } from "./model-turns";
 
 const SHIPPED = join(__dirname, "../../../../models/beijing-air");
 const [FORECAST, NO_FORECAST] = [0, 1];
@@ -22,6 +23,7 @@ export = defineNode(declaration, (node) => {
     node.status("ready", "grey");
   });
   const inFlight = new Set<Promise<void>>();
+  const turns = modelTurns();
   if (place.present) node.status("ready", "grey");
   else node.status("noModel", "yellow");
   place.present?.engine.opened.catch((error: unknown) => {
@@ -88,9 +90,26 @@ export = defineNode(declaration, (node) => {
     // Another model may come while the series of this one are read.
     while (place.present?.restoring) await place.present.restoring;
     const model = place.present;
+    const turn = turns.enter(model);
+    try {
+      await answer(message, model, arrived, () => turn.before);
+    } finally {
+      turn.leave();
+    }
+  }
+
+  /** @param before what must leave first, known when the answers are there */
+  async function answer(
+    message: Message,
+    model: LoadedModel | undefined,
+    arrived: number,
+    before: () => Promise<void> | undefined,
+  ): Promise<void> {
     const batch = isWindow(message) ? undefined : batchOf(message);
     const records = batch ?? [message];
     const results = await forecasts(model, records, batch !== undefined, arrived);
+    const earlier = before();
+    if (earlier) await earlier;
     const failed: FailedElement[] = [];
     const ready: Message[] = [];
     const waiting: Message[] = [];
