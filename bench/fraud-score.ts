@@ -110,6 +110,3 @@ function found(records: readonly Labelled[], isFound: (index: number) => boolean
     falseAlarms: wrong / legitimate,
   };
 }
-
-export const quantile = (sorted: Float64Array, part: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? NaN;

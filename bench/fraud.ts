@@ -15,7 +15,8 @@ import { startRuntime } from "../test/harness/runtime";
 import { ROOT } from "../tools/editor/nodes";
 import { labelled, type Labelled } from "./fraud-data";
 import { exampleFlow } from "./fraud-example";
-import { quantile, score, type Found } from "./fraud-score";
+import { score, type Found } from "./fraud-score";
+import { quantile } from "./meter";
 
 const SHAPE = { customers: 600, days: 60, episodes: 20 };
 const THROUGH_A_FLOW = 20_000;

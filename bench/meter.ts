@@ -47,3 +47,7 @@ export const meter = (wanted: number): { count(records: number): void; done: Pro
     },
   };
 };
+
+/** Of sorted numbers, the one below which this part of them lies. */
+export const quantile = (sorted: Float64Array, part: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? NaN;

@@ -4,6 +4,12 @@ import { chromium, type Browser, type Page } from "playwright-core";
 
 const CHROMIUM = process.env["CITYSTREAM_CHROMIUM"] ?? "/usr/bin/chromium";
 
+/**
+ * Errors that Monaco, the editor's text field, throws into the page by itself on a busy machine: when a text grows shorter while it
+ * still colours lines of the one before, and when its field is closed while its worker still looks at the text.
+ */
+const MONACOS = ["Illegal value for lineNumber", "Model is disposed!"];
+
 let browser: Promise<Browser> | undefined;
 
 /** Where a test needs a browser: skips naming what is missing, or fails when CI=true. */
@@ -45,9 +51,8 @@ export async function openEditor(url: string, language: "en-US" | "ko"): Promise
   const context = await (await browser).newContext({ locale: language, viewport: { width: 1400, height: 900 } });
   const page = await context.newPage();
   const problems: string[] = [];
-  page.on("pageerror", (error) => {
-    // Monaco's own, when a text grows shorter while it still colours lines of the one before.
-    if (error.message !== "Illegal value for lineNumber") problems.push(`page error: ${error.message}`);
+  page.on("pageerror", ({ message, stack }) => {
+    if (!MONACOS.includes(message)) problems.push(`page error: ${message}\n${stack ?? ""}`);
   });
   page.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());

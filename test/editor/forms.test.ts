@@ -114,7 +114,8 @@ for (const { version, language } of EDITORS) {
         if (language === "ko") assert.match(text, /[가-힣]/u);
         else assert.doesNotMatch(text, /[가-힣]/u);
         await closeForm(editor, node);
-        assert.deepEqual(editor.problems, []);
+        // Taken out, so that the next form is not blamed for them.
+        assert.deepEqual(editor.problems.splice(0), []);
       });
     }
   });

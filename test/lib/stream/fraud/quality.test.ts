@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { labelled } from "../../../../bench/fraud-data";
-import { quantile, score, type Found } from "../../../../bench/fraud-score";
+import { score, type Found } from "../../../../bench/fraud-score";
+import { quantile } from "../../../../bench/meter";
 
 const SHAPE = { customers: 600, days: 60, episodes: 20 };
 
