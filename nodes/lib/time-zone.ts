@@ -1,6 +1,9 @@
 /** Times as text in a time zone, by patterns. */
-import { DateTime, FixedOffsetZone, IANAZone } from "../../vendor/luxon";
+import type * as Luxon from "../../vendor/luxon";
 import { ConfigError, Rejected } from "./errors";
+import { lazily } from "./lazily";
+
+const luxon = lazily(() => require("../../vendor/luxon") as typeof Luxon);
 
 /** The latest time that a Date can hold, ms. */
 const LAST = 8.64e15;
@@ -16,7 +19,7 @@ export function timeZone(text: string, setting: string): string {
   const [, sign, hours, minutes = "00"] = /^([+-])(\d{1,2}):?(\d{2})?$/u.exec(name) ?? [];
   if (sign !== undefined && Number(hours) <= 14 && Number(minutes) < 60)
     return `${sign}${hours?.padStart(2, "0")}:${minutes}`;
-  if (sign === undefined && IANAZone.isValidZone(name)) return name;
+  if (sign === undefined && luxon().IANAZone.isValidZone(name)) return name;
   throw new ConfigError(`${setting}: "${text}" is no time zone; write for example Asia/Seoul, UTC or +09:00`);
 }
 
@@ -39,6 +42,7 @@ export function timePattern(pattern: string, zone: string, setting: string): (ti
       `${setting}: "${pattern}" is no pattern of a time; write for example yyyy-MM-dd or HH, and texts in quotes: 'year'yyyy`,
     );
   const isFine = /s/u.test(pattern.replace(/'[^']*'/gu, ""));
+  const { DateTime, FixedOffsetZone, IANAZone } = luxon();
   const luxonZone = /^[+-]/u.test(zone) ? FixedOffsetZone.parseSpecifier(`UTC${zone}`) : IANAZone.create(zone);
   // Zones are costly to ask, and offsets change at whole minutes.
   const unit = isFine ? 1_000 : 60_000;

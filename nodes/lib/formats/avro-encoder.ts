@@ -1,23 +1,27 @@
 /** Values into Avro's binary encoding (specification 1.11, "Binary Encoding"), by avsc. */
-import { Type as AvroType, types } from "avsc";
+import type { Type as AvroType } from "avsc";
+import { lazily } from "../lazily";
+import { avsc } from "./avsc";
 import type { Target } from "./schema/conform";
 import { decimalBytes } from "./schema/decimal";
 import { schemaJson } from "./schema/json";
 import { type Type, branchName } from "./schema/type";
 
 /** avsc's long is a number and refuses those that are not safe; this one takes bigints too, at three times the cost. */
-const long = types.LongType.__with({
-  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-  toBuffer: (value: number | bigint) => {
-    const bytes = Buffer.allocUnsafe(8);
-    bytes.writeBigInt64LE(BigInt(value));
-    return bytes;
-  },
-  fromJSON: BigInt,
-  toJSON: Number,
-  isValid: (value: unknown) => typeof value === "bigint" || Number.isSafeInteger(value),
-  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-});
+const long = lazily(() =>
+  avsc().types.LongType.__with({
+    fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+    toBuffer: (value: number | bigint) => {
+      const bytes = Buffer.allocUnsafe(8);
+      bytes.writeBigInt64LE(BigInt(value));
+      return bytes;
+    },
+    fromJSON: BigInt,
+    toJSON: Number,
+    isValid: (value: unknown) => typeof value === "bigint" || Number.isSafeInteger(value),
+    compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
+  }),
+);
 
 /** How values must be formed for `avroEncoder`. */
 export const avroTarget: Target = {
@@ -30,7 +34,7 @@ export const avroTarget: Target = {
 
 /** Without logical types, which would bring avsc's own long again. */
 const typeOf = (schema: Type, registry: Record<string, AvroType>): AvroType =>
-  AvroType.forSchema(schemaJson(schema, false) as Parameters<typeof AvroType.forSchema>[0], {
+  avsc().Type.forSchema(schemaJson(schema, false) as Parameters<typeof AvroType.forSchema>[0], {
     wrapUnions: true,
     registry,
   });
@@ -46,7 +50,7 @@ export function avroEncoder(schema: Type): (value: unknown) => Buffer {
     } catch {
       // the value fits the schema, so an integer beyond 2^53 is all that avsc can have refused
       isWide = true;
-      type = typeOf(schema, { long });
+      type = typeOf(schema, { long: long() });
       return type.toBuffer(value);
     }
   };

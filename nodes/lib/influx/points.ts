@@ -1,8 +1,11 @@
 /** From records to lines of line protocol, by a mapping that the user has set. */
-import { Point } from "@influxdata/influxdb-client";
+import type * as Client from "@influxdata/influxdb-client";
 import { Rejected } from "../errors";
+import { lazily } from "../lazily";
 import { type Template, template, valuePath } from "../template";
 import { type FieldType, type TimeUnit, checkName, fieldValue, fromMs, tagValue, timeValue } from "./values";
+
+const client = lazily(() => require("@influxdata/influxdb-client") as typeof Client);
 
 /** A line in two parts, since files hold all times in nanoseconds. */
 export interface Line {
@@ -47,7 +50,7 @@ export function pointMapping(settings: MappingSettings): (record: unknown, arriv
     [...settings.tags.map(({ from }) => from), settings.time].map((path) => path.trim().replace(/^msg\./, "")),
   );
 
-  const put = (point: Point, name: string, value: unknown, type: FieldType): void => {
+  const put = (point: Client.Point, name: string, value: unknown, type: FieldType): void => {
     const field = fieldValue(name, value, type);
     if (!field) return;
     checkName("Field", name);
@@ -59,7 +62,7 @@ export function pointMapping(settings: MappingSettings): (record: unknown, arriv
   };
 
   /** Properties become fields, those of inner objects as `outer_inner`. */
-  const putAll = (point: Point, value: unknown, path: string, prefix: string): void => {
+  const putAll = (point: Client.Point, value: unknown, path: string, prefix: string): void => {
     if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
       throw new Rejected(
         `The payload is ${Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`}, not an object whose properties are fields; name the fields in the node`,
@@ -87,8 +90,9 @@ export function pointMapping(settings: MappingSettings): (record: unknown, arriv
     return fromMs(ms, unit);
   };
 
+  const { Point: NewPoint } = client();
   return (record, arrived) => {
-    const point = new Point(checkName("Measurement", measurement.render(record)));
+    const point = new NewPoint(checkName("Measurement", measurement.render(record)));
     for (const { name, read } of tags) {
       const value = tagValue(name, read(record));
       if (value !== undefined) point.tag(name, value);

@@ -1,7 +1,8 @@
 /** A connection to a broker that comes back by itself, for ever, and says why it is away. */
-import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient, type Packet } from "mqtt";
+import type { IClientOptions, IConnackPacket, MqttClient, Packet } from "mqtt";
 import { messageOf } from "../errors";
 import type { TlsOptions } from "../fields";
+import { mqttjs } from "./mqttjs";
 import { closedUnanswered, notMqtt, reasonOf, type Reason } from "./reasons";
 
 /** MQTT.js's number of a protocol version. */
@@ -133,7 +134,7 @@ export class Connection {
   #start(): void {
     if (this.#closed) return;
     const { address } = this.broker;
-    const client = mqtt.connect(address, clientOptions(this.broker, this.session));
+    const client = mqttjs().connect(address, clientOptions(this.broker, this.session));
     this.#client = client;
     let attempts = 0;
     let answered = false;

@@ -1,7 +1,7 @@
 /** Tries a broker once and says what it found or what is wrong. */
-import mqtt from "mqtt";
 import { asError, Retriable } from "../errors";
 import { clientOptions, hearStream, type Broker } from "./connection";
+import { mqttjs } from "./mqttjs";
 import { closedUnanswered, notMqtt, reasonOf, type Reason } from "./reasons";
 
 export interface ProbeResult {
@@ -21,7 +21,7 @@ export async function probeBroker(broker: Broker): Promise<ProbeResult> {
   // never the client id of a running node: the broker would disconnect it
   const clientId = `${broker.clientId}-test-${Math.random().toString(36).slice(2, 10)}`;
   const options = clientOptions(broker, { clientId, persistent: false, expiry: 0 });
-  const client = mqtt.connect(broker.address, { ...options, reconnectPeriod: 0, reconnectOnConnackError: false });
+  const client = mqttjs().connect(broker.address, { ...options, reconnectPeriod: 0, reconnectOnConnackError: false });
   try {
     await new Promise<void>((resolve, reject) => {
       const fail = (reason: Reason): void => reject(new Retriable(reason.text));

@@ -1,6 +1,6 @@
 /** Reads a schema that a user gave: an Avro schema of a record, as JSON. */
-import { Type as AvroType } from "avsc";
 import { ConfigError, messageOf } from "../../errors";
+import { avsc } from "../avsc";
 import { written } from "./learn";
 import type { Logical, PrimitiveKind, RecordField, RecordType, Type } from "./type";
 
@@ -112,6 +112,7 @@ class Reader {
  */
 export function parseType(schema: unknown, setting = "Schema"): Type {
   try {
+    const { Type: AvroType } = avsc();
     AvroType.forSchema(schema as Parameters<typeof AvroType.forSchema>[0], { wrapUnions: true });
     return new Reader().read(schema, "");
   } catch (cause) {

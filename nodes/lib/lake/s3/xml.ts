@@ -1,18 +1,22 @@
 /** S3's answers in XML. */
-import { XMLParser } from "../../../../vendor/fast-xml-parser";
+import type * as FastXml from "../../../../vendor/fast-xml-parser";
+import { lazily } from "../../lazily";
 
 /** Elements that may come several times. */
 const LISTS = new Set(["Contents", "CommonPrefixes"]);
-const parser = new XMLParser({
-  ignoreAttributes: true,
-  parseTagValue: false,
-  trimValues: false,
-  isArray: (name: unknown) => LISTS.has(String(name)),
+const parser = lazily(() => {
+  const { XMLParser } = require("../../../../vendor/fast-xml-parser") as typeof FastXml;
+  return new XMLParser({
+    ignoreAttributes: true,
+    parseTagValue: false,
+    trimValues: false,
+    isArray: (name: unknown) => LISTS.has(String(name)),
+  });
 });
 
 const parsed = (xml: string, root: string): Record<string, unknown> | undefined => {
   try {
-    const found = (parser.parse(xml) as Record<string, unknown>)[root];
+    const found = (parser().parse(xml) as Record<string, unknown>)[root];
     return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : undefined;
   } catch {
     return undefined;

@@ -1,0 +1,5 @@
+import type * as Mqttjs from "mqtt";
+import { lazily } from "../lazily";
+
+/** MQTT.js. */
+export const mqttjs = lazily(() => (require("mqtt") as typeof Mqttjs).default);
