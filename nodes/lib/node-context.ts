@@ -80,13 +80,13 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
   });
   const words = { ...commonStatuses, ...declaration.statuses } as Readonly<Record<string, string>>;
   const shown = nodeStatus(
-    (word) => {
-      if (!Object.hasOwn(words, word)) throw new Error(`${declaration.type} declares no status "${word}"`);
-      return RED._(`${namespaceOf(set)}:${set}.status.${word}`);
-    },
+    (word) => RED._(`${namespaceOf(set)}:${set}.status.${word}`),
     (next) => node.status(next),
   );
-  const status: NodeContext["status"] = (word, colour, detail) => shown.own({ word, colour, detail });
+  const status: NodeContext["status"] = (word, colour, detail) => {
+    if (!Object.hasOwn(words, word)) throw new Error(`${declaration.type} declares no status "${word}"`);
+    shown.own({ word, colour, detail });
+  };
   return {
     show: status,
     failed: shown.failed,

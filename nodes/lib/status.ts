@@ -14,11 +14,11 @@ const PAUSE = 500;
  * Node status at most twice a second: the first change at once, then the latest one when the pause is over.
  *
  * @param show what to do with a status that is due
- * @returns `set` and `stop`; after `stop` nothing is shown any more
+ * @returns `set`, which asks for a status only when it is due, and `stop`, after which nothing is shown any more
  */
-export function throttledStatus(show: (status: Status) => void): { set(status: Status): void; stop(): void } {
+export function throttledStatus(show: (status: Status) => void): { set(status: () => Status): void; stop(): void } {
   let timer: NodeJS.Timeout | undefined;
-  let waiting: Status | undefined;
+  let waiting: (() => Status) | undefined;
   let shown = "";
   const showNow = (status: Status): void => {
     const same = JSON.stringify(status);
@@ -29,14 +29,14 @@ export function throttledStatus(show: (status: Status) => void): { set(status: S
       timer = undefined;
       const next = waiting;
       waiting = undefined;
-      if (next) showNow(next);
+      if (next) showNow(next());
     }, PAUSE);
     timer.unref();
   };
   return {
     set(status) {
       if (timer) waiting = status;
-      else showNow(status);
+      else showNow(status());
     },
     stop() {
       clearTimeout(timer);
@@ -89,24 +89,16 @@ export function nodeStatus(
   let timer: NodeJS.Timeout | undefined;
 
   const text = ({ word, detail = "" }: Shown): string => (detail === "" ? textOf(word) : `${textOf(word)} ${detail}`);
-  const update = (): void => {
+  const due = (): Status => {
     const shown = trouble ?? own;
     if (failing && shown?.colour !== "red")
-      throttled.set({
-        fill: "red",
-        shape: "dot",
-        text: `${shown ? text(shown) + BESIDE : ""}${textOf("failed")}`,
-      });
-    else if (shown === undefined) throttled.set({});
-    else {
-      const { colour } = shown;
-      throttled.set({
-        fill: colour,
-        shape: colour === "grey" || colour === "yellow" ? "ring" : "dot",
-        text: text(shown),
-      });
-    }
+      return { fill: "red", shape: "dot", text: `${shown ? text(shown) + BESIDE : ""}${textOf("failed")}` };
+    if (shown === undefined) return {};
+    const { colour } = shown;
+    return { fill: colour, shape: colour === "grey" || colour === "yellow" ? "ring" : "dot", text: text(shown) };
   };
+  // A node may say how far it is with each message, and looking a word up costs as much as a message.
+  const update = (): void => throttled.set(due);
   const forget = (): void => {
     failing = false;
     update();

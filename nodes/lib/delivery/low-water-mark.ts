@@ -86,6 +86,14 @@ export class LowWaterMark {
     return this.isPaused;
   }
 
+  /** Bytes of records like those of the span that fit into what its limit leaves; undefined while it is empty. */
+  get room(): number | undefined {
+    if (this.spanRecords === 0) return undefined;
+    const { records, bytes } = this.limit;
+    const each = this.spanBytes / this.spanRecords;
+    return Math.max(0, Math.min(bytes - this.spanBytes, (records - this.spanRecords) * each));
+  }
+
   /**
    * The source delivers positions `first` to `next` (exclusive) holding `records` records of `bytes` bytes.
    * Throws a RangeError when they overlap what was delivered before: that source must make a new mark.

@@ -49,7 +49,7 @@ export interface LinkHooks {
   /** A connection failed. */
   trouble?(error: Error): void;
   /** kafkajs asks for records. */
-  fetching?(topics: readonly FetchedTopic[]): void;
+  fetching?(topics: readonly FetchedTopic[]): readonly FetchedTopic[];
 }
 
 /** Metadata errors that concern one topic only: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC, TOPIC_AUTHORIZATION_FAILED. */
@@ -164,7 +164,7 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
   };
 };
 
-/** Reads ahead, and tells of what kafkajs asks for: in the request itself it is bytes already. */
+/** Reads ahead, and tells of what kafkajs asks for, which may be bounded: in the request itself it is bytes already. */
 const meetFetches = (cluster: RawCluster, fetching: NonNullable<LinkHooks["fetching"]>): void => {
   const met = new WeakSet<RawBroker>();
   const find = cluster.findBroker.bind(cluster);
@@ -173,10 +173,7 @@ const meetFetches = (cluster: RawCluster, fetching: NonNullable<LinkHooks["fetch
     if (met.has(broker)) return broker;
     met.add(broker);
     const fetch = readAhead(broker.fetch.bind(broker));
-    broker.fetch = (request) => {
-      fetching(request.topics);
-      return fetch(request);
-    };
+    broker.fetch = (request) => fetch({ ...request, topics: fetching(request.topics) });
     return broker;
   };
 };

@@ -9,7 +9,7 @@ import { contextOf } from "./cluster-options";
 import { makeLink, type Link } from "./kafkajs-cluster";
 import { REJOIN, type RawError } from "./kafkajs-internals";
 import { commitTopics } from "./kafkajs-commit";
-import { newSession, open, revoke, seeksDone, seekTo, type Session, type Shared } from "./kafkajs-session";
+import { bounded, newSession, open, revoke, seeksDone, seekTo, type Session, type Shared } from "./kafkajs-session";
 import { openStart } from "./kafkajs-start";
 import { isFenced } from "./kafkajs-static";
 import { sleep, within } from "./sleep";
@@ -92,7 +92,10 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       joining: () => revoke(own, options, events),
       joined: (member) => (own.member = member),
       readingOffsets: async () => (own.epoch > 0 ? events.beforeOffsets?.(own.epoch) : undefined),
-      fetching: (topics) => seeksDone(own, topics),
+      fetching: (topics) => {
+        seeksDone(own, topics);
+        return bounded(topics, events);
+      },
       instance: () => instanceId,
       trouble: (error) => events.state(error),
       ailing: (unknown, unled) =>

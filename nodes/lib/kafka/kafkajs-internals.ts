@@ -77,7 +77,11 @@ export interface RawMetadata {
 /** Of a fetch request: what is asked for. */
 export interface FetchedTopic {
   readonly topic: string;
-  readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly fetchOffset: string;
+    readonly maxBytes: number;
+  }[];
 }
 export interface RawBroker {
   readonly nodeId: number;

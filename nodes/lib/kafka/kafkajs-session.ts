@@ -86,6 +86,19 @@ export const seeksDone = (own: Session, topics: readonly FetchedTopic[]): void =
     }
 };
 
+/** What kafkajs asks for, with fewer bytes where there is room for fewer. */
+export const bounded = (
+  topics: readonly FetchedTopic[],
+  { wanted }: Pick<ConsumerEvents, "wanted">,
+): readonly FetchedTopic[] =>
+  topics.map(({ topic, partitions }) => ({
+    topic,
+    partitions: partitions.map((one) => ({
+      ...one,
+      maxBytes: Math.min(one.maxBytes, wanted?.({ topic, partition: one.partition }) ?? one.maxBytes),
+    })),
+  }));
+
 /** Keeps the membership alive while the node takes its time; ends early with the epoch. */
 const whileAlive = async <T>(
   work: Promise<T>,

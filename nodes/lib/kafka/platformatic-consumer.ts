@@ -116,6 +116,7 @@ export const makeConsumer = (
         partitionBytes: options.partitionBytes ?? 1024 * 1024,
         fetchBytes: options.fetchBytes ?? 8 * 1024 * 1024,
         readUncommitted: options.readUncommitted ?? false,
+        wanted: events.wanted,
       },
       {
         records: (batch) => events.records(batch),

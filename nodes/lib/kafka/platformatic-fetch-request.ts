@@ -2,7 +2,7 @@
 import { readFetchResponse, type FetchResponse } from "./fetch-response";
 import { named } from "./platformatic-errors";
 import type { Link } from "./platformatic-link";
-import type { TopicPartition } from "./port";
+import type { ConsumerEvents, TopicPartition } from "./port";
 
 export interface FetchLimits {
   /** Bytes of one partition in one answer. */
@@ -10,6 +10,7 @@ export interface FetchLimits {
   /** Bytes of one answer. */
   readonly fetchBytes: number;
   readonly readUncommitted: boolean;
+  readonly wanted: ConsumerEvents["wanted"];
 }
 export interface FetchFrom extends TopicPartition {
   readonly from: number;
@@ -40,7 +41,7 @@ export const sendFetch = async (
       currentLeaderEpoch: -1,
       fetchOffset: BigInt(from),
       lastFetchedEpoch: -1,
-      partitionMaxBytes: options.partitionBytes,
+      partitionMaxBytes: Math.min(options.partitionBytes, options.wanted?.({ topic: topicId, partition }) ?? Infinity),
     })),
   }));
   const isolation = options.readUncommitted ? 0 : 1;

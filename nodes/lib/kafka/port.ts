@@ -113,6 +113,8 @@ export interface ConsumerEvents {
   ): readonly (TopicPartition & { readonly offset: number })[];
   /** Before the committed offsets of what was assigned are read: they are read when it resolves. */
   beforeOffsets?(epoch: number): Promise<void>;
+  /** Bytes that there is room for in a partition's next fetch, where that is less than it would bring otherwise. */
+  wanted?(partition: TopicPartition): number | undefined;
   /** The group rebalances or the consumer starts again: what is still to be committed, commit before it resolves. */
   revoking(epoch: number): Promise<void>;
   /** It works (undefined) or why not; it goes on trying either way. */

@@ -120,6 +120,7 @@ export const makeIntake = (
 
   return {
     records,
+    wanted: (each) => partitions.get(keyOf(each))?.wanted,
     assigned(owned, epoch, kept) {
       const before = partitions;
       revoking = false;

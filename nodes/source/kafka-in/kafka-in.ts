@@ -184,6 +184,7 @@ export = defineNode(declaration, (node) => {
           records: (batch) => intake.records(batch),
           assigned: (partitions, epoch, kept) => intake.assigned(partitions, epoch, kept),
           beforeOffsets: async (epoch) => intake.beforeOffsets?.(epoch),
+          wanted: (partition) => intake.wanted?.(partition),
           revoking: (epoch) => intake.revoking(epoch),
           state: trouble.set,
           warn: (text) => node.warn(text),

@@ -32,6 +32,9 @@ export interface Surroundings extends EmissionSettings {
 /** Messages that are decoded at once after one that was not has been read: flows that read one read the others too. */
 const READ_AGAIN = 100;
 
+/** Bytes that a fetch may bring beyond the records that fit: what frames them, and some records too many. */
+const FRAMES = 64 * 1024;
+
 /** A damaged batch as the record that its dead letter holds. */
 export const recordOfDamaged = ({ offset, bytes }: DamagedBatch): FetchedRecord => {
   const value = Buffer.from(bytes);
@@ -52,6 +55,10 @@ export interface AssignedPartition {
   claimed?: number | undefined;
   highWatermark: number;
   asleep: boolean;
+  /** It had no room for the last that was fetched. */
+  overfed?: boolean;
+  /** Bytes for which it has room, where a fetch would bring more than that. */
+  readonly wanted?: number | undefined;
   readonly hasRoom: boolean;
   readonly unfinished: number;
   readonly lag: number;
@@ -95,6 +102,7 @@ export class Partition implements EmissionOwner, AssignedPartition {
   highWatermark = 0;
   /** Fetching is paused because there was no room for a while. */
   asleep = false;
+  overfed = false;
   private readonly mark: LowWaterMark;
   private known: Origin;
   private readonly change = new Room();
@@ -120,6 +128,10 @@ export class Partition implements EmissionOwner, AssignedPartition {
   }
   get hasRoom(): boolean {
     return !this.mark.paused;
+  }
+  get wanted(): number | undefined {
+    const { room } = this.mark;
+    return this.overfed && room !== undefined ? room + FRAMES : undefined;
   }
   get unfinished(): number {
     return this.mark.unfinished;

@@ -42,6 +42,7 @@ const ask = (offsets: Record<number, number>): Request => ({
       partitions: Object.entries(offsets).map(([partition, offset]) => ({
         partition: Number(partition),
         fetchOffset: String(offset),
+        maxBytes: 1_048_576,
       })),
     },
   ],
