@@ -10,7 +10,7 @@ import type { Failure } from "./test-reporter";
 const ONCE = ["faults", "delivery", "lib/delivery"];
 
 /** When more has failed, it is no accident. */
-export const MOST = 3;
+export const MOST = 8;
 
 export interface Tried extends Failure {
   readonly file: string;
