@@ -1,7 +1,10 @@
 /** The Kafka clients that there are behind the port. */
+import { lazily } from "../lazily";
 import { openKafka as openKafkajs } from "./kafkajs-client";
-import { openPlatformatic } from "./platformatic-client";
+import type * as Platformatic from "./platformatic-client";
 import type { ClusterOptions, Kafka } from "./port";
+
+const platformatic = lazily(() => require("./platformatic-client") as typeof Platformatic);
 
 export type Client = "kafkajs" | "platformatic";
 
@@ -11,4 +14,4 @@ export type Client = "kafkajs" | "platformatic";
  * @throws ConfigError when a broker is not `host:port`, or the client is not installed or too old
  */
 export const openKafka = (options: ClusterOptions, client: Client = "kafkajs", folder?: string): Kafka =>
-  client === "platformatic" ? openPlatformatic(options, folder) : openKafkajs(options);
+  client === "platformatic" ? platformatic().openPlatformatic(options, folder) : openKafkajs(options);
