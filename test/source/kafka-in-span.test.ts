@@ -1,5 +1,9 @@
 /** How much of a partition is in the flow, and how far behind it is. */
 import assert from "node:assert/strict";
+import { openKafka } from "../../nodes/lib/kafka/drivers";
+import { service } from "../../tools/services";
+import { freePort } from "../../tools/services/ports";
+import { Proxy } from "../faults/lab/proxy";
 import { flowOf, nodeRed, type Harness } from "../harness";
 import {
   clusterFor,
@@ -52,6 +56,52 @@ describe("kafka in, its span and its lag", () => {
     );
     assert.ok(highest <= most, `${highest} were in the flow at a time`);
     await committed(group, topic, COUNT);
+  });
+
+  it("fetches of many waiting records little more than there is room for, and all of them from a flow that is fast", async function room() {
+    this.timeout(180_000);
+    const port = await freePort();
+    const own = await service("kafka", { own: true, proxy: port });
+    const proxy = new Proxy(port, Number(own.proxiedBrokers.split(":")[1]));
+    await proxy.set({ kind: "none" });
+    const kafka = openKafka({ brokers: [own.brokers], clientId: "test" });
+    try {
+      const topic = await newTopic(kafka);
+      const [COUNT, SIZE, SPAN] = [8_000, 1_000, 100];
+      const producer = kafka.producer({
+        acks: "all",
+        compression: "none",
+        linger: 5,
+        // A broker gives one batch at least, however large it is.
+        batchBytes: 10_000,
+        bufferBytes: 64 * 1024 * 1024,
+        state: () => undefined,
+      });
+      await producer.send(Array.from({ length: COUNT }, (_, n) => record(topic, `${n}`.padEnd(SIZE))));
+      await producer.close(10_000);
+      const settings = { spanRecords: SPAN };
+      await red.deploy(
+        flowOf(clusterNode(proxy.address), kafkaIn(topic, unique("group"), settings), collect("got", true)),
+      );
+      await red.until("it waits for the flow", () => /waiting for flow/.test(red.status("in")?.text ?? ""), 60_000);
+      assert.equal(red.collected("got").length, SPAN);
+      assert.ok(proxy.passed < 400_000, `${proxy.passed} bytes for ${SPAN} records of ${SIZE}`);
+      let finished = 0;
+      await red.until(
+        `all of ${COUNT} came`,
+        () => {
+          while (finished < red.collected("got").length) red.collected("got")[finished++]?.done();
+          return finished === COUNT;
+        },
+        120_000,
+      );
+      assert.ok(proxy.passed < 2 * COUNT * SIZE, `${proxy.passed} bytes for ${COUNT} records of ${SIZE}`);
+      await red.deploy([]);
+    } finally {
+      await kafka.close();
+      await proxy.close();
+      await own.stop();
+    }
   });
 
   it("knows that nothing is left, and commits so, behind transactions and their markers", async function lag() {

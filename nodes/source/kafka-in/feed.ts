@@ -125,7 +125,7 @@ export const makeFeed = (
         if (!(await roomFor(partition, batch.epoch))) {
           // The driver ends this batch with its assignment.
           if (holding.stopped) return new Promise(() => undefined);
-          partition.overfed = true;
+          partition.overfed?.();
           if (isOwned()) void sleep(partition, batch.epoch);
           return partition.next ?? batch.offset;
         }
@@ -166,7 +166,6 @@ export const makeFeed = (
         isNewTurn = true;
       }
     }
-    partition.overfed = false;
     partition.skip(batch.nextOffset);
     return undefined;
   };

@@ -55,10 +55,10 @@ export interface AssignedPartition {
   claimed?: number | undefined;
   highWatermark: number;
   asleep: boolean;
-  /** It had no room for the last that was fetched. */
-  overfed?: boolean;
-  /** Bytes for which it has room, where a fetch would bring more than that. */
+  /** Bytes for which it has room, while the flow has not been seen to make room as fast as records come. */
   readonly wanted?: number | undefined;
+  /** What was fetched could not all be taken for want of room. */
+  overfed?(): void;
   readonly hasRoom: boolean;
   readonly unfinished: number;
   readonly lag: number;
@@ -102,12 +102,13 @@ export class Partition implements EmissionOwner, AssignedPartition {
   highWatermark = 0;
   /** Fetching is paused because there was no room for a while. */
   asleep = false;
-  overfed = false;
   private readonly mark: LowWaterMark;
   private known: Origin;
   private readonly change = new Room();
   /** So many messages are still to be decoded at once. */
   private toRead = 0;
+  /** Records that were given to the flow since there was no room. */
+  private taken = 0;
 
   constructor(
     private readonly surroundings: Surroundings,
@@ -129,9 +130,12 @@ export class Partition implements EmissionOwner, AssignedPartition {
   get hasRoom(): boolean {
     return !this.mark.paused;
   }
+  overfed(): void {
+    this.taken = 0;
+  }
   get wanted(): number | undefined {
-    const { room } = this.mark;
-    return this.overfed && room !== undefined ? room + FRAMES : undefined;
+    // Whatever is fetched in vain stays in memory as long as records that came with it.
+    return this.taken > 2 * this.surroundings.span.records ? undefined : (this.mark.room ?? 0) + FRAMES;
   }
   get unfinished(): number {
     return this.mark.unfinished;
@@ -230,6 +234,7 @@ export class Partition implements EmissionOwner, AssignedPartition {
 
   private delivered(first: number, next: number, records: number, bytes: number): Positions {
     this.next = next;
+    this.taken += records;
     return this.mark.delivered(first, next, records, bytes);
   }
 

@@ -76,6 +76,19 @@ describe("the low-water mark of a partition", () => {
     assert.equal(mark.paused, true);
   });
 
+  it("knows how many bytes of records like its own fit", () => {
+    const mark = new LowWaterMark({ records: 10, bytes: 1_000 });
+    assert.equal(mark.room, undefined);
+    const first = mark.delivered(0, 2, 2, 100);
+    assert.equal(mark.room, 400, "eight more of 50 bytes");
+    mark.delivered(2, 3, 1, 800);
+    assert.equal(mark.room, 100, "the bytes are less");
+    mark.delivered(3, 4, 1, 500);
+    assert.equal(mark.room, 0);
+    mark.finished(first);
+    assert.equal(mark.room, 0);
+  });
+
   it("does not stop a source behind a record that is held on purpose", () => {
     const mark = new LowWaterMark({ records: 10, bytes: 1_000_000 });
     const held = mark.delivered(0, 1, 1, 10);

@@ -120,6 +120,30 @@ describe(`the ${CLIENT} driver, as every driver`, () => {
     await other.close();
   });
 
+  it("brings of a partition what there is room for, and as much as a fetch holds where nobody says", async () => {
+    const topic = await newTopic(cluster.kafka);
+    for (let n = 0; n < 30; n++) await write(cluster.kafka, [record(topic, "x".repeat(10_000))]);
+    const brought = async (wanted?: () => number): Promise<number> => {
+      const batches: number[] = [];
+      const consumer = cluster.kafka.consumer(
+        { groupId: unique("group"), topics: [topic], start: "earliest", sessionTimeout: 6000 },
+        {
+          records: async (batch) => void batches.push(batch.read(Infinity).length),
+          ...(wanted && { wanted }),
+          assigned: () => [],
+          revoking: async () => undefined,
+          state: () => undefined,
+          warn: () => undefined,
+        },
+      );
+      open.push(consumer);
+      await until("all read", () => batches.reduce((sum, count) => sum + count, 0) === 30);
+      return Math.max(...batches);
+    };
+    assert.equal(await brought(() => 35_000), 3);
+    assert.equal(await brought(), 30);
+  });
+
   it("keeps the order of a key's records, and stores each once, however many sends are under way", async () => {
     const topic = await newTopic(cluster.kafka, 3);
     const producer = cluster.kafka.producer({
