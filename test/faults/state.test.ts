@@ -1,6 +1,6 @@
 /**
- * State by key under kill -9: kafka-in → fraud-rules → kafka-out, whose decisions depend on all that came before of a
- * card. Killed in mid-flow, each decision must be the one of a run that nobody disturbs; it is told by a flow of its own.
+ * State by key under kill -9: kafka-in → a node with state → kafka-out. What the node says of a record depends on what came
+ * before of its card. Killed in mid-flow, each answer must be the one of a run that nobody disturbs, which a flow of its own gives.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -36,9 +36,29 @@ const transaction = (id: number) => ({
 
 interface Told {
   readonly id: number;
-  /** Action, score and reasons. */
-  readonly decision: unknown;
+  /** Action, score and reasons; or a priority. */
+  readonly answer: unknown;
 }
+
+/** Nodes with the property of their answer, which it is that differs by what came before. */
+const NODES = {
+  "fraud rules": {
+    node: { type: "citystream-fraud-rules", wires: [["told"], ["told"], ["told"]] },
+    property: "decision",
+    stands: (answer: unknown) => (answer as { action: string }).action !== "pass",
+  },
+  "priority weigher": {
+    node: {
+      type: "citystream-priority-weigher",
+      key: "payload.card",
+      weighed: [{ field: "amount", error: "" }],
+      wires: [["told"], ["told"]],
+    },
+    property: "priority",
+    stands: (answer: unknown) => Number(answer) > 0,
+  },
+} as const;
+type Judge = keyof typeof NODES;
 
 describe("state by key under kill -9", () => {
   let cluster: Cluster;
@@ -63,17 +83,18 @@ describe("state by key under kill -9", () => {
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  const flow = (output: string, group: string, settings: Record<string, unknown>): FlowNode[] =>
-    flowOf(
+  const flow = (judge: Judge, output: string, group: string, settings: Record<string, unknown>): FlowNode[] => {
+    const { node, property } = NODES[judge];
+    return flowOf(
       clusterNode(cluster.brokers),
-      kafkaIn(input, group, { commitInterval: 200, spanRecords: 500, ...settings, wires: [["rules"]] }),
-      { id: "rules", type: "citystream-fraud-rules", ...settings, wires: [["told"], ["told"], ["told"]] },
+      kafkaIn(input, group, { commitInterval: 200, spanRecords: 500, ...settings, wires: [["judge"]] }),
+      { id: "judge", ...settings, ...node, wires: node.wires.map((wire) => [...wire]) },
       {
         id: "told",
         type: "function",
         outputs: 1,
         func: `
-          const told = ({ payload, decision }) => ({ payload: { id: payload.id, decision } });
+          const told = ({ payload, ${property} }) => ({ payload: { id: payload.id, answer: ${property} } });
           msg.payload = Array.isArray(msg.payload) ? msg.payload.map(told) : told(msg).payload;
           return msg;`,
         wires: [["slow"]],
@@ -81,16 +102,17 @@ describe("state by key under kill -9", () => {
       { id: "slow", type: "delay", pauseType: "delay", timeout: "20", timeoutUnits: "milliseconds", wires: [["out"]] },
       kafkaOut(output, { wires: [[]] }),
     );
+  };
 
   const toldIn = async (output: string): Promise<Told[]> =>
     (await readAll(cluster.kafka, output)).map(({ value }) => JSON.parse(String(value)) as Told);
 
   /** Runs the flow to its end, killed so many times on the way; all that was told. */
-  const run = async (kills: number, settings: Record<string, unknown>): Promise<Told[]> => {
+  const run = async (judge: Judge, kills: number, settings: Record<string, unknown>): Promise<Told[]> => {
     const [output, group] = [await newTopic(cluster.kafka, 1), unique("state")];
     const userDir = mkdtempSync(path.join(folder, "node-red-"));
     const flowFile = path.join(userDir, "flow.json");
-    writeFileSync(flowFile, JSON.stringify(flow(output, group, settings)));
+    writeFileSync(flowFile, JSON.stringify(flow(judge, output, group, settings)));
     for (let kill = 0; kill <= kills; kill++) {
       child = await startChild({ userDir, flowFile });
       const goal = kill < kills ? Math.round((RECORDS * (kill + 1)) / (kills + 1)) : RECORDS;
@@ -106,24 +128,35 @@ describe("state by key under kill -9", () => {
     return toldIn(output);
   };
 
-  let calm: Map<number, unknown> | undefined;
-  const undisturbed = async (): Promise<Map<number, unknown>> =>
-    (calm ??= new Map((await run(0, { stateKept: "memory" })).map(({ id, decision }) => [id, decision])));
+  const calm = new Map<Judge, Map<number, unknown>>();
+  const undisturbed = async (judge: Judge): Promise<Map<number, unknown>> => {
+    const known = calm.get(judge);
+    if (known) return known;
+    const all = await run(judge, 0, { stateKept: "memory" });
+    const answers = new Map(all.map(({ id, answer }) => [id, answer]));
+    calm.set(judge, answers);
+    return answers;
+  };
 
-  for (const mode of ["record", "batch"])
-    it(`says the same of every record, however often it is killed and the record comes again (${mode} mode)`, async function killed() {
+  for (const [judge, mode] of [
+    ["fraud rules", "record"],
+    ["fraud rules", "batch"],
+    ["priority weigher", "batch"],
+  ] as const)
+    it(`says the same of every record, however often it is killed and the record comes again (${judge}, ${mode} mode)`, async function killed() {
       this.timeout(300_000);
-      const expected = await undisturbed();
-      const all = await run(KILLS, { mode, batchRecords: 50, checkpointEvery: 0.1, keysInMemory: 10 });
+      const expected = await undisturbed(judge);
+      const kept = { stateKept: "disk", checkpointEvery: 0.1, keysInMemory: 10 };
+      const all = await run(judge, KILLS, { mode, batchRecords: 50, ...kept });
       const found = new Set(all.map(({ id }) => id));
       const missing = Array.from({ length: RECORDS }, (_, id) => id).filter((id) => !found.has(id));
-      const different = all.filter(({ id, decision }) => JSON.stringify(decision) !== JSON.stringify(expected.get(id)));
-      const heldBack = [...expected.values()].filter((decision) => (decision as { action: string }).action !== "pass");
+      const different = all.filter(({ id, answer }) => JSON.stringify(answer) !== JSON.stringify(expected.get(id)));
+      const standing = [...expected.values()].filter(NODES[judge].stands);
       console.log(
-        `      ${RECORDS} records, ${heldBack.length} held back: ${missing.length} missing, ${all.length - RECORDS} came again, ${different.length} told differently`,
+        `      ${RECORDS} records, ${standing.length} of them stand out: ${missing.length} missing, ${all.length - RECORDS} came again, ${different.length} told differently`,
       );
       assert.equal(expected.size, RECORDS);
-      assert.ok(heldBack.length > RECORDS / 50, "many decisions depend on what came before");
+      assert.ok(standing.length > RECORDS / 50, "many answers depend on what came before");
       assert.deepEqual(missing, []);
       assert.deepEqual(different.slice(0, 3), []);
     });

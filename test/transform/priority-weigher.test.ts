@@ -135,8 +135,8 @@ describe("priority-weigher", () => {
     await red.deploy(flow({ keys: 2 }));
     red.logs.length = 0;
     for (const id of ["a", "b", "c", "d"]) red.receive("node", record(id, 1, 1));
-    await red.until("the warning", () => red.logs.some((entry) => /more than 2 keys/.test(String(entry.msg))));
-    assert.equal(red.logs.filter((entry) => /more than 2 keys/.test(String(entry.msg))).length, 1);
+    await red.until("the warning", () => red.logs.some((entry) => /2 keys are remembered/.test(String(entry.msg))));
+    assert.equal(red.logs.filter((entry) => /2 keys are remembered/.test(String(entry.msg))).length, 1);
   });
 
   for (const [what, settings, message] of [
@@ -153,11 +153,7 @@ describe("priority-weigher", () => {
       },
       /"a" and "b" both begin at priority 1/,
     ],
-    [
-      "a context store that does not exist",
-      { store: "redis" },
-      /Context store: there is no "redis".*it has default, memory, file/,
-    ],
+    ["a state kept elsewhere", { stateKept: "redis" }, /State: "redis" is not one of/],
   ] as const) {
     it(`shows what to change when set to ${what}, and fails messages instead of losing them`, async () => {
       const red = await nodeRed();
@@ -173,26 +169,33 @@ describe("priority-weigher", () => {
     });
   }
 
-  it("remembers over a redeploy in mid-stream when it has a store, and begins anew when its fields change", async () => {
+  it("remembers over a redeploy in mid-stream when its state is on disk, and begins anew when its fields change", async () => {
     const red = await nodeRed();
-    await red.deploy(flow({ store: "file" }));
-    for (let i = 0; i < 5000; i++) red.receive("node", record(`k${i}`, 10, 50, 5));
-    await red.until("all are weighed", () => red.collected("batch").length === 5000);
-    await red.deploy(flow({ store: "file", combine: "sum" }), "nodes");
-    red.receive("node", record("k0", 20, 60, 6));
-    red.receive("node", record("k4999", 90, 50, 4));
-    red.receive("node", record("k4999", 11, 50, 6));
-    const urgent = await red.arrived("urgent", 2);
-    assert.deepEqual(
-      urgent.map((message) => message["priority"]),
-      [12, 1],
-    );
-    red.logs.length = 0;
-    await red.deploy(flow({ store: "file", weighed: [{ field: "temp", error: "" }] }), "nodes");
-    await red.until("the warning", () => red.logs.some((entry) => /fields have changed/.test(String(entry.msg))));
+    const stateFolder = mkdtempSync(path.join(tmpdir(), "citystream-weigher-"));
+    const kept = { stateKept: "disk", checkpointEvery: 0.05, stateFolder };
+    try {
+      await red.deploy(flow(kept));
+      for (let i = 0; i < 5000; i++) red.receive("node", record(`k${i}`, 10, 50, 5));
+      await red.until("all are weighed", () => red.collected("batch").length === 5000);
+      await red.deploy(flow({ ...kept, name: "another" }), "nodes");
+      red.receive("node", record("k0", 20, 50, 6));
+      red.receive("node", record("k4999", 90, 50, 4));
+      red.receive("node", record("k4999", 11, 50, 6));
+      const urgent = await red.arrived("urgent", 2);
+      assert.deepEqual(
+        urgent.map((message) => message["priority"]),
+        [10, 1],
+      );
+      await red.deploy(flow({ ...kept, weighed: [{ field: "temp", error: "" }] }), "nodes");
+      red.receive("node", record("k0", 90, 50, 7));
+      assert.equal((await red.arrived("batch", 5002)).at(-1)?.["priority"], 0);
+      await red.deploy([]);
+    } finally {
+      rmSync(stateFolder, { recursive: true, force: true });
+    }
   });
 
-  it("forgets over a redeploy without a store", async () => {
+  it("forgets over a redeploy with its state in memory", async () => {
     const red = await nodeRed();
     await red.deploy(flow());
     red.receive("node", record("a", 10, 50));
@@ -215,7 +218,8 @@ describe("priority-weigher", () => {
           id: "node",
           type: "citystream-priority-weigher",
           ...SETTINGS,
-          store: "file",
+          stateKept: "disk",
+          checkpointEvery: 0.05,
           ...wired,
           wires: [["reply"], ["reply"]],
         },

@@ -30,11 +30,17 @@ export const checkpointFields = () => ({
   }),
 });
 
-/** @param usual defaults that depend on how large a node's states are */
-export const stateFields = (usual: { readonly keys: number; readonly inMemory: number }) => ({
+const onDisk = { field: "stateKept", is: ["disk"] };
+
+/** @param usual defaults that depend on how large a node's states are, and on what they cost beside its work */
+export const stateFields = (usual: {
+  readonly keys: number;
+  readonly inMemory: number;
+  readonly kept?: "disk" | "memory";
+}) => ({
   stateKept: choice({
     label: "State",
-    default: "disk",
+    default: usual.kept ?? "disk",
     options: { disk: "kept on disk, over restarts", memory: "in memory only" },
     section: "state",
     hint: "On disk a record is finished once a checkpoint holds what it changed; what comes again after that changes nothing.",
@@ -54,17 +60,19 @@ export const stateFields = (usual: { readonly keys: number; readonly inMemory: n
     min: 1,
     integer: true,
     section: "state",
+    showIf: onDisk,
     hint: "The state of others is read from disk when one of their records comes.",
   }),
-  checkpointEvery: checkpointFields().checkpointEvery,
+  checkpointEvery: { ...checkpointFields().checkpointEvery, showIf: onDisk },
   forgetAfter: number({
     label: "Forget after (days)",
     default: 365,
     min: 0,
     section: "state",
+    showIf: onDisk,
     hint: "A key of which no record came for so long begins anew. 0: never.",
   }),
-  stateFolder: checkpointFields().stateFolder,
+  stateFolder: { ...checkpointFields().stateFolder, showIf: onDisk },
 });
 
 type StateSettings = Settings<ReturnType<typeof stateFields>>;

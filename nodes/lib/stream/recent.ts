@@ -3,16 +3,6 @@
  * Rows live in typed arrays (8 bytes a number) which grow with the keys; order of use is a linked list over their slots.
  */
 
-/** Slots in one block of a snapshot. */
-export const BLOCK = 4096;
-
-/** A block of slots as plain JSON, for a store. */
-export interface BlockSnapshot {
-  readonly keys: readonly (string | null)[];
-  /** Base64 of little-endian doubles, `width` a slot. */
-  readonly rows: string;
-}
-
 export class RecentRows {
   private readonly slots = new Map<string, number>();
   private keys: (string | undefined)[] = [];
@@ -22,7 +12,6 @@ export class RecentRows {
   private newest = -1;
   private oldest = -1;
   private used = 0;
-  private readonly changed = new Set<number>();
   /** Keys that had to make room so far. */
   evicted = 0;
 
@@ -75,47 +64,6 @@ export class RecentRows {
     this.keys[slot] = key;
     this.link(slot);
     return slot;
-  }
-
-  /** Notes that the row of a slot was written, so that its block is in the next snapshot. */
-  touch(slot: number): void {
-    this.changed.add((slot / BLOCK) | 0);
-  }
-
-  /** Blocks written since the last call. */
-  takeChanged(): number[] {
-    const blocks = [...this.changed];
-    this.changed.clear();
-    return blocks;
-  }
-
-  putBack(blocks: readonly number[]): void {
-    for (const block of blocks) this.changed.add(block);
-  }
-
-  snapshot(block: number): BlockSnapshot {
-    const from = block * BLOCK;
-    const to = Math.min(this.used, from + BLOCK);
-    const rows = Buffer.alloc(Math.max(0, to - from) * this.width * 8);
-    const keys: (string | null)[] = [];
-    for (let slot = from; slot < to; slot++) keys.push(this.keys[slot] ?? null);
-    for (let i = from * this.width, at = 0; i < to * this.width; i++, at += 8)
-      rows.writeDoubleLE(this.rows[i] ?? 0, at);
-    return { keys, rows: rows.toString("base64") };
-  }
-
-  /** Takes the keys of a snapshot in; false when it is of another width or damaged. Order of use is that of the calls. */
-  restore(snapshot: BlockSnapshot): boolean {
-    const bytes = Buffer.from(snapshot.rows, "base64");
-    if (bytes.length !== snapshot.keys.length * this.width * 8) return false;
-    snapshot.keys.forEach((key, index) => {
-      if (key === null) return;
-      const found = this.find(key);
-      const slot = found >= 0 ? found : this.take(key);
-      for (let i = 0; i < this.width; i++)
-        this.rows[slot * this.width + i] = bytes.readDoubleLE((index * this.width + i) * 8);
-    });
-    return true;
   }
 
   private grow(): void {

@@ -1,28 +1,12 @@
-/** Priority of a record by how much it changed since its key's previous one: the published weight algorithm, per field. */
-import { ConfigError } from "../errors";
-import { compilePath } from "./path";
+/** Priority of a record by how much it changed since its key's previous one. */
+import type { Advance } from "../state/port";
+import { timeOf } from "./metric";
 import { RecentRows } from "./recent";
-import type { BlockSnapshot } from "./recent";
-import { weightFunction } from "./weight";
+import { RowWeigher, type WeightOptions } from "./weigh-row";
 
-export interface WeigherOptions {
-  /** Fields of the payload to compare, as paths (`temp`, `readings.temp`); at least one. */
-  readonly fields: readonly WeighedField[];
-  /** Relative change from which the weight is 1. */
-  readonly threshold: number;
-  /** Further change for each further weight. */
-  readonly step: number;
-  readonly combine: "max" | "sum";
-  /** Weight of a change from 0 to anything else, whose ratio does not exist. */
-  readonly zeroWeight: number;
+export interface WeigherOptions extends WeightOptions {
   /** Keys kept; the least recently used makes room. */
   readonly keys: number;
-}
-
-export interface WeighedField {
-  readonly path: string;
-  /** The value by which the sensor says that it failed; it is not a reading. */
-  readonly error?: number;
 }
 
 /** What {@link Weigher.weigh} met so far. */
@@ -33,37 +17,15 @@ export interface WeigherCounts {
   late: number;
 }
 
-const TIME = 0;
-const WEIGHT = 1;
-const VALUES = 2;
-
-/**
- * Keeps each key's previous record and weighs the next against it.
- *
- * - A key's first record weighs 0; so does the first after its key had to make room.
- * - null, missing, NaN, infinite, text and the field's error value are no readings: they weigh 0 and the next reading is
- *   compared with the last good one.
- * - From 0 to 0 weighs 0; from 0 to anything else weighs `zeroWeight`.
- * - A record older than the kept one is late: it weighs 0 and changes nothing. Without a time, order of arrival counts.
- * - A record that comes again (same time, same readings: a retry) weighs what it weighed the first time.
- */
+/** Keeps each key's previous record in memory and weighs the next against it; a key that had to make room begins anew. */
 export class Weigher {
   readonly counts: WeigherCounts = { first: 0, late: 0 };
+  private readonly row: RowWeigher;
   private readonly recent: RecentRows;
-  private readonly read: ((payload: unknown) => unknown)[];
-  private readonly errors: number[];
-  private readonly weight: (curr: number, prev: number) => number;
-  private readonly sum: boolean;
-  private readonly zeroWeight: number;
 
   constructor(options: WeigherOptions) {
-    if (options.fields.length === 0) throw new ConfigError("Fields: name at least one field to weigh");
-    this.recent = new RecentRows(VALUES + options.fields.length, options.keys);
-    this.read = options.fields.map((field) => reader(field.path));
-    this.errors = options.fields.map((field) => field.error ?? NaN);
-    this.weight = weightFunction(options.threshold, options.step);
-    this.sum = options.combine === "sum";
-    this.zeroWeight = options.zeroWeight;
+    this.row = new RowWeigher(options);
+    this.recent = new RecentRows(this.row.width, options.keys);
   }
 
   get keys(): number {
@@ -77,7 +39,7 @@ export class Weigher {
 
   /** The weight of a record, which becomes its key's previous one. `time` is ms since the epoch, NaN where unknown. */
   weigh(key: string, time: number, payload: unknown): number {
-    const { recent, read } = this;
+    const { recent, row } = this;
     let slot = recent.find(key);
     const first = slot < 0;
     if (first) {
@@ -87,55 +49,32 @@ export class Weigher {
     const rows = recent.data;
     const at = slot * recent.width;
     if (first) rows.fill(NaN, at, at + recent.width);
-    const kept = rows[at + TIME] as number;
-    if (time < kept) {
+    if (row.isLate(rows, at, time)) {
       this.counts.late++;
       return 0;
     }
-    let total = 0;
-    let changed = false;
-    for (let field = 0; field < read.length; field++) {
-      const value = (read[field] as (payload: unknown) => unknown)(payload);
-      if (typeof value !== "number" || !Number.isFinite(value) || value === this.errors[field]) continue;
-      const index = at + VALUES + field;
-      const prev = rows[index] as number;
-      if (value === prev) continue;
-      changed = true;
-      rows[index] = value;
-      if (prev !== prev) continue;
-      const weight = prev === 0 ? this.zeroWeight : this.weight(value, prev);
-      total = this.sum ? total + weight : Math.max(total, weight);
-    }
-    if (!changed && time === kept) return rows[at + WEIGHT] as number;
-    if (time === time) rows[at + TIME] = time;
-    rows[at + WEIGHT] = total;
-    recent.touch(slot);
-    return total;
-  }
-
-  /** Blocks of keys that changed since the last call, for a store. */
-  takeChanged(): number[] {
-    return this.recent.takeChanged();
-  }
-
-  /** Blocks that could not be stored count as changed again. */
-  putBack(blocks: readonly number[]): void {
-    this.recent.putBack(blocks);
-  }
-
-  snapshot(block: number): BlockSnapshot {
-    return this.recent.snapshot(block);
-  }
-
-  /** Takes a stored block in; false when it does not fit these fields. Call before the first record. */
-  restore(block: BlockSnapshot): boolean {
-    return this.recent.restore(block);
+    return row.weigh(rows, at, time, payload);
   }
 }
 
-function reader(path: string): (payload: unknown) => unknown {
-  const read = compilePath(path, "Fields");
-  if (/[.[]/.test(path)) return read;
-  return (payload) =>
-    typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>)[path] : undefined;
+/** A key's row as JSON can hold it: null for NaN. */
+export type WeighState = readonly (number | null)[];
+
+/** The same as a step from state to state: a record's weight is its result, none for 0. */
+export function weighStep(options: WeightOptions): Advance<WeighState, number> {
+  const weigher = new RowWeigher(options);
+  const row = new Float64Array(weigher.width);
+  return (state, { timestamp, payload }) => {
+    for (let i = 0; i < row.length; i++) row[i] = state?.[i] ?? NaN;
+    const time = millisecondsOf(timestamp);
+    if (state && weigher.isLate(row, 0, time)) return { state };
+    const weight = weigher.weigh(row, 0, time, payload);
+    return { state: Array.from(row, (n) => (Number.isNaN(n) ? null : n)), ...(weight > 0 && { result: weight }) };
+  };
+}
+
+/** Event time in ms, NaN where the record has none: then order of arrival counts. @throws Rejected when it is no time */
+export function millisecondsOf(timestamp: unknown): number {
+  if (typeof timestamp === "number") return timestamp;
+  return timestamp === undefined || timestamp === null ? NaN : timeOf(timestamp);
 }

@@ -1,5 +1,6 @@
 import { declareNode } from "../../lib/declare";
 import { choice, number, optionalNumber, rows, text } from "../../lib/fields";
+import { stateFields, stateSection, stateStatuses } from "../../lib/state/fields";
 
 export const declaration = declareNode({
   type: "citystream-priority-weigher",
@@ -70,23 +71,9 @@ export const declaration = declareNode({
       section: "weight",
       hint: "Weight of a change from 0 to anything else, which has no ratio.",
     }),
-    keys: number({
-      label: "Keys",
-      default: 1_000_000,
-      min: 1,
-      max: 16_000_000,
-      integer: true,
-      section: "memory",
-      hint: "Most keys remembered, about 150 bytes each; the least recently used makes room.",
-    }),
-    store: text({
-      label: "Context store",
-      section: "memory",
-      placeholder: "none: memory only",
-      hint: "Name of a store under contextStorage in settings.js that keeps the previous records over restarts.",
-    }),
-    saveEvery: number({ label: "Save every (s)", default: 10, min: 1, max: 3600, section: "memory" }),
+    // A weight costs a microsecond, a place in a checkpoint several.
+    ...stateFields({ keys: 1_000_000, inMemory: 100_000, kept: "memory" }),
   },
-  sections: { weight: "Weight", memory: "Memory" },
-  statuses: { weighing: "keys", full: "oldest keys leave", restoring: "restoring" },
+  sections: { weight: "Weight", ...stateSection },
+  statuses: { weighing: "keys", full: "oldest keys leave", ...stateStatuses },
 });

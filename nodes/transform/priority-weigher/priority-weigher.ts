@@ -3,42 +3,45 @@ import { asError, BatchFailure } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { batchOf, recordAt } from "../../lib/batch";
+import { openState, throughState } from "../../lib/state/fields";
 import type { StreamRecord } from "../../lib/stream/record";
 import { laneOf } from "../../lib/stream/lanes";
-import { timeOf } from "../../lib/stream/metric";
 import { compileKey } from "../../lib/stream/path";
-import { Weigher } from "../../lib/stream/weigher";
+import type { WeightOptions } from "../../lib/stream/weigh-row";
+import { millisecondsOf, Weigher, weighStep, type WeighState } from "../../lib/stream/weigher";
 import { declaration } from "./declaration";
-import { keepIn } from "./keep";
 
 export = defineNode(declaration, (node) => {
   const { settings } = node;
   const fields = settings.weighed.map(({ field, error }) => ({ path: field, ...(error !== undefined && { error }) }));
   const keyOf = compileKey(settings.key, "Key");
   const lane = laneOf(settings.lanes.map(({ lane: name, from }) => ({ name, from })));
-  const weigher = new Weigher({ ...settings, fields });
-  const kept = settings.store.trim()
-    ? keepIn(node, settings.store.trim(), settings.saveEvery, weigher, fields)
-    : undefined;
-  /** Until what was kept is back, messages wait in order. */
-  let restoring: Promise<void> | undefined = kept?.restored.then(() => {
-    restoring = undefined;
-  });
+  const options = { ...settings, fields };
+  const weigher = settings.stateKept === "memory" ? new Weigher(options) : undefined;
+  const state = weigher
+    ? undefined
+    : openState<WeighState, number>(node, settings, formatOf(options), weighStep(options));
 
   let warned = false;
   const show = paced(() => {
-    if (weigher.evicted === 0) return node.status("weighing", "green", weigher.keys);
+    const [keys, full] = weigher
+      ? [weigher.keys, weigher.evicted > 0]
+      : [state?.keys ?? 0, (state?.keys ?? 0) >= settings.keys];
+    if (!full) return node.status("weighing", "green", keys);
     node.status("full", "yellow");
     if (!warned)
       node.warn(
-        `Keys: more than ${settings.keys} keys came; the least recently used are forgotten and begin at priority 0`,
+        `Keys: ${settings.keys} keys are remembered, as many as it may be; each further one takes the place of the least recently used, which begins at priority 0 when it comes again`,
       );
     warned = true;
   });
 
   /** The record's priority: its own, else the weight of its change. Its values are the key's previous ones from now on. */
   function priorityOf(record: StreamRecord): number {
-    const weight = weigher.weigh(keyOf(record), millisecondsOf(record.timestamp), record.payload);
+    const key = keyOf(record);
+    const weight = weigher
+      ? weigher.weigh(key, millisecondsOf(record.timestamp), record.payload)
+      : (state?.take(key, record) ?? 0);
     const own = record.priority;
     return typeof own === "number" && Number.isFinite(own) ? own : weight;
   }
@@ -77,25 +80,24 @@ export = defineNode(declaration, (node) => {
   }
 
   function weigh(message: Message): void {
-    const records = batchOf(message);
-    if (records) receiveBatch(message, records);
-    else receiveOne(message);
-    show();
-    kept?.changed();
+    try {
+      const records = batchOf(message);
+      if (records) receiveBatch(message, records);
+      else receiveOne(message);
+    } finally {
+      show();
+    }
   }
 
-  if (restoring) node.status("restoring", "yellow");
   return {
-    receive: (message) => (restoring ? restoring.then(() => weigh(message)) : weigh(message)),
+    receive: (message) => (state ? throughState(node, state, message, () => weigh(message)) : weigh(message)),
     async close() {
       show.stop();
-      await kept?.close();
+      await state?.close();
     },
   };
 });
 
-/** Event time in ms, NaN where the record has none: then order of arrival counts. */
-function millisecondsOf(timestamp: unknown): number {
-  if (typeof timestamp === "number") return timestamp;
-  return timestamp === undefined || timestamp === null ? NaN : timeOf(timestamp);
-}
+/** States of other fields or other weights are no states of these. */
+const formatOf = ({ fields, threshold, step, combine, zeroWeight }: WeightOptions): string =>
+  `priority weigher 1 ${JSON.stringify([fields, threshold, step, combine, zeroWeight])}`;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { Weigher } from "../../../nodes/lib/stream/weigher";
-import type { WeigherOptions } from "../../../nodes/lib/stream/weigher";
+import { Weigher, weighStep, type WeigherOptions, type WeighState } from "../../../nodes/lib/stream/weigher";
 import { weightFunction } from "../../../nodes/lib/stream/weight";
 
 const OPTIONS: WeigherOptions = {
@@ -124,20 +123,38 @@ describe("the weigher", () => {
     assert.equal(w.evicted, 1);
   });
 
-  it("comes back from its snapshots, only from changed blocks, and refuses others", () => {
-    const w = weigher({ keys: 10_000 });
-    for (let i = 0; i < 6000; i++) w.weigh(`k${i}`, 5, { temp: 10, hum: i });
-    assert.deepEqual(w.takeChanged(), [0, 1]);
-    const snapshots = [0, 1].map((block) => JSON.parse(JSON.stringify(w.snapshot(block))));
-    w.weigh("k5000", 6, { temp: 11 });
-    assert.deepEqual(w.takeChanged(), [1]);
-
-    const back = weigher({ keys: 10_000 });
-    for (const snapshot of snapshots) assert.equal(back.restore(snapshot), true);
-    assert.equal(back.keys, 6000);
-    assert.equal(back.weigh("k4999", 6, { temp: 12, hum: 4999 }), 2);
-    assert.equal(back.weigh("k1", 4, { temp: 90 }), 0);
-    assert.equal(weigher({ fields: [{ path: "temp" }] }).restore(snapshots[0]), false);
+  it("weighs the same as a step from state to state, which JSON can hold", () => {
+    const options = {
+      fields: [{ path: "temp", error: -999 }, { path: "hum" }],
+      threshold: 0.1,
+      step: 0.1,
+      zeroWeight: 1,
+    };
+    fc.assert(
+      fc.property(
+        fc.constantFrom("max" as const, "sum" as const),
+        fc.array(
+          fc.record({
+            time: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined }),
+            temp: fc.constantFrom(0, 10, 11, 20, -999, null, "x"),
+            hum: fc.constantFrom(0, 50, 60, undefined),
+          }),
+        ),
+        (combine, records) => {
+          const whole = new Weigher({ ...options, combine, keys: 1 });
+          const step = weighStep({ ...options, combine });
+          let state: WeighState | undefined;
+          for (const { time, ...payload } of records) {
+            const before = JSON.stringify(state);
+            const next = step(state, { payload, ...(time !== undefined && { timestamp: time }) });
+            assert.equal(JSON.stringify(state), before, "the state that it is given stays");
+            assert.equal(next.result ?? 0, whole.weigh("k", time ?? NaN, payload));
+            state = JSON.parse(JSON.stringify(next.state)) as WeighState;
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it("refuses to weigh nothing", () => {
