@@ -13,10 +13,7 @@ import { readWindow } from "../../lib/forecast/windows";
 import type { NodeContext } from "../../lib/node-context";
 import { compileKey } from "../../lib/stream/path";
 import { keepWindows, type KeptWindows } from "./kept-windows";
-import { unansweredWindows, type UnansweredWindows } from "./unanswered-windows";
-
-/** `failed`: there was no answer, and the record may come again. */
-export type PreparedRecord = Prepared & { readonly failed?: () => void };
+import { windowsUnderWay, type WindowsUnderWay } from "./windows-under-way";
 
 export interface LoadedModel {
   readonly metadata: ForecastMetadata;
@@ -24,8 +21,12 @@ export interface LoadedModel {
   readonly history: History;
   /** Resolves when the series kept in the context are back; undefined once they are. */
   readonly restoring: Promise<void> | undefined;
-  /** A record joins its series; a window is complete as it comes. @throws Rejected */
-  prepare(record: Message, arrived: number): PreparedRecord;
+  /**
+   * A record joins its series; a window is complete as it comes.
+   * @param returns the record may come again: it gets the same window then
+   * @throws Rejected
+   */
+  prepare(record: Message, arrived: number, returns: boolean): Prepared;
   /** Series that another model with the same features and steps goes on with. */
   readonly series: Series;
   /** Waits for its answers; `series`: lets go of them as well. */
@@ -36,7 +37,7 @@ interface Series {
   readonly shape: string;
   readonly history: History;
   readonly windows: KeptWindows;
-  readonly unanswered: UnansweredWindows;
+  readonly underWay: WindowsUnderWay;
 }
 
 export interface ModelSettings extends EngineSettings {
@@ -100,27 +101,11 @@ export function openModel(
   const shape = JSON.stringify([features, kept, metadata.stepLength]);
   if (before && before.shape !== shape) return undefined;
   const series = before ?? openSeries(node, settings, { features, kept, stepLength: metadata.stepLength }, shape);
-  const { history, windows, unanswered } = series;
+  const { history, windows, underWay } = series;
   const engine = openEngine(source, settings, node.RED.settings.userDir, watchOf(node));
   let restoring: Promise<void> | undefined = windows.loaded.then(() => {
     restoring = undefined;
   });
-
-  /** The forecast of a window that is kept when it fails. */
-  function prepareAgain(rows: Float32Array, at: number, key: string, arrived: number): PreparedRecord {
-    // Only engines that may be out of reach fail, and gaps are filled in place.
-    const untouched = settings.engine === "server" ? rows.slice() : undefined;
-    const prepared = prepare(rows, kept, at, key, arrived);
-    if (!untouched || !("inputs" in prepared)) return prepared;
-    return {
-      inputs: prepared.inputs,
-      finish(answers, origin) {
-        unanswered.forget(key, at);
-        return prepared.finish(answers, origin);
-      },
-      failed: () => unanswered.keep(key, at, untouched),
-    };
-  }
 
   return {
     metadata,
@@ -130,7 +115,7 @@ export function openModel(
     get restoring() {
       return restoring;
     },
-    prepare(record, arrived) {
+    prepare(record, arrived, returns) {
       const time = eventTime(record["timestamp"]);
       if (isWindow(record)) {
         const window = record["window"] as WindowProperties;
@@ -145,14 +130,15 @@ export function openModel(
       const key = keyOf(record);
       const at = time ?? Date.now();
       const reading = reader.read(record.payload);
-      const again = unanswered.find(key, at, reading);
-      if (again) return prepareAgain(again, at, key, arrived);
+      const again = returns ? underWay.find(key, at, reading) : undefined;
+      if (again) return prepare(again, kept, at, key, arrived);
       const place = history.add(key, at, reading);
       if (place !== "stale") windows.changed(key);
       if (place !== "newest") return { lacking: late(at, key) };
       const rows = new Float32Array(kept * width);
       history.copy(key, rows);
-      return prepareAgain(rows, at, key, arrived);
+      if (returns) underWay.keep(key, at, rows.slice());
+      return prepare(rows, kept, at, key, arrived);
     },
     async close(alsoSeries) {
       await engine.close();
@@ -175,7 +161,7 @@ function openSeries(
 ): Series {
   const history = openHistory({ ...grid, limit: settings.keys, dropped: (key) => windows.dropped(key) });
   const windows = keepWindows(node, settings.store, history);
-  return { shape, history, windows, unanswered: unansweredWindows() };
+  return { shape, history, windows, underWay: windowsUnderWay() };
 }
 
 /** What window-batcher says of a window. */

@@ -2,17 +2,26 @@ import { isAbsolute, join, resolve } from "node:path";
 import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure, messageOf, Rejected } from "../../lib/errors";
-import type { Forecast, ForecastMissing } from "../../lib/forecast/forecast";
+import type { Forecast, ForecastMissing, Prepared } from "../../lib/forecast/forecast";
 import { eventTime } from "../../lib/forecast/readings";
 import { defineNode } from "../../lib/node";
 import { compileKey } from "../../lib/stream/path";
 import { declaration } from "./declaration";
-import { isWindow, type LoadedModel, type PreparedRecord } from "./loaded-model";
+import { isWindow, type LoadedModel } from "./loaded-model";
 import { modelPlace } from "./model-place";
 import { modelTurns } from "./model-turns";
 
 const SHIPPED = join(__dirname, "../../../../models/beijing-air");
 const [FORECAST, NO_FORECAST] = [0, 1];
+
+/** How a message came. */
+interface Arrival {
+  readonly batch: boolean;
+  /** `performance.now()` */
+  readonly arrived: number;
+  /** Its source sends it again when something fails. */
+  readonly returns: boolean;
+}
 
 export = defineNode(declaration, (node) => {
   const { settings } = node;
@@ -55,13 +64,12 @@ export = defineNode(declaration, (node) => {
   async function forecasts(
     model: LoadedModel | undefined,
     records: readonly Message[],
-    batch: boolean,
-    arrived: number,
+    { batch, arrived, returns }: Arrival,
   ): Promise<(Forecast | Error)[]> {
-    const prepared = records.map((record, index): PreparedRecord | Error => {
+    const prepared = records.map((record, index): Prepared | Error => {
       try {
         const one = batch ? recordAt(index, record) : record;
-        return model ? model.prepare(one, arrived) : { lacking: withoutModel(one) };
+        return model ? model.prepare(one, arrived, returns) : { lacking: withoutModel(one) };
       } catch (error) {
         return asError(error);
       }
@@ -80,7 +88,6 @@ export = defineNode(declaration, (node) => {
       const at = next++;
       const origin = origins[at];
       if (!(origin instanceof Error)) return one.finish(values.subarray(at * outputs, (at + 1) * outputs), origin);
-      if (!(origin instanceof Rejected)) one.failed?.();
       return origin;
     });
   }
@@ -107,7 +114,11 @@ export = defineNode(declaration, (node) => {
   ): Promise<void> {
     const batch = isWindow(message) ? undefined : batchOf(message);
     const records = batch ?? [message];
-    const results = await forecasts(model, records, batch !== undefined, arrived);
+    const results = await forecasts(model, records, {
+      batch: batch !== undefined,
+      arrived,
+      returns: node.emissionsOf(message).length > 0,
+    });
     const earlier = before();
     if (earlier) await earlier;
     const failed: FailedElement[] = [];

@@ -1,23 +1,25 @@
 /**
- * Windows whose forecast failed. Their records come again when their series has gone on, and then the window that ends with them
- * is no longer in it.
+ * Windows of records that may come again: what is below failed, or the forecast itself. Their series have gone on by then, and the
+ * window that ends with them is no longer in it.
  */
-export interface UnansweredWindows {
+export interface WindowsUnderWay {
+  /** @param rows the window before its gaps are filled; kept as it is */
   keep(key: string, at: number, rows: Float32Array): void;
-  /** The window of a record that failed; undefined: this one did not. The rows are a copy. */
+  /** A copy of the window of a record with this reading; undefined: it comes for the first time. */
   find(key: string, at: number, reading: Float32Array): Float32Array | undefined;
-  forget(key: string, at: number): void;
 }
 
 /** Most that are kept; the oldest make room. A source lets 5,000 records be under way unless set otherwise. */
 const LIMIT = 10_000;
 
-export function unansweredWindows(): UnansweredWindows {
+export function windowsUnderWay(): WindowsUnderWay {
   const kept = new Map<string, Float32Array>();
   const nameOf = (key: string, at: number): string => `${at} ${key}`;
   return {
     keep(key, at, rows) {
-      kept.set(nameOf(key, at), rows);
+      const name = nameOf(key, at);
+      kept.delete(name);
+      kept.set(name, rows);
       if (kept.size <= LIMIT) return;
       const [oldest] = kept.keys();
       kept.delete(oldest as string);
@@ -28,6 +30,5 @@ export function unansweredWindows(): UnansweredWindows {
       const same = rows?.subarray(rows.length - reading.length).every((value, i) => Object.is(value, reading[i]));
       return same ? rows?.slice() : undefined;
     },
-    forget: (key, at) => void kept.delete(nameOf(key, at)),
   };
 }
