@@ -88,6 +88,27 @@ describe("lstm-predictor under the ledger", () => {
     assert.equal(failed.size, 6);
   });
 
+  it("forecasts the same when its records come again after a deploy", async () => {
+    const red = await runtimeWithTestNodes();
+    await red.deploy(flow());
+    const source = laboratory.source("s");
+    laboratory.sink = () => undefined;
+    for (let hour = 0; hour < 10; hour++) source.deliver(hour, good);
+    await red.until("all are at the sinks", () => laboratory.at("k").length + laboratory.at("k2").length === 10);
+    laboratory.sink = undefined;
+    await red.deploy(flow());
+    laboratory.received.clear();
+    await red.until("the source runs", () => source.running);
+    for (let hour = 0; hour < 10; hour++) source.deliver(hour, good);
+    await red.until("all are delivered", () => source.count("delivered") === 10);
+    const forecasts = elementsAt("k");
+    assert.deepEqual(
+      forecasts.map(({ timestamp }) => timestamp / HOUR),
+      [3, 4, 5, 6, 7, 8, 9],
+    );
+    for (const one of forecasts) assertElement(one);
+  });
+
   it("gives a record that is wrong to the dead letters with the reason, and the rest flows on", async () => {
     const red = await runtimeWithTestNodes();
     await red.deploy(flow());

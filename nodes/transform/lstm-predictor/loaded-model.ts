@@ -47,7 +47,7 @@ export interface ModelSettings extends EngineSettings {
   readonly store: string;
 }
 
-export type PredictorNode = Pick<NodeContext, "RED" | "node" | "log" | "warn">;
+export type PredictorNode = Pick<NodeContext, "RED" | "id" | "node" | "log" | "warn">;
 
 /**
  * Opens the model of a file.
@@ -161,7 +161,7 @@ function openSeries(
 ): Series {
   const history = openHistory({ ...grid, limit: settings.keys, dropped: (key) => windows.dropped(key) });
   const windows = keepWindows(node, settings.store, history);
-  return { shape, history, windows, underWay: windowsUnderWay() };
+  return { shape, history, windows, underWay: windowsUnderWay(node.id, shape) };
 }
 
 /** What window-batcher says of a window. */

@@ -10,6 +10,7 @@ import { declaration } from "./declaration";
 import { isWindow, type LoadedModel } from "./loaded-model";
 import { modelPlace } from "./model-place";
 import { modelTurns } from "./model-turns";
+import { forgetWindows } from "./windows-under-way";
 
 const SHIPPED = join(__dirname, "../../../../models/beijing-air");
 const [FORECAST, NO_FORECAST] = [0, 1];
@@ -171,10 +172,11 @@ export = defineNode(declaration, (node) => {
       inFlight.add(settled);
       return handled;
     },
-    async close() {
+    async close(removed) {
       place.hurry();
       await Promise.all(inFlight);
       await place.close();
+      if (removed) forgetWindows(node.id);
     },
   };
 });

@@ -12,7 +12,22 @@ export interface WindowsUnderWay {
 /** Most that are kept; the oldest make room. A source lets 5,000 records be under way unless set otherwise. */
 const LIMIT = 10_000;
 
-export function windowsUnderWay(): WindowsUnderWay {
+/** Of each node, over its deploys: what was under way then comes again to the node that takes its place. */
+const byNode = new Map<string, { readonly shape: string; readonly windows: WindowsUnderWay }>();
+
+/** @param shape features and steps: windows of another shape are of no use */
+export function windowsUnderWay(node: string, shape: string): WindowsUnderWay {
+  const before = byNode.get(node);
+  if (before?.shape === shape) return before.windows;
+  const windows = emptyWindows();
+  byNode.set(node, { shape, windows });
+  return windows;
+}
+
+/** The node is gone for good. */
+export const forgetWindows = (node: string): void => void byNode.delete(node);
+
+function emptyWindows(): WindowsUnderWay {
   const kept = new Map<string, Float32Array>();
   const nameOf = (key: string, at: number): string => `${at} ${key}`;
   return {
