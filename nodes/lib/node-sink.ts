@@ -13,6 +13,12 @@ const DRAIN = 10_000;
 /** How long a message waits for room before its source keeps it instead, in ms. */
 const PATIENCE = 10_000;
 
+/** Records in the writer's form, of which one `T` may be several that follow each other; and those that it can't have. */
+export interface TakenBatch<T> {
+  readonly records: T[];
+  readonly failed: FailedElement[];
+}
+
 /** What gathers records of the form `T` and makes them durable. */
 export interface SinkWriter<T, R> {
   /** Bytes that wait in memory or are being written. */
@@ -38,7 +44,7 @@ export interface SinkOptions<T, R> {
   /** A record in the writer's form. @throws what is wrong with it */
   take(record: Message, carrier: Message, index: number): T;
   /** What takes the records of a batch as they came, when no more of them need be known than that: see `unreadOf`. */
-  readonly takeUnread?: ((batch: UnreadBatch, carrier: Message) => (index: number) => T) | undefined;
+  readonly takeUnread?: ((batch: UnreadBatch, carrier: Message) => TakenBatch<T> | undefined) | undefined;
   /** Says on a message that is done what became of it; `result` is undefined where some of its records failed. */
   mark?(done: Message, result: R | undefined): void;
   /** A message's records are under way. */
@@ -54,13 +60,11 @@ export interface SinkOptions<T, R> {
   readonly again: string;
 }
 
-/** A message's records in the writer's form, and those that could not be brought into it. */
-interface Taken<T> {
+/** All of a message. */
+interface Taken<T> extends TakenBatch<T> {
   readonly isBatch: boolean;
   /** Of the message's records. */
   readonly count: number;
-  readonly records: T[];
-  readonly failed: FailedElement[];
 }
 
 function taken<T>(count: number, take: (index: number) => T): Omit<Taken<T>, "isBatch"> {
@@ -103,8 +107,8 @@ export function gatheringSink<F extends Fields, T, R>(node: NodeContext<F>, opti
   /** Everything that can be stored; what can't fails alone. */
   const takeAll = (message: Message): Taken<T> => {
     const unread = options.takeUnread && unreadOf(message);
-    const takeUnread = unread && options.takeUnread?.(unread, message);
-    if (takeUnread) return { isBatch: true, ...taken(unread.records.length, takeUnread) };
+    const asTheyCame = unread && options.takeUnread?.(unread, message);
+    if (asTheyCame) return { isBatch: true, count: unread.records.length, ...asTheyCame };
     const batch = batchOf(message);
     if (!batch) return { isBatch: false, ...taken(1, () => options.take(message, message, 0)) };
     return {
@@ -114,14 +118,17 @@ export function gatheringSink<F extends Fields, T, R>(node: NodeContext<F>, opti
   };
 
   /** Hands them to the writer, which alone has them from now on: `receive` would keep them as long as it waits. */
-  const store = (message: Message, { records: all, isBatch }: Taken<T>): { storing: Promise<R>; end: () => void } => {
+  const store = (
+    message: Message,
+    { records: all, isBatch, count, failed }: Taken<T>,
+  ): { storing: Promise<R>; end: () => void } => {
     const records = all.splice(0);
     const token = message[TOKEN];
     const before = writer.held;
     const storing = writer.write(records, isBatch, typeof token === "string" ? token : undefined);
     if (trouble === undefined) options.begun?.(stored);
     const end = node.hold(message, {
-      records: records.length,
+      records: count - failed.length,
       bytes: Math.max(0, writer.held - before),
       relieve: () => writer.relieve(),
       ...(options.gathers && { gathers: options.gathers }),

@@ -1,5 +1,10 @@
 /** Whole numbers kept as ranges: offsets and positions mostly follow each other, so a file's ten thousand take two numbers. */
 
+/** Ascending numbers, by their position. */
+export interface Ascending {
+  offset(at: number): number;
+}
+
 /** A set of whole numbers, sorted. */
 export class Ranges {
   /** Of so many numbers. */
@@ -47,6 +52,18 @@ export class Ranges {
       firsts.push(number);
       lasts.push(number);
     }
+  }
+
+  /** Adds those at the positions from…to−1, at least one: in one go where they follow each other behind all others. */
+  addAll(numbers: Ascending, from: number, to: number): void {
+    const [first, last] = [numbers.offset(from), numbers.offset(to - 1)];
+    if (first <= this.last || last - first !== to - 1 - from) {
+      for (let at = from; at < to; at++) this.add(numbers.offset(at));
+      return;
+    }
+    this.add(first);
+    this.size += last - first;
+    this.lasts[this.lasts.length - 1] = last;
   }
 
   /** Adds one that is not behind all others. */

@@ -22,9 +22,9 @@ export class Ticket {
     this.finished.catch(() => undefined);
   }
 
-  /** One more record is under way. */
-  enter(): void {
-    this.waiting++;
+  /** So many more records are under way. */
+  enter(count = 1): void {
+    this.waiting += count;
   }
 
   /** So many records are stored, in a file of this path, or were before. */

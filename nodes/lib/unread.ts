@@ -12,6 +12,12 @@ export interface UnreadRecords {
   timestamp(at: number): number;
   /** What the payload is decoded from: JSON text on one line, which has been looked at; null for a tombstone. */
   value(at: number): Buffer | null;
+  /** Where the value is, without a window for each: in these bytes … */
+  bytes(at: number): Buffer;
+  /** … from here on … */
+  from(at: number): number;
+  /** … so many of them; −1 for a tombstone. */
+  sizeOf(at: number): number;
 }
 
 /** A batch, all of it of one topic partition of Kafka. */

@@ -26,6 +26,22 @@ describe("ranges of whole numbers", () => {
     );
   });
 
+  it("take ascending numbers in one go as one by one", () => {
+    const ascending = fc
+      .uniqueArray(fc.integer({ min: 0, max: 60 }), { minLength: 1 })
+      .map((all) => all.sort((a, b) => a - b));
+    fc.assert(
+      fc.property(fc.array(ascending), (lists) => {
+        const [ranges, expected] = [new Ranges(), new Ranges()];
+        for (const list of lists) {
+          ranges.addAll({ offset: (at) => list[at]! }, 0, list.length);
+          for (const number of list) expected.add(number);
+        }
+        assert.deepEqual([[...ranges.entries()], ranges.size], [[...expected.entries()], expected.size]);
+      }),
+    );
+  });
+
   it("begin nowhere and end before everything while they are empty", () => {
     assert.deepEqual([new Ranges().first, new Ranges().last, new Ranges().has(0)], [Infinity, -1, false]);
   });

@@ -16,16 +16,24 @@ const isHex = (byte: number | undefined): boolean =>
 
 /** A walk over JSON text (RFC 8259), by the same rules as `JSON.parse`. */
 class Walk {
+  private bytes: Uint8Array = new Uint8Array();
   private at = 0;
+  private end = 0;
   /** The closing brackets that are awaited. */
   private readonly open: number[] = [];
   /** There are line breaks between its tokens: they can be nowhere else. */
   broken = false;
+  /** All bytes are ASCII. Others can only stand in text. */
+  plain = true;
 
-  constructor(private readonly bytes: Uint8Array) {}
-
-  isWhole(): boolean {
-    const { bytes, open } = this;
+  isWhole(bytes: Uint8Array, from: number, to: number): boolean {
+    const { open } = this;
+    this.bytes = bytes;
+    this.at = from;
+    this.end = to;
+    this.broken = false;
+    this.plain = true;
+    open.length = 0;
     if (!this.value()) return false;
     while (open.length > 0) {
       const next = this.token();
@@ -34,7 +42,7 @@ class Walk {
       else if (next !== COMMA || !(open[open.length - 1] === CLOSE_LIST || this.name()) || !this.value()) return false;
     }
     this.token();
-    return this.at === bytes.length;
+    return this.at === to;
   }
 
   /** A value; of an object or a list its beginning, up to the first value in it that is neither. */
@@ -63,9 +71,9 @@ class Walk {
 
   /** The first byte of what comes next. */
   private token(): number | undefined {
-    const { bytes } = this;
-    for (; this.at < bytes.length; this.at++) {
-      const byte = bytes[this.at];
+    const { bytes, end } = this;
+    for (; this.at < end; this.at++) {
+      const byte = bytes[this.at]!;
       if (byte === LINE_FEED || byte === RETURN) this.broken = true;
       else if (byte !== SPACE && byte !== TAB) return byte;
     }
@@ -73,20 +81,22 @@ class Walk {
   }
 
   private text(): boolean {
-    const { bytes } = this;
-    const { length } = bytes;
+    const { bytes, end } = this;
     let at = this.at + 1;
-    while (at < length) {
+    let all = 0;
+    while (at < end) {
       const byte = bytes[at++]!;
       if (byte === QUOTE) {
         this.at = at;
+        if (all > 127) this.plain = false;
         return true;
       }
+      all |= byte;
       if (byte < SPACE) return false;
       if (byte !== BACKSLASH) continue;
       const escaped = bytes[at++];
       if (escaped === LOWER_U) {
-        for (const end = at + 4; at < end; at++) if (!isHex(bytes[at])) return false;
+        for (const last = at + 4; at < last; at++) if (!isHex(bytes[at])) return false;
       } else if (escaped === undefined || !ESCAPED.has(escaped)) return false;
     }
     return false;
@@ -98,10 +108,12 @@ class Walk {
     else if (!isDigit(first)) return false;
     if (bytes[this.at] === ZERO) this.at++;
     else if (!this.digits()) return false;
-    if (bytes[this.at] === POINT) {
+    // What stands behind the text may look like more of a number.
+    if (this.at < this.end && bytes[this.at] === POINT) {
       this.at++;
       if (!this.digits()) return false;
     }
+    if (this.at >= this.end) return true;
     const exponent = bytes[this.at];
     if (exponent !== UPPER_E && exponent !== LOWER_E) return true;
     const sign = bytes[++this.at];
@@ -112,7 +124,7 @@ class Walk {
   private digits(): boolean {
     const { bytes } = this;
     const from = this.at;
-    while (this.at < bytes.length && isDigit(bytes[this.at])) this.at++;
+    while (this.at < this.end && isDigit(bytes[this.at])) this.at++;
     return this.at > from;
   }
 
@@ -124,9 +136,13 @@ class Walk {
   }
 }
 
-/** `"line"` for JSON text on one line, `"lines"` for JSON text with line breaks in it, undefined for what is none. */
-export function jsonText(bytes: Uint8Array): "line" | "lines" | undefined {
-  const walk = new Walk(bytes);
-  if (!walk.isWhole() || !isUtf8(bytes)) return undefined;
+const walk = new Walk();
+
+/**
+ * `"line"` for JSON text on one line, `"lines"` for JSON text with line breaks in it, undefined for what is none.
+ * @param bytes in which the text stands, from…to−1
+ */
+export function jsonText(bytes: Uint8Array, from = 0, to = bytes.length): "line" | "lines" | undefined {
+  if (!walk.isWhole(bytes, from, to) || !(walk.plain || isUtf8(bytes.subarray(from, to)))) return undefined;
   return walk.broken ? "lines" : "line";
 }

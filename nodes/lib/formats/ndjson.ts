@@ -52,6 +52,7 @@ const hasViewOrIs = (value: unknown): boolean => ArrayBuffer.isView(value) || ha
 
 export const ndjson: LineFormat = {
   extension: ".ndjson",
+  takesJson: true,
   begin: () => ({
     head: () => "",
     encode: (value, isLine) => (!Buffer.isBuffer(value) ? ndjsonLine(value) : isLine ? value : fromBytes(value)),

@@ -1,4 +1,12 @@
 /** How records become the bytes of a file. */
+import type { UnreadRecords } from "../unread";
+
+/** What was taken of some lines. */
+export interface TakenLines {
+  readonly count: number;
+  /** Their sizes as `add` has them. */
+  readonly size: number;
+}
 
 /** Writes the records of one file. What it has of them stays in memory until the file is published. */
 export interface FileEncoder {
@@ -10,6 +18,11 @@ export interface FileEncoder {
    * @throws Rejected when no file can take it
    */
   add(value: unknown, isLine?: boolean): number | undefined;
+  /**
+   * Takes lines of JSON in as they came, from…to−1 of them, in their order, until they are `most` bytes. Ends before one
+   * that is for `add`: that has to be parsed, or can't be taken. Throws nothing.
+   */
+  addLines?(lines: UnreadRecords, from: number, to: number, most: number): TakenLines;
   /**
    * The whole file: head, records, tail. Nothing is added after it was asked for.
    * @throws Retriable when what was gathered is lost: its records must come again

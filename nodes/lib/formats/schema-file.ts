@@ -3,7 +3,8 @@
  * later record that does not fit begins a new file, whose schema has what was known and what is new.
  */
 import { Rejected } from "../errors";
-import type { FileEncoder } from "./record-format";
+import type { UnreadRecords } from "../unread";
+import type { FileEncoder, TakenLines } from "./record-format";
 import { type Known, learnRecord, nothing, typeOfKnown } from "./schema/learn";
 import type { RecordType } from "./schema/type";
 
@@ -13,9 +14,10 @@ export interface RowEncoder<Row> {
   add(row: Row, size: number): void;
   /**
    * Takes a line of JSON in as it came, where that is quicker than parsing it.
+   * @param bytes in which the line stands, from…to−1
    * @returns its size as `add` has it; undefined when it was not taken, and is to be parsed
    */
-  addLine?(line: Buffer): number | undefined;
+  addLine?(bytes: Buffer, from: number, to: number): number | undefined;
   content(): Promise<readonly Uint8Array[]>;
   drop(): void;
 }
@@ -88,13 +90,37 @@ class GivenSchemaFile<Row> implements FileEncoder {
   ) {}
 
   add(value: unknown, isLine?: boolean): number {
-    const taken = isLine ? this.rows.addLine?.(value as Buffer) : undefined;
-    if (taken !== undefined) return taken;
+    if (isLine && Buffer.isBuffer(value)) {
+      const taken = this.rows.addLine?.(value, 0, value.length);
+      if (taken !== undefined) return taken;
+    }
     const record = recordOf(value, this.name);
     const row = named(this.name, () => this.rowOf(record));
     const size = weigh(record);
     this.rows.add(row, size);
     return size;
+  }
+
+  addLines(lines: UnreadRecords, from: number, to: number, most: number): TakenLines {
+    let size = 0;
+    let at = from;
+    for (; at < to && size < most; at++) {
+      const length = lines.sizeOf(at);
+      if (length < 0) break;
+      const start = lines.from(at);
+      const taken = this.addLine(lines.bytes(at), start, start + length);
+      if (taken === undefined) break;
+      size += taken;
+    }
+    return { count: at - from, size };
+  }
+
+  private addLine(bytes: Buffer, from: number, to: number): number | undefined {
+    try {
+      return this.rows.addLine?.(bytes, from, to);
+    } catch {
+      return undefined;
+    }
   }
 
   content(): Promise<readonly Uint8Array[]> {

@@ -1,6 +1,7 @@
 /** Files of text, a record a line: made of pieces, each compressed by itself off the event loop. */
 import { type Packing, plainPacking } from "./packing";
-import type { FileEncoder, RecordFormat } from "./record-format";
+import type { UnreadRecords } from "../unread";
+import type { FileEncoder, RecordFormat, TakenLines } from "./record-format";
 
 /** Writes the lines of one file. */
 export interface LineEncoder {
@@ -19,6 +20,8 @@ export interface LineEncoder {
 export interface LineFormat {
   /** With its dot: `.ndjson`. */
   readonly extension: string;
+  /** Lines of JSON are lines of it. */
+  readonly takesJson?: true;
   begin(): LineEncoder;
 }
 
@@ -29,6 +32,8 @@ const FIRST = 4096;
 /** Most bytes of UTF-8 that a UTF-16 unit takes. */
 const WIDEST = 3;
 const LINE_FEED = 10;
+/** A line up to this length is copied here: for so little a call into Node.js, with its window, takes longer. */
+const SHORT = 256;
 
 class TextFile implements FileEncoder {
   private piece = Buffer.alloc(0);
@@ -38,6 +43,7 @@ class TextFile implements FileEncoder {
   constructor(
     private readonly encoder: LineEncoder,
     private readonly packing: Packing,
+    private readonly takesJson: boolean,
   ) {}
 
   add(value: unknown, isLine = false): number | undefined {
@@ -46,6 +52,36 @@ class TextFile implements FileEncoder {
     const size = typeof line === "string" ? this.write(line) : this.copy(line);
     this.piece[this.used++] = LINE_FEED;
     return size + 1;
+  }
+
+  addLines(lines: UnreadRecords, from: number, to: number, most: number): TakenLines {
+    let size = 0;
+    let at = from;
+    for (; this.takesJson && at < to && size < most; at++) {
+      const length = lines.sizeOf(at);
+      // A tombstone, or memory that is not to be had: `add` says so.
+      if (length < 0 || !this.hasRoom(length + 1)) break;
+      this.copyFrom(lines.bytes(at), lines.from(at), length);
+      this.piece[this.used++] = LINE_FEED;
+      size += length + 1;
+    }
+    return { count: at - from, size };
+  }
+
+  private hasRoom(size: number): boolean {
+    try {
+      this.reserve(size);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private copyFrom(bytes: Buffer, from: number, length: number): void {
+    const { piece, used } = this;
+    if (length > SHORT) bytes.copy(piece, used, from, from + length);
+    else for (let at = 0; at < length; at++) piece[used + at] = bytes[from + at]!;
+    this.used += length;
   }
 
   // Lines that waited as text would be objects, which the collector copies again and again.
@@ -106,6 +142,6 @@ class TextFile implements FileEncoder {
 export function textFile(lines: LineFormat, packing: Packing = plainPacking): RecordFormat {
   return {
     extension: `${lines.extension}${packing.extension}`,
-    begin: () => new TextFile(lines.begin(), packing),
+    begin: () => new TextFile(lines.begin(), packing, lines.takesJson ?? false),
   };
 }

@@ -6,11 +6,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Retriable } from "../errors";
 import { readFetchResponse } from "./fetch-response";
 import { decodeMessageSet, type RawBatch } from "./kafkajs-internals";
+import { PackedRecords } from "./packed-records";
 import type { FetchedRecord } from "./port";
 import { isOldFormat, openRecordSet, unpacking, type RecordSet } from "./record-batch";
 
 /** The records of one partition in one fetch. */
-export type Fetched = Pick<RecordSet, "read" | "nextOffset">;
+export type Fetched = Pick<RecordSet, "reading" | "nextOffset">;
 
 const oldFormat = async (bytes: Buffer): Promise<Fetched> => {
   const records = (await decodeMessageSet(bytes)).map(({ offset, timestamp, key, value }): FetchedRecord => ({
@@ -24,11 +25,14 @@ const oldFormat = async (bytes: Buffer): Promise<Fetched> => {
   let at = 0;
   return {
     nextOffset: (records.at(-1)?.offset ?? -1) + 1,
-    read(max, from = 0) {
-      while ((records[at]?.offset ?? from) < from) at++;
-      const run = records.slice(at, at + max);
-      at += run.length;
-      return run;
+    reading(from) {
+      const read = (max: number): FetchedRecord[] => {
+        while ((records[at]?.offset ?? from) < from) at++;
+        const run = records.slice(at, at + max);
+        at += run.length;
+        return run;
+      };
+      return { read, readPacked: (max) => new PackedRecords(read(max)) };
     },
   };
 };

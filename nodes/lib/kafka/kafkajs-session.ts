@@ -158,7 +158,7 @@ const handle = async (
     partition,
     epoch: own.epoch,
     offset,
-    read: (max) => fetched.read(max, offset),
+    ...fetched.reading(offset),
     nextOffset,
     highWatermark: Number(batch.highWatermark),
   });

@@ -2,7 +2,9 @@
  * Records that wait in a flow until they are done. As objects they would be most of what the garbage collector copies:
  * packed they are two arrays of numbers, and windows into the answers that brought them.
  */
-import type { FetchedRecord } from "./port";
+import type { UnreadRecords } from "../unread";
+import type { FetchedRecord, Headers } from "./port";
+import type { RecordTaker } from "./record-reader";
 
 /** Of each record: where in its answer key and value begin, their lengths (−1 for null), its size and place behind the first. */
 const [KEY, KEY_LENGTH, VALUE, VALUE_LENGTH, SIZE, BEHIND, NUMBERS] = [0, 1, 2, 3, 4, 5, 6] as const;
@@ -10,30 +12,69 @@ const [KEY, KEY_LENGTH, VALUE, VALUE_LENGTH, SIZE, BEHIND, NUMBERS] = [0, 1, 2, 
 const MOST_BEHIND = 2 ** 31 - 1;
 
 const NO_BYTES = Buffer.alloc(0);
-const answerOf = ({ key, value }: FetchedRecord): ArrayBufferLike => (value ?? key ?? NO_BYTES).buffer;
 
-export class PackedRecords {
-  readonly length: number;
-  private readonly first: number;
-  private readonly numbers: Int32Array;
-  private readonly times: Float64Array;
+/** All bytes of the answer that a window looks into. */
+const answerOf = (window: Buffer): Buffer => Buffer.from(window.buffer as ArrayBuffer);
+
+export class PackedRecords implements UnreadRecords, RecordTaker {
+  length = 0;
+  /** Of all records, as `FetchedRecord` has it of one. */
+  size = 0;
+  private first = 0;
+  private numbers: Int32Array;
+  private times: Float64Array;
   /** Of each record where they came with several answers, else of all. */
-  private answers: ArrayBufferLike | readonly ArrayBufferLike[];
-  private readonly headers: readonly FetchedRecord["headers"][] | undefined;
+  private answers: Buffer | Buffer[] = NO_BYTES;
+  private latest: Buffer = NO_BYTES;
+  private readonly headers = new Map<number, Headers>();
   /** Those that can't be packed. */
   private readonly others = new Map<number, FetchedRecord>();
 
-  constructor(records: readonly FetchedRecord[]) {
-    const { length } = records;
-    const [first] = records;
-    this.length = length;
-    this.first = first?.offset ?? 0;
-    this.answers = first ? answerOf(first) : NO_BYTES.buffer;
-    this.numbers = new Int32Array(length * NUMBERS);
-    this.times = new Float64Array(length);
-    for (let at = 0; at < length; at++) this.pack(records[at]!, at);
-    if (records.some((record) => answerOf(record) !== this.answers)) this.answers = records.map(answerOf);
-    if (records.some(({ headers }) => headers !== undefined)) this.headers = records.map(({ headers }) => headers);
+  /** @param room records for which there is room before arrays are copied */
+  constructor(records: readonly FetchedRecord[] = [], room = records.length) {
+    this.numbers = new Int32Array(room * NUMBERS);
+    this.times = new Float64Array(room);
+    for (const record of records) this.add(record);
+  }
+
+  /** One record more, whose key and value stand in `bytes`; lengths are −1 for null. */
+  take(
+    bytes: Buffer,
+    offset: number,
+    timestamp: number,
+    key: number,
+    keyLength: number,
+    value: number,
+    valueLength: number,
+    headers: Headers | undefined,
+    size: number,
+  ): void {
+    const at = this.length;
+    if (at === 0) this.first = offset;
+    const behind = offset - this.first;
+    if (behind > MOST_BEHIND) {
+      const window = (from: number, length: number): Buffer | null =>
+        length < 0 ? null : bytes.subarray(from, from + length);
+      this.keep({
+        offset,
+        timestamp,
+        key: window(key, keyLength),
+        value: window(value, valueLength),
+        headers,
+        size,
+      });
+      return;
+    }
+    const { numbers, times } = this.begin(bytes, timestamp, size);
+    const start = at * NUMBERS;
+    times[at] = timestamp;
+    numbers[start + KEY] = bytes.byteOffset + key;
+    numbers[start + KEY_LENGTH] = keyLength;
+    numbers[start + VALUE] = bytes.byteOffset + value;
+    numbers[start + VALUE_LENGTH] = valueLength;
+    numbers[start + SIZE] = size;
+    numbers[start + BEHIND] = behind;
+    if (headers) this.headers.set(at, headers);
   }
 
   offset(at: number): number {
@@ -45,9 +86,26 @@ export class PackedRecords {
     return this.times[at] ?? NaN;
   }
 
-  value(at: number): Buffer | null {
+  bytes(at: number): Buffer {
+    return this.others.get(at)?.value ?? (Array.isArray(this.answers) ? this.answers[at]! : this.answers);
+  }
+
+  from(at: number): number {
+    return this.others.has(at) ? 0 : this.number(at, VALUE);
+  }
+
+  sizeOf(at: number): number {
     const other = this.others.get(at);
-    return other ? other.value : this.window(at, this.number(at, VALUE), this.number(at, VALUE_LENGTH));
+    return other ? (other.value?.length ?? -1) : this.number(at, VALUE_LENGTH);
+  }
+
+  key(at: number): Buffer | null {
+    const other = this.others.get(at);
+    return other ? other.key : this.window(at, this.number(at, KEY), this.number(at, KEY_LENGTH));
+  }
+
+  value(at: number): Buffer | null {
+    return this.window(at, this.from(at), this.sizeOf(at));
   }
 
   /** One of them, or undefined where there is none. */
@@ -57,9 +115,9 @@ export class PackedRecords {
       this.others.get(at) ?? {
         offset: this.offset(at),
         timestamp: this.timestamp(at),
-        key: this.window(at, this.number(at, KEY), this.number(at, KEY_LENGTH)),
+        key: this.key(at),
         value: this.value(at),
-        headers: this.headers?.[at],
+        headers: this.headers.get(at),
         size: this.number(at, SIZE),
       }
     );
@@ -69,22 +127,43 @@ export class PackedRecords {
     return Array.from({ length: this.length }, (_, at) => this.at(at)!);
   }
 
-  private pack(record: FetchedRecord, at: number): void {
-    const { key, value, size, offset, timestamp } = record;
-    const behind = offset - this.first;
-    this.times[at] = timestamp;
-    if (behind > MOST_BEHIND || (key && value && key.buffer !== value.buffer)) {
-      this.others.set(at, record);
+  private add(record: FetchedRecord): void {
+    const { key, value, offset, timestamp, headers, size } = record;
+    if (this.length === 0) this.first = offset;
+    if (key && value && key.buffer !== value.buffer) {
+      this.keep(record);
       return;
     }
-    const { numbers } = this;
-    const from = at * NUMBERS;
-    numbers[from + KEY] = key?.byteOffset ?? 0;
-    numbers[from + KEY_LENGTH] = key?.length ?? -1;
-    numbers[from + VALUE] = value?.byteOffset ?? 0;
-    numbers[from + VALUE_LENGTH] = value?.length ?? -1;
-    numbers[from + SIZE] = size;
-    numbers[from + BEHIND] = behind;
+    const bytes = answerOf(value ?? key ?? this.latest);
+    const [from, to] = [key?.byteOffset ?? 0, value?.byteOffset ?? 0];
+    this.take(bytes, offset, timestamp, from, key?.length ?? -1, to, value?.length ?? -1, headers, size);
+  }
+
+  private keep(record: FetchedRecord): void {
+    this.others.set(this.length, record);
+    this.begin(record.value ?? NO_BYTES, record.timestamp, record.size);
+  }
+
+  /** Makes the next record one of them. */
+  private begin(bytes: Buffer, timestamp: number, size: number): this {
+    const at = this.length++;
+    if (at === this.times.length) {
+      const room = Math.max(16, 2 * at);
+      const [numbers, times] = [new Int32Array(room * NUMBERS), new Float64Array(room)];
+      numbers.set(this.numbers);
+      times.set(this.times);
+      [this.numbers, this.times] = [numbers, times];
+    }
+    this.times[at] = timestamp;
+    this.size += size;
+    if (bytes.buffer !== this.latest.buffer) this.latest = answerOf(bytes);
+    if (Array.isArray(this.answers)) this.answers.push(this.latest);
+    else if (at === 0) this.answers = this.latest;
+    else if (this.answers !== this.latest) {
+      const { answers, latest } = this;
+      this.answers = Array.from({ length: at + 1 }, (_, one) => (one < at ? answers : latest));
+    }
+    return this;
   }
 
   private number(at: number, which: number): number {
@@ -93,7 +172,7 @@ export class PackedRecords {
 
   private window(at: number, from: number, length: number): Buffer | null {
     if (length < 0) return null;
-    const { answers } = this;
-    return Buffer.from((Array.isArray(answers) ? answers[at] : answers) as ArrayBuffer, from, length);
+    const { buffer, byteOffset } = this.bytes(at);
+    return Buffer.from(buffer as ArrayBuffer, byteOffset + from, length);
   }
 }

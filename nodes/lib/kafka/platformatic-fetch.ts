@@ -141,7 +141,7 @@ export const makeFetching = (link: Link, options: FetchOptions, events: FetchEve
         partition,
         epoch: options.epoch,
         offset,
-        read: (max) => records.read(max, offset),
+        ...records.reading(offset),
         nextOffset,
         highWatermark,
       },

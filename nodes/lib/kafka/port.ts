@@ -5,6 +5,7 @@
 import { Retriable } from "../errors";
 import type { CodecName } from "./codecs";
 import type { TlsOptions } from "../fields";
+import type { PackedRecords } from "./packed-records";
 
 export type SaslMechanism = "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER";
 
@@ -55,6 +56,8 @@ export interface FetchedBatch {
    * @throws DamagedBatch (record-batch.ts) for stored bytes that can't be read; the next call goes on behind them
    */
   read(max: number): readonly FetchedRecord[];
+  /** The same, without an object for each. */
+  readPacked(max: number): PackedRecords;
   /** First offset after this batch, whatever it held: control records and aborted ones are not read. */
   readonly nextOffset: number;
   /** Offset after the partition's last record when this was fetched. */

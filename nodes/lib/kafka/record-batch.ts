@@ -6,8 +6,9 @@
 import { crc32c } from "../crc32c";
 import { asError } from "../errors";
 import { codecById, type Codec } from "./codecs";
-import type { FetchedRecord, OutgoingRecord } from "./port";
-import { Cursor, readOne, type Segment } from "./record-reader";
+import { PackedRecords } from "./packed-records";
+import type { FetchedBatch, FetchedRecord, OutgoingRecord } from "./port";
+import { Cursor, readOne, RecordList, type RecordTaker, type Segment } from "./record-reader";
 
 const HEADER = 61;
 const LOG_APPEND_TIME = 8;
@@ -18,6 +19,9 @@ const int64 = (bytes: Buffer, at: number): number => bytes.readInt32BE(at) * 429
 
 /** Bytes that one batch may hold once it is unpacked. Kafka's producers make batches of 16 KB to some MB. */
 export const MOST_UNPACKED = 256 * 1024 * 1024;
+
+/** Records for which packing begins with room, whatever a batch says it holds. */
+const MOST_ROOM = 4096;
 
 /** Bytes that are unpacked of one fetch: what comes behind is left for the next. Counted over its partitions. */
 export interface Unpacking {
@@ -63,24 +67,42 @@ export class RecordSet {
    * @throws DamagedBatch once for a batch that can't be read; the next call goes on behind it
    */
   read(max: number, from = 0): FetchedRecord[] {
-    const records: FetchedRecord[] = [];
-    while (records.length < max) {
+    const list = new RecordList();
+    this.readInto(list, max, from);
+    return list.records;
+  }
+
+  /** The same without an object for each. */
+  readPacked(max: number, from = 0): PackedRecords {
+    let left = 0;
+    for (let at = this.current; at < this.segments.length && left < max; at++) left += this.segments[at]!.left;
+    const packed = new PackedRecords([], Math.min(max, Math.max(0, left), MOST_ROOM));
+    this.readInto(packed, max, from);
+    return packed;
+  }
+
+  /** What reads it from an offset on. */
+  reading(from: number): Pick<FetchedBatch, "read" | "readPacked"> {
+    return { read: (max) => this.read(max, from), readPacked: (max) => this.readPacked(max, from) };
+  }
+
+  private readInto(into: RecordTaker, max: number, from: number): void {
+    while (into.length < max) {
       const segment = this.segments[this.current];
       if (segment === undefined) break;
       if (segment.damage !== undefined) {
-        if (records.length > 0) break;
+        if (into.length > 0) break;
         this.current++;
         const { next, lastOffset, stored, damage } = segment;
         if (lastOffset >= from) throw new DamagedBatch(Math.max(next, from), lastOffset + 1, stored, damage);
       } else if (segment.left === 0) this.current++;
       else
         try {
-          readOne(segment, from, records);
+          readOne(segment, from, into);
         } catch (error) {
           segment.damage = asError(error);
         }
     }
-    return records;
   }
 }
 

@@ -23,6 +23,13 @@ export class Cursor {
     return result % 2 === 0 ? result / 2 : -(result + 1) / 2;
   }
 
+  /** Passes over bytes with their length in front. @returns the length, −1 for null; `at` is behind them then */
+  pass(): number {
+    const length = this.varint();
+    if (length > 0) this.at += length;
+    return length;
+  }
+
   /** Bytes with their length in front; null for length −1. Not copied. */
   sized(): Buffer | null {
     const length = this.varint();
@@ -64,8 +71,46 @@ export interface Segment {
   readonly appendTime: number | undefined;
 }
 
+/** Takes records as they are read: where in `bytes` key and value stand, with length −1 for null. */
+export interface RecordTaker {
+  take(
+    bytes: Buffer,
+    offset: number,
+    timestamp: number,
+    key: number,
+    keyLength: number,
+    value: number,
+    valueLength: number,
+    headers: Headers | undefined,
+    size: number,
+  ): void;
+  readonly length: number;
+}
+
+/** Makes objects of them. */
+export class RecordList implements RecordTaker {
+  readonly records: FetchedRecord[] = [];
+
+  get length(): number {
+    return this.records.length;
+  }
+
+  take(
+    ...[bytes, offset, timestamp, key, keyLength, value, valueLength, headers, size]: Parameters<RecordTaker["take"]>
+  ): void {
+    this.records.push({
+      offset,
+      timestamp,
+      key: keyLength < 0 ? null : bytes.subarray(key, key + keyLength),
+      value: valueLength < 0 ? null : bytes.subarray(value, value + valueLength),
+      headers,
+      size,
+    });
+  }
+}
+
 /** Reads one record; those before offset `from` are left out. @throws RangeError for damaged bytes */
-export const readOne = (segment: Segment, from: number, into: FetchedRecord[]): void => {
+export const readOne = (segment: Segment, from: number, into: RecordTaker): void => {
   const { cursor, appendTime } = segment;
   segment.left--;
   const length = cursor.varint();
@@ -75,13 +120,18 @@ export const readOne = (segment: Segment, from: number, into: FetchedRecord[]): 
   cursor.at += 1;
   const timestamp = segment.baseTimestamp + cursor.varint();
   const offset = segment.baseOffset + cursor.varint();
-  segment.next = offset + 1;
   if (offset >= from) {
-    const key = cursor.sized();
-    const value = cursor.sized();
+    const keyLength = cursor.pass();
+    const key = cursor.at - Math.max(0, keyLength);
+    const valueLength = cursor.pass();
+    const value = cursor.at - Math.max(0, valueLength);
+    if (cursor.at > end)
+      throw new RangeError(`the record of offset ${offset} says that its value reaches over its own end`);
     const headerCount = cursor.varint();
     const headers = headerCount > 0 ? readHeaders(cursor, headerCount) : undefined;
-    into.push({ offset, timestamp: appendTime ?? timestamp, key, value, headers, size: length });
+    const { bytes } = cursor;
+    into.take(bytes, offset, appendTime ?? timestamp, key, keyLength, value, valueLength, headers, length);
   }
+  segment.next = offset + 1;
   cursor.at = end;
 };

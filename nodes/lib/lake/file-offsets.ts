@@ -1,5 +1,5 @@
 /** Which records of one topic partition a file holds: their offsets, and which piece of a split record each one is. */
-import { Ranges } from "../ranges";
+import { type Ascending, Ranges } from "../ranges";
 import type { OffsetIndex } from "./stored";
 
 export class FileOffsets {
@@ -16,6 +16,12 @@ export class FileOffsets {
     let found = this.pieces.get(piece);
     if (!found) this.pieces.set(piece, (found = new Ranges()));
     found.add(offset);
+  }
+
+  /** Adds ascending offsets, from…to−1 of them, at least one. */
+  addAll(offsets: Ascending, from: number, to: number, piece: number): void {
+    if (piece === 0) this.whole.addAll(offsets, from, to);
+    else for (let at = from; at < to; at++) this.add(offsets.offset(at), piece);
   }
 
   has(offset: number, piece: number): boolean {

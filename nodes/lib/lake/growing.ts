@@ -33,10 +33,10 @@ export class GrowingFiles {
     place.file = file;
   }
 
-  /** After a record went into a file: it is published when it is due, or when there is too much in memory. */
-  grown(file: OpenFile, size: number): void {
+  /** After records went into a file: it is published when it is due, or when there is too much in memory. */
+  grown(file: OpenFile, size: number, records: number): void {
     this.bytes += size;
-    this.records++;
+    this.records += records;
     const reason = due(file, this.limits, file.touched);
     if (reason) this.publish(file, reason);
     else this.wakeAt(deadline(file, this.limits));

@@ -8,6 +8,7 @@ import type { RotationReason } from "./rotation";
 import { StoredOffsets } from "./stored";
 import type { Store } from "./store";
 import type { Ticket } from "../ticket";
+import type { UnreadRecords } from "../unread";
 
 /** Where a record came from, as `msg.source` of kafka-in says. */
 export interface Origin {
@@ -31,15 +32,54 @@ export interface LakeRecord {
   readonly time?: number | undefined;
 }
 
-/** A record on its way into a file. */
-export interface Arrival {
-  readonly record: LakeRecord;
+/** Records of one message that follow each other in it and come from one partition into one directory: nobody has read them. */
+export interface LakeRun {
+  readonly lines: UnreadRecords;
+  /** Positions in the message's batch, `to` not included; at least one. */
+  readonly from: number;
+  readonly to: number;
+  readonly directory: string;
+  readonly origin: Omit<Origin, "offset">;
+  readonly part?: number | undefined;
+  /** A record's own time, where files are rotated by it. @throws Rejected when it has none */
+  readonly timeOf?: ((at: number) => number | undefined) | undefined;
+}
+
+/** One of them by itself. @throws Rejected when it has no time */
+export const recordOf = (run: LakeRun, at: number): LakeRecord => {
+  const { lines, directory, part } = run;
+  const value = lines.value(at);
+  return {
+    value,
+    isLine: value !== null,
+    directory,
+    index: at,
+    origin: { ...run.origin, offset: lines.offset(at) },
+    part,
+    time: run.timeOf?.(at),
+  };
+};
+
+/** Records on their way into a file. */
+interface Arriving {
   readonly ticket: Ticket;
-  /** Delivery token of its message; without one a record is not recognised when it comes again. */
+  /** Delivery token of their message; without one they are not recognised when they come again. */
   readonly token: string | undefined;
-  /** Rough size in memory while it waits for its place, in bytes. */
+  /** Rough size in memory while they wait for their place, in bytes. */
   readonly size: number;
 }
+
+export interface Arrival extends Arriving {
+  readonly record: LakeRecord;
+}
+
+export interface RunArrival extends Arriving {
+  readonly run: LakeRun;
+}
+
+/** How many records an arrival is. */
+export const countOf = (arrival: Arrival | RunArrival): number =>
+  "run" in arrival ? arrival.run.to - arrival.run.from : 1;
 
 /** What one node stores of one (group, topic, partition), or of all records without offsets. */
 export interface Lane {
@@ -59,7 +99,7 @@ export interface Place {
   /** True once the directory is there and what it holds is known; until then arrivals queue. */
   ready: boolean;
   preparing: boolean;
-  queue: Arrival[];
+  queue: (Arrival | RunArrival)[];
   /** Why the queue is to be published as soon as it is in a file. */
   hurried: RotationReason | undefined;
   /** Counts up when the lane is lost, so that what was begun before is recognised. */
@@ -70,6 +110,12 @@ export interface Place {
 
 /** Places that are remembered though nothing grows there; beyond it they are looked at again when needed. */
 const REMEMBERED_PLACES = 10_000;
+
+/** What decides on the place of a record. */
+interface GoesTo {
+  readonly directory: string;
+  readonly origin?: Omit<Origin, "offset"> | undefined;
+}
 
 /** All places of one node, made when a record first goes there. */
 export class Places {
@@ -88,16 +134,16 @@ export class Places {
     private readonly writerOf: (folder: string) => LaneWriter,
   ) {}
 
-  of(record: LakeRecord): Place {
+  of(goesTo: GoesTo): Place {
     const { latest } = this;
-    const { directory, origin } = record;
+    const { directory, origin } = goesTo;
     if (latest?.directory === directory && isFrom(latest.origin, origin) && this.latestGroup === origin?.group)
       return latest;
     this.latestGroup = origin?.group;
-    return (this.latest = this.find(record));
+    return (this.latest = this.find(goesTo));
   }
 
-  private find({ directory, origin }: LakeRecord): Place {
+  private find({ directory, origin }: GoesTo): Place {
     const folder = this.folderOf(origin);
     const key = `${folder} ${directory}`;
     const known = this.places.get(key);
@@ -128,7 +174,7 @@ export class Places {
     return this.places.values();
   }
 
-  private folderOf(origin: Origin | undefined): string {
+  private folderOf(origin: GoesTo["origin"]): string {
     const lane = origin ? `${origin.partition}\u0000${origin.topic}\u0000${origin.group ?? ""}` : "";
     let folder = this.folders.get(lane);
     if (folder === undefined) this.folders.set(lane, (folder = laneFolder({ node: this.node, ...origin })));
@@ -153,5 +199,5 @@ export class Places {
   }
 }
 
-const isFrom = (partition: Place["origin"], origin: Origin | undefined): boolean =>
+const isFrom = (partition: Place["origin"], origin: GoesTo["origin"]): boolean =>
   partition?.partition === origin?.partition && partition?.topic === origin?.topic;

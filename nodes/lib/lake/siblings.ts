@@ -1,5 +1,5 @@
 /** Which of the records that a flow made of one source record this one is. */
-import { Ranges } from "../ranges";
+import { type Ascending, Ranges } from "../ranges";
 
 /** How many (offset, token) pairs are remembered: more than a source's span and what sinks may hold. */
 const REMEMBERED = 200_000;
@@ -34,18 +34,38 @@ export class Siblings {
     const key = part === 0 ? token : `${token}/${part}`;
     const times = this.timesOf(place, key);
     let count = countOf(times, offset);
-    if (count === 0) {
+    const isNew = count === 0;
+    if (isNew) {
       count = countOf(this.earlier.get(place)?.get(key), offset);
       for (let time = 0; time < count; time++) add(times, time, offset);
-      this.size++;
     }
     add(times, count, offset);
-    if (this.size >= this.remembered / 2) {
-      this.earlier = this.recent;
-      this.recent = new Map();
-      this.size = 0;
-    }
+    if (isNew) this.counted(1);
     return part * MOST_SIBLINGS + count;
+  }
+
+  /**
+   * `next` of ascending offsets, from…to−1 of them, where it is the same for all because none of them can have come with
+   * this message before.
+   * @returns undefined where one may have: then each is to be asked for by itself, and nothing is remembered
+   */
+  nextOfAll(place: string, offsets: Ascending, from: number, to: number, token: string, part = 0): number | undefined {
+    const key = part === 0 ? token : `${token}/${part}`;
+    const first = offsets.offset(from);
+    if (lastOf(this.earlier.get(place)?.get(key)) >= first) return undefined;
+    const times = this.timesOf(place, key);
+    if (lastOf(times) >= first) return undefined;
+    (times[0] ??= new Ranges()).addAll(offsets, from, to);
+    this.counted(to - from);
+    return part * MOST_SIBLINGS;
+  }
+
+  private counted(pairs: number): void {
+    this.size += pairs;
+    if (this.size < this.remembered / 2) return;
+    this.earlier = this.recent;
+    this.recent = new Map();
+    this.size = 0;
   }
 
   private timesOf(place: string, key: string): Times {
@@ -58,6 +78,8 @@ export class Siblings {
 }
 
 const add = (times: Times, time: number, offset: number): void => (times[time] ??= new Ranges()).add(offset);
+
+const lastOf = (times: Times | undefined): number => times?.[0]?.last ?? -1;
 
 function countOf(times: Times | undefined, offset: number): number {
   let count = 0;

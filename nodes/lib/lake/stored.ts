@@ -83,6 +83,11 @@ export class StoredOffsets {
       [this.files[at - 1], this.files[at]] = [this.files[at] as StoredFile, this.files[at - 1] as StoredFile];
   }
 
+  /** The last offset that any file reaches to: nothing behind it is stored. −1 where there is no file. */
+  get last(): number {
+    return this.files.at(-1)?.last ?? -1;
+  }
+
   /** Whether a piece of a record is stored. A promise only when an index must be read. */
   has(offset: number, piece: number): boolean | Promise<boolean> {
     let asked: Promise<boolean> | undefined;

@@ -6,7 +6,7 @@ import { closed, Effort } from "./effort";
 import { Filling } from "./filling";
 import { GrowingFiles } from "./growing";
 import { laneWriter } from "./lane";
-import { type Arrival, type LakeRecord, type Place, Places } from "./place";
+import { type Arrival, countOf, type LakeRecord, type LakeRun, type Place, Places, type RunArrival } from "./place";
 import { Publishing } from "./publishing";
 import type { RotationLimits, RotationReason } from "./rotation";
 import { type CreateOptions, type LakeStore, deliveryError } from "./store";
@@ -90,11 +90,16 @@ export class LakeWriter {
    * @param token the message's delivery token; without one, records are not recognised when they come again
    * @returns what resolves when all are durable, or rejects with what `Ticket` says
    */
-  write(records: Iterable<LakeRecord>, batch: boolean, token?: string): Promise<readonly string[]> {
+  write(records: Iterable<LakeRecord | LakeRun>, batch: boolean, token?: string): Promise<readonly string[]> {
     const ticket = new Ticket(batch);
-    for (const record of records) {
-      ticket.enter();
-      this.enter({ record, ticket, token, size: 0 });
+    for (const one of records) {
+      if ("lines" in one) {
+        ticket.enter(one.to - one.from);
+        this.enterRun({ run: one, ticket, token, size: 0 });
+      } else {
+        ticket.enter();
+        this.enter({ record: one, ticket, token, size: 0 });
+      }
     }
     ticket.seal();
     return ticket.finished;
@@ -126,13 +131,25 @@ export class LakeWriter {
     this.filling.guarded(arrival, () => {
       const place = this.places.of(arrival.record);
       if (place.ready) this.filling.admit(place, arrival);
-      else {
-        const size = roughSize(arrival.record.value);
-        place.queue.push({ ...arrival, size });
-        this.memory.add(size, 1);
-        this.prepare(place);
-      }
+      else this.queue(place, { ...arrival, size: roughSize(arrival.record.value) });
     });
+  }
+
+  private enterRun(arrival: RunArrival): void {
+    const { run } = arrival;
+    const place = this.places.of(run);
+    if (place.ready || this.effort.signal.aborted) this.filling.admitRun(place, arrival);
+    else {
+      let size = 0;
+      for (let at = run.from; at < run.to; at++) size += Math.max(0, run.lines.sizeOf(at));
+      this.queue(place, { ...arrival, size });
+    }
+  }
+
+  private queue(place: Place, arrival: Arrival | RunArrival): void {
+    place.queue.push(arrival);
+    this.memory.add(arrival.size, countOf(arrival));
+    this.prepare(place);
   }
 
   /** Makes the directory, and learns what it holds: only after the lane's epoch was taken. */
@@ -165,10 +182,15 @@ export class LakeWriter {
   private async admitQueue(place: Place, generation: number): Promise<void> {
     for (;;) {
       const isLost = generation !== place.generation;
-      place.ready = !isLost && place.queue.length <= ADMITTED_AT_ONCE;
-      if (isLost) return;
-      for (const arrival of this.dequeue(place, ADMITTED_AT_ONCE))
-        this.filling.guarded(arrival, () => this.filling.admit(place, arrival));
+      if (isLost) {
+        place.ready = false;
+        return;
+      }
+      const some = this.dequeue(place, ADMITTED_AT_ONCE);
+      place.ready = place.queue.length === 0;
+      for (const arrival of some)
+        if ("run" in arrival) this.filling.admitRun(place, arrival);
+        else this.filling.guarded(arrival, () => this.filling.admit(place, arrival));
       if (place.ready) break;
       await nextTurn();
     }
@@ -177,12 +199,19 @@ export class LakeWriter {
   }
 
   private failQueue(place: Place, error: Error): void {
-    for (const { record, ticket } of this.dequeue(place)) ticket.fail(record.index, error);
+    for (const arrival of this.dequeue(place)) {
+      const { ticket } = arrival;
+      if (!("run" in arrival)) ticket.fail(arrival.record.index, error);
+      else for (let at = arrival.run.from; at < arrival.run.to; at++) ticket.fail(at, error);
+    }
   }
 
-  private dequeue(place: Place, most = Infinity): Arrival[] {
-    const arrivals = place.queue.splice(0, most);
-    for (const { size } of arrivals) this.memory.free(size, 1);
+  /** The first of what waits: as many as bring `most` records. */
+  private dequeue(place: Place, most = Infinity): (Arrival | RunArrival)[] {
+    let end = 0;
+    for (let records = 0; end < place.queue.length && records < most; end++) records += countOf(place.queue[end]!);
+    const arrivals = place.queue.splice(0, end);
+    for (const arrival of arrivals) this.memory.free(arrival.size, countOf(arrival));
     return arrivals;
   }
 }

@@ -8,7 +8,7 @@ import { latestSchema, type LatestSchema } from "../../lib/registry/latest";
 import { timeZone } from "../../lib/time-zone";
 import { declaration } from "./declaration";
 import { formatsOf } from "./formats";
-import { located, originOf, partOf, readsRecord, recordTime, unreadRecord, wholeRecord } from "./records";
+import { located, originOf, partOf, readsRecord, recordTime, runsOf, unreadRecord, wholeRecord } from "./records";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -73,27 +73,15 @@ export = defineNode(declaration, (node) => {
     takeUnread: canStayUnread
       ? (batch, carrier) => {
           const wholeOf = unreadRecord(batch, carrier);
-          const part = partOf(carrier);
-          const first = originOf({ ...batch.source, offset: 0 });
-          const { records } = batch;
-          return (index) => {
-            const whole = wholeOf(index);
-            const value = records.value(index);
-            return {
-              value,
-              isLine: value !== null,
-              directory: directory.render(whole),
-              time: span === undefined ? undefined : timeOf(whole),
-              index,
-              origin: first && {
-                topic: first.topic,
-                partition: first.partition,
-                offset: records.offset(index),
-                group: first.group,
-              },
-              part,
-            };
-          };
+          const origin = originOf({ ...batch.source, offset: 0 });
+          return (
+            origin &&
+            runsOf(batch.records, (at) => directory.render(wholeOf(at)), {
+              origin,
+              part: partOf(carrier),
+              timeOf: span === undefined ? undefined : (at) => timeOf(wholeOf(at)),
+            })
+          );
         }
       : undefined,
     begun(stored) {

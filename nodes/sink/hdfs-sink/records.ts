@@ -1,9 +1,10 @@
-import type { Message } from "../../lib/delivery/contract";
-import { Rejected } from "../../lib/errors";
-import type { Origin } from "../../lib/lake/place";
+import type { FailedElement, Message } from "../../lib/delivery/contract";
+import { asError, Rejected } from "../../lib/errors";
+import type { LakeRun, Origin } from "../../lib/lake/place";
+import type { TakenBatch } from "../../lib/node-sink";
 import { compilePath, describe } from "../../lib/stream/path";
 import { isTimestamp, timeAt } from "../../lib/stream/time-at";
-import type { UnreadBatch } from "../../lib/unread";
+import type { UnreadBatch, UnreadRecords } from "../../lib/unread";
 
 /** Where a Kafka record came from; undefined for everything else, whose source has no offsets. */
 export function originOf(source: unknown): Origin | undefined {
@@ -83,6 +84,34 @@ export function unreadRecord(batch: UnreadBatch, carrier: Message): (at: number)
     whole["timestamp"] = records.timestamp(at);
     return whole;
   };
+}
+
+/** An unread batch in runs of one directory each; a record for which there is none fails alone. */
+export function runsOf(
+  lines: UnreadRecords,
+  directoryOf: (at: number) => string,
+  common: Pick<LakeRun, "origin" | "part" | "timeOf">,
+): TakenBatch<LakeRun> {
+  const records: LakeRun[] = [];
+  const failed: FailedElement[] = [];
+  let from = 0;
+  let directory: string | undefined;
+  const end = (to: number): void => {
+    if (directory !== undefined && to > from) records.push({ lines, from, to, directory, ...common });
+  };
+  for (let at = 0; at < lines.length; at++) {
+    let next: string | undefined;
+    try {
+      next = directoryOf(at);
+    } catch (error) {
+      failed.push({ index: at, error: asError(error) });
+    }
+    if (next === directory) continue;
+    end(at);
+    [from, directory] = [at, next];
+  }
+  end(lines.length);
+  return { records, failed };
 }
 
 /** What is written of a record when not only its payload is wanted. */

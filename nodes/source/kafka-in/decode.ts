@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { Message } from "../../lib/delivery/contract";
 import { ConfigError, Rejected } from "../../lib/errors";
 import { jsonText } from "../../lib/formats/json-text";
+import type { PackedRecords } from "../../lib/kafka/packed-records";
 import type { FetchedRecord, Headers } from "../../lib/kafka/port";
 import type { SchemaReader } from "../../lib/registry/reading";
 
@@ -59,8 +60,13 @@ const readableBy = (value: Format, key: Format): Decoders["isReadable"] => {
   if (value !== "json" || key === "registry") return undefined;
   const isKey =
     key === "bytes" ? () => true : key === "text" ? isUtf8 : (bytes: Buffer) => jsonText(bytes) !== undefined;
-  return (record) =>
-    (record.value === null || jsonText(record.value) === "line") && (record.key === null || isKey(record.key));
+  return (records, at) => {
+    const size = records.sizeOf(at);
+    const from = records.from(at);
+    if (size >= 0 && jsonText(records.bytes(at), from, from + size) !== "line") return false;
+    const bytes = records.key(at);
+    return bytes === null || isKey(bytes);
+  };
 };
 
 const readable = (value: Buffer | null): string | Buffer | null =>
@@ -84,7 +90,7 @@ export interface Decoders {
   value(bytes: Buffer | null): unknown;
   key(bytes: Buffer | null): unknown;
   /** For values that are JSON: whether a record has some, on one line, and a key that can be decoded. */
-  readonly isReadable?: ((record: FetchedRecord) => boolean) | undefined;
+  readonly isReadable?: ((records: PackedRecords, at: number) => boolean) | undefined;
   /**
    * Fetches what is needed to decode records.
    * @returns undefined when nothing is missing; else whether nothing is any more

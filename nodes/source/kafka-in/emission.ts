@@ -2,7 +2,7 @@
 import type { Emission, Message } from "../../lib/delivery/contract";
 import type { Positions } from "../../lib/delivery/low-water-mark";
 import { asError } from "../../lib/errors";
-import { PackedRecords } from "../../lib/kafka/packed-records";
+import type { PackedRecords } from "../../lib/kafka/packed-records";
 import type { FetchedRecord } from "../../lib/kafka/port";
 import { unreadPayload } from "../../lib/unread";
 import { messageOf, type Decoders, type Origin } from "./decode";
@@ -89,26 +89,25 @@ export const batchMessage = (elements: Message[] | undefined, [first, last]: Spa
 export class BatchEmission implements PlacedEmission {
   readonly records: number;
   held = 0;
-  private readonly packed: PackedRecords;
-  private readonly span: Span;
   constructor(
     readonly owner: EmissionOwner,
     readonly entry: Positions,
-    all: readonly FetchedRecord[],
+    private readonly packed: PackedRecords,
     readonly bytes: number,
     private readonly origin: Origin,
     private readonly decoders: Decoders,
     private first: Message[] | "unread" | undefined,
   ) {
-    this.records = all.length;
-    this.packed = new PackedRecords(all);
-    this.span = spanOf(all);
+    this.records = packed.length;
   }
   get once(): boolean {
     return this.owner.once ?? false;
   }
   get resumesAt(): number | undefined {
     return this.owner.committed;
+  }
+  private get span(): Span {
+    return [this.packed.offset(0), this.packed.offset(this.records - 1)];
   }
   message(elements?: readonly number[]): Message {
     const { first, origin } = this;
@@ -137,31 +136,22 @@ export class BatchEmission implements PlacedEmission {
 }
 
 /** Whether all of them can go to the flow unread: they will be decoded without an error when somebody reads them. */
-export const canStayUnread = (records: readonly FetchedRecord[], decoders: Decoders): boolean =>
-  decoders.isReadable !== undefined && records.every(decoders.isReadable);
+export const canStayUnread = (records: PackedRecords, { isReadable }: Decoders): boolean => {
+  if (!isReadable) return false;
+  for (let at = 0; at < records.length; at++) if (!isReadable(records, at)) return false;
+  return true;
+};
 
 /** What of the records can be decoded, and what can't. */
 export interface DecodedRun {
   readonly good: readonly FetchedRecord[];
-  /** The messages of `good`, unless nobody has decoded them yet. */
-  readonly elements: Message[] | "unread";
+  /** The messages of `good`. */
+  readonly elements: Message[];
   readonly undecodable: readonly Undecodable[];
   readonly bytes: number;
 }
 
-/** Records of which `canStayUnread` holds. */
-export const unreadRun = (records: readonly FetchedRecord[]): DecodedRun => ({
-  good: records,
-  elements: "unread",
-  undecodable: [],
-  bytes: records.reduce((sum, { size }) => sum + size, 0),
-});
-
-export const decodeRun = (
-  records: readonly FetchedRecord[],
-  origin: Origin,
-  decoders: Decoders,
-): DecodedRun & { readonly elements: Message[] } => {
+export const decodeRun = (records: readonly FetchedRecord[], origin: Origin, decoders: Decoders): DecodedRun => {
   const good: FetchedRecord[] = [];
   const elements: Message[] = [];
   const undecodable: Undecodable[] = [];

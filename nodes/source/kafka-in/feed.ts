@@ -1,6 +1,7 @@
 /** Hands fetched records to the flow, as fast as the span of their partition allows and without keeping the event loop. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ConfigError } from "../../lib/errors";
+import { PackedRecords } from "../../lib/kafka/packed-records";
 import type { Consumer, FetchedBatch, FetchedRecord } from "../../lib/kafka/port";
 import { DamagedBatch } from "../../lib/kafka/record-batch";
 import { committedFirst, type Claims } from "./claims";
@@ -133,9 +134,12 @@ export const makeFeed = (
         emitted = 0;
       }
       isNewTurn = first !== undefined;
-      let run: readonly FetchedRecord[];
+      let run: readonly FetchedRecord[] | PackedRecords;
       try {
-        const next = first ? await first() : batch.read(settings.batchRecords);
+        const { batchRecords } = settings;
+        const read = (): typeof run =>
+          partition.emitPacked ? batch.readPacked(batchRecords) : batch.read(batchRecords);
+        const next = first ? await first() : read();
         if (next === undefined || (first && !isOwned())) return partition.next ?? batch.offset;
         // Flows may have stopped during the commit: what is committed and not sent would be lost.
         if (first && !flows(partition) && !(await roomFor(partition, batch.epoch)))
@@ -152,13 +156,16 @@ export const makeFeed = (
         return error.offset;
       }
       if (run.length === 0) break;
-      const preparing = decoders.prepare?.(run);
-      if (preparing && !(await decodable(partition, batch.epoch, preparing))) {
-        if (holding.stopped) return new Promise(() => undefined);
-        void sleep(partition, batch.epoch, ASK_AGAIN);
-        return partition.next ?? batch.offset;
+      if (run instanceof PackedRecords) partition.emitPacked?.(run);
+      else {
+        const preparing = decoders.prepare?.(run);
+        if (preparing && !(await decodable(partition, batch.epoch, preparing))) {
+          if (holding.stopped) return new Promise(() => undefined);
+          void sleep(partition, batch.epoch, ASK_AGAIN);
+          return partition.next ?? batch.offset;
+        }
+        partition.emit(run);
       }
-      partition.emit(run);
       if (++emitted >= MESSAGES_A_TURN || performance.now() - turn > TURN) {
         await nextTurn();
         turn = performance.now();

@@ -2,6 +2,7 @@
 import type { DeliverySource, Message } from "../../lib/delivery/contract";
 import { LowWaterMark, type Positions, type SpanLimit } from "../../lib/delivery/low-water-mark";
 import { asError } from "../../lib/errors";
+import { PackedRecords } from "../../lib/kafka/packed-records";
 import type { FetchedRecord } from "../../lib/kafka/port";
 import type { DamagedBatch } from "../../lib/kafka/record-batch";
 import { messageOf, type Origin } from "./decode";
@@ -10,7 +11,6 @@ import {
   canStayUnread,
   decodeRun,
   RecordEmission,
-  unreadRun,
   type DecodedRun,
   type EmissionOwner,
   type EmissionSettings,
@@ -34,6 +34,11 @@ const READ_AGAIN = 100;
 
 /** Bytes that a fetch may bring beyond the records that fit: what frames them, and some records too many. */
 const FRAMES = 64 * 1024;
+/** What goes to the flow of some records, and in which form. */
+type LookedAt = Pick<DecodedRun, "undecodable" | "bytes"> & {
+  readonly good: PackedRecords;
+  readonly elements: Message[] | "unread";
+};
 
 /** A damaged batch as the record that its dead letter holds. */
 export const recordOfDamaged = ({ offset, bytes }: DamagedBatch): FetchedRecord => {
@@ -75,6 +80,8 @@ export interface AssignedPartition {
   room(): Promise<void>;
   wake(): void;
   emit(records: readonly FetchedRecord[]): void;
+  /** The same of records of which nothing need be known before; absent where it is. */
+  readonly emitPacked?: ((records: PackedRecords) => void) | undefined;
   skip(next: number): void;
   /** Goes on under another epoch where it was. False when it can't. */
   keep(epoch: number): boolean;
@@ -109,6 +116,7 @@ export class Partition implements EmissionOwner, AssignedPartition {
   private toRead = 0;
   /** Records that were given to the flow since there was no room. */
   private taken = 0;
+  readonly emitPacked: ((records: PackedRecords) => void) | undefined;
 
   constructor(
     private readonly surroundings: Surroundings,
@@ -122,6 +130,9 @@ export class Partition implements EmissionOwner, AssignedPartition {
     this.partition = partition;
     this.mark = new LowWaterMark(surroundings.span);
     this.known = { topic, partition, epoch, group: surroundings.group };
+    const { mode, decoders } = surroundings;
+    if (mode === "batch" && decoders.isReadable && !decoders.prepare)
+      this.emitPacked = (records) => this.emitBatch(records);
   }
 
   get once(): boolean {
@@ -181,17 +192,18 @@ export class Partition implements EmissionOwner, AssignedPartition {
 
   /** Hands records to the flow, in one message. */
   emit(records: readonly FetchedRecord[]): void {
-    const first = records[0];
-    const last = records.at(-1);
-    if (!first || !last) return;
-    if (this.surroundings.mode === "record") {
-      for (const record of records) this.emitOne(record);
-      return;
-    }
+    if (this.surroundings.mode === "record") for (const record of records) this.emitOne(record);
+    else this.emitBatch(new PackedRecords(records), records);
+  }
+
+  /** @param all the same records, where they are at hand */
+  private emitBatch(records: PackedRecords, all?: readonly FetchedRecord[]): void {
+    const { length } = records;
+    if (length === 0) return;
     const { decoders, source } = this.surroundings;
     const origin = this.origin();
-    const { good, elements, undecodable, bytes } = this.look(records, origin);
-    const entry = this.delivered(first.offset, last.offset + 1, records.length, bytes);
+    const { good, elements, undecodable, bytes } = this.look(records, all, origin);
+    const entry = this.delivered(records.offset(0), records.offset(length - 1) + 1, length, bytes);
     let parts = (good.length > 0 ? 1 : 0) + (undecodable.length > 0 ? 1 : 0);
     const finished = (): void => {
       if (--parts === 0) this.finished(entry);
@@ -205,11 +217,13 @@ export class Partition implements EmissionOwner, AssignedPartition {
   }
 
   /** Decodes what the flow will read, and only looks at what it may leave unread. */
-  private look(records: readonly FetchedRecord[], origin: Origin): DecodedRun {
+  private look(records: PackedRecords, all: readonly FetchedRecord[] | undefined, origin: Origin): LookedAt {
     const { decoders } = this.surroundings;
     if (this.toRead > 0) this.toRead--;
-    else if (canStayUnread(records, decoders)) return unreadRun(records);
-    return decodeRun(records, origin, decoders);
+    else if (canStayUnread(records, decoders))
+      return { good: records, elements: "unread", undecodable: [], bytes: records.size };
+    const run = decodeRun(all ?? records.all(), origin, decoders);
+    return { ...run, good: run.undecodable.length === 0 ? records : new PackedRecords(run.good) };
   }
 
   read(): void {

@@ -68,6 +68,16 @@ describe("a look whether bytes are JSON text", () => {
     for (const text of lists.flat()) agrees(Buffer.from(text));
   });
 
+  it("ends where it is said to, whatever stands behind it", () => {
+    for (const text of ["5", "-1.5", "1e3", "true", '"a"', '"é"', "{}"])
+      for (const behind of [".5", "5", "e3", "+", "e", '"', "}", "\u00ff"]) {
+        const bytes = Buffer.from(`,${text}${behind}`);
+        const end = 1 + Buffer.byteLength(text);
+        assert.equal(jsonText(bytes, 1, end), "line", text + behind);
+        assert.equal(jsonText(bytes, 1, end - 1) !== undefined, parses(bytes.subarray(1, end - 1)), text.slice(0, -1));
+      }
+  });
+
   it("finds bytes that are not UTF-8, and nesting of any depth", () => {
     for (const bytes of [Buffer.from([0x22, 0xc3, 0x22]), Buffer.from([0x22, 0xff, 0x22]), Buffer.from([0xff])])
       assert.equal(jsonText(bytes), undefined);

@@ -53,6 +53,8 @@ describe("record batches", () => {
       assert.deepEqual(headers["a"], [Buffer.from("1"), Buffer.from("2")]);
       assert.deepEqual(Object.getOwnPropertyDescriptor(headers, "__proto__")?.value, Buffer.from("3"));
       assert.equal(headers["none"], null);
+      const packed = (await openRecordSet(await stamped(codec))).readPacked(Infinity);
+      assert.deepEqual(packed.all(), decoded.records);
     });
 
   it("are cut at the offset that was asked for, and a cut-off last batch is left for the next fetch", async () => {
@@ -113,6 +115,19 @@ describe("record batches", () => {
     long.set([0xfe, 0xff, 0xff, 0x7f], 61 + 1 + (long[61] ?? 0) / 2);
     seal(long);
     const set = await openRecordSet(Buffer.concat([first, flipped, long, last]));
+    // The second record says that its value is longer than itself.
+    const lying = await at(12);
+    lying[61 + 1 + (lying[61] ?? 0) / 2 + 10] = 40;
+    seal(lying);
+    const packed = await openRecordSet(lying);
+    assert.deepEqual(
+      packed
+        .readPacked(100)
+        .all()
+        .map(({ offset }) => offset),
+      [12],
+    );
+    assert.throws(() => packed.readPacked(100), /offsets 13 to 14 can't be read: .*offset 13 .*over its own end/u);
     const read = (): number[] => set.read(100, 1).map(({ offset }) => offset);
     const damage = (): DamagedBatch => {
       try {

@@ -24,6 +24,17 @@ describe("siblings of a source record", () => {
     );
   });
 
+  it("are told at once of many offsets where none of them can have come before, else one by one", () => {
+    const siblings = new Siblings();
+    const offsets = { offset: (at: number) => 10 + at };
+    assert.equal(siblings.nextOfAll("a", offsets, 0, 5, "t"), 0);
+    assert.equal(siblings.nextOfAll("a", offsets, 4, 8, "t"), undefined);
+    assert.deepEqual([siblings.next("a", 14, "t"), siblings.next("a", 15, "t")], [1, 0]);
+    assert.equal(siblings.nextOfAll("a", offsets, 6, 8, "t"), 0);
+    assert.equal(siblings.nextOfAll("a", offsets, 0, 5, "again"), 0);
+    assert.equal(siblings.nextOfAll("b", offsets, 0, 5, "t", 2), 2 * 4096);
+  });
+
   it("are numbered within their part where a split has numbered the parts", () => {
     const siblings = new Siblings();
     assert.deepEqual(

@@ -61,16 +61,16 @@ export class LineReader {
 
   /**
    * Reads a line into the columns, one a field.
-   * @param line of which is known that it is JSON text
+   * @param line in which the line stands, from…to−1: it is known to be JSON text
    * @returns its size in memory, roughly, as `weigh` says; undefined where it was not read, and nothing was added
    */
-  add(line: Buffer, columns: readonly LineColumn[]): number | undefined {
-    let size = this.shape && this.read(line, this.shape);
+  add(line: Buffer, columns: readonly LineColumn[], from = 0, to = line.length): number | undefined {
+    let size = this.shape && this.read(line, from, to, this.shape);
     if (size === undefined) {
       if (this.shapes === MOST_SHAPES) return undefined;
       this.shapes++;
-      this.shape = this.learn(line) ?? this.shape;
-      size = this.shape && this.read(line, this.shape);
+      this.shape = this.learn(line.subarray(from, to)) ?? this.shape;
+      size = this.shape && this.read(line, from, to, this.shape);
       if (size === undefined) return undefined;
     }
     for (let at = 0; at < columns.length; at++) {
@@ -101,19 +101,19 @@ export class LineReader {
   }
 
   /** @returns the size of the line; undefined where it has another shape or a value that is left to others */
-  private read(line: Buffer, { before, fields, after }: Shape): number | undefined {
-    let at = 0;
+  private read(line: Buffer, begin: number, end: number, { before, fields, after }: Shape): number | undefined {
+    let at = begin;
     let size = 4;
     for (let i = 0; i < before.length; i++) {
       const expected = before[i]!;
-      if (!stands(expected, line, at)) return undefined;
+      if (!stands(expected, line, at, end)) return undefined;
       const from = at + expected.length;
       at = this.value(line, from, fields[i]!);
-      if (at < 0) return undefined;
+      if (at < 0 || at > end) return undefined;
       const first = line[from];
       size += first === QUOTE ? at - from + 2 : first === LOWER_N ? 1 : 8;
     }
-    return line.length - at === after.length && stands(after, line, at) ? size : undefined;
+    return end - at === after.length && stands(after, line, at, end) ? size : undefined;
   }
 
   /** @returns the place behind the value; -1 where it is left to others */
@@ -171,8 +171,9 @@ export class LineReader {
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= ZERO && byte <= NINE;
 
-/** Whether these bytes stand at a place of the line. */
-function stands(bytes: Uint8Array, line: Uint8Array, at: number): boolean {
+/** Whether these bytes stand at a place of the line, which ends at `end`. */
+function stands(bytes: Uint8Array, line: Uint8Array, at: number, end: number): boolean {
+  if (at + bytes.length > end) return false;
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== line[at + i]) return false;
   return true;
 }

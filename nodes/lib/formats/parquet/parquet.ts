@@ -98,9 +98,9 @@ class ParquetRows implements RowEncoder<Row> {
     this.added(size);
   }
 
-  addLine(line: Buffer): number | undefined {
+  addLine(bytes: Buffer, from: number, to: number): number | undefined {
     this.lines ??= lineReader(this.type);
-    const size = this.lines.add(line, this.columns);
+    const size = this.lines.add(bytes, this.columns, from, to);
     if (size !== undefined) this.added(size);
     return size;
   }
