@@ -28,7 +28,9 @@ export interface FileEncoder {
    * @throws Retriable when what was gathered is lost: its records must come again
    */
   content(): Promise<readonly Uint8Array[]>;
-  /** The file will not be published. */
+  /** The file is durable, and what `content` gave is read by nobody any more. */
+  published?(): void;
+  /** The file will not be published. What `content` gave may still be on its way somewhere. */
   drop(): void;
 }
 

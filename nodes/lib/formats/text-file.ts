@@ -27,18 +27,29 @@ export interface LineFormat {
 
 /** A file is compressed in pieces of about so many bytes. */
 const PIECE = 1 << 20;
-/** Bytes of a file's first piece to begin with; it doubles as it fills. */
+/** Bytes of a file's first piece to begin with, and by how much it grows when it is full. */
 const FIRST = 4096;
+const GROWTH = 4;
+/** Pieces of full size that wait to be used again: files are published a few at a time. */
+const MOST_SPARE = 8;
 /** Most bytes of UTF-8 that a UTF-16 unit takes. */
 const WIDEST = 3;
 const LINE_FEED = 10;
+const NOTHING = Buffer.alloc(0);
 /** A line up to this length is copied here: for so little a call into Node.js, with its window, takes longer. */
 const SHORT = 256;
 
+/** Whole pieces of files that are durable: made anew for each file they would be most of what only a whole collection frees. */
+const spare: Buffer[] = [];
+
+const newPiece = (size: number): Buffer => (size === PIECE ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(size);
+
 class TextFile implements FileEncoder {
-  private piece = Buffer.alloc(0);
+  private piece: Buffer = NOTHING;
   private used = 0;
   private readonly parts: Promise<Buffer>[] = [];
+  /** Those of which `parts` are made, as long as these look into them. */
+  private readonly pieces: Buffer[] = [];
 
   constructor(
     private readonly encoder: LineEncoder,
@@ -106,10 +117,16 @@ class TextFile implements FileEncoder {
     return Promise.all(head === "" ? this.parts : [this.pack(Buffer.from(head)), ...this.parts]);
   }
 
+  published(): void {
+    for (const piece of this.pieces) if (piece.length === PIECE && spare.length < MOST_SPARE) spare.push(piece);
+    this.drop();
+  }
+
   drop(): void {
-    this.piece = Buffer.alloc(0);
+    this.piece = NOTHING;
     this.used = 0;
     this.parts.length = 0;
+    this.pieces.length = 0;
   }
 
   /** Makes room for so many bytes more. */
@@ -117,8 +134,8 @@ class TextFile implements FileEncoder {
     if (this.used + size > PIECE) this.cut();
     const needed = this.used + size;
     if (needed <= this.piece.length) return;
-    const doubled = this.parts.length > 0 ? PIECE : Math.min(PIECE, Math.max(FIRST, this.piece.length * 2));
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, doubled));
+    const grown = this.parts.length > 0 ? PIECE : Math.min(PIECE, Math.max(FIRST, this.piece.length * GROWTH));
+    const larger = newPiece(Math.max(needed, grown));
     this.piece.copy(larger, 0, 0, this.used);
     this.piece = larger;
   }
@@ -129,7 +146,8 @@ class TextFile implements FileEncoder {
     // looked at when the file is published
     part.catch(() => undefined);
     this.parts.push(part);
-    this.piece = Buffer.alloc(0);
+    if (this.packing === plainPacking) this.pieces.push(this.piece);
+    this.piece = NOTHING;
     this.used = 0;
   }
 

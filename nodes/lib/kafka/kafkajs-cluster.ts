@@ -1,6 +1,7 @@
 /** A kafkajs cluster object with the faults met that docs/decisions/kafka-client.md lists. */
 import * as net from "node:net";
 import * as tls from "node:tls";
+import { gatherAnswers, readOften } from "./kafkajs-answers";
 import { contextOf } from "./cluster-options";
 import { explain, type ErrorContext } from "./errors";
 import {
@@ -114,6 +115,7 @@ const survive = (connection: RawConnection): void => {
     if (!connection.isConnected()) [connection.chunks, connection.bytesBuffered, connection.bytesNeeded] = [[], 0, 4];
     return connect();
   };
+  gatherAnswers(connection);
   const read = connection.processData.bind(connection);
   connection.processData = (bytes) => {
     try {
@@ -215,9 +217,9 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
     isolationLevel: 1,
     socketFactory({ host, port, ssl, onConnect }: { host: string; port: number; ssl?: object; onConnect: () => void }) {
       const name = net.isIP(host) ? {} : { servername: host };
-      const socket = ssl
+      const socket: net.Socket = ssl
         ? tls.connect({ host, port, ...name, ...ssl }, onConnect)
-        : net.connect({ host, port }, onConnect);
+        : net.connect({ host, port, onread: readOften(() => socket) }, onConnect);
       socket.setKeepAlive(true, 60_000);
       socket.setNoDelay(true);
       sockets.add(socket);

@@ -87,6 +87,7 @@ export class OpenFile implements FileState {
 
   /** Everything in it is durable under this path. */
   stored(path: string): void {
+    this.encoder.published?.();
     for (const { ticket, records } of this.waiters) ticket.leave(records, path);
   }
 
