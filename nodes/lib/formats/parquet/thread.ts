@@ -10,6 +10,12 @@ interface Asked {
   reject(error: Error): void;
 }
 
+/**
+ * Columns arrive outside of the thread's heap and are garbage once their row group is written: with a young generation of
+ * the usual 48 MB the thread would collect too rarely to find them.
+ */
+const LIMITS = { maxYoungGenerationSizeMb: 4 };
+
 /** A running thread, until it has ended. */
 class Running {
   lost: Error | undefined;
@@ -17,7 +23,7 @@ class Running {
   /** Files that it holds. */
   readonly files = new Set<number>();
   readonly ended: Promise<void>;
-  private readonly worker = new Worker(join(__dirname, "worker.js"));
+  private readonly worker = new Worker(join(__dirname, "worker.js"), { resourceLimits: LIMITS });
 
   constructor() {
     this.worker.on("message", (answer: FromThread) => this.answered(answer));
