@@ -108,7 +108,7 @@ describe("forecaster", () => {
     assert.deepEqual(prepared.lacking.missing, ["b"]);
   });
 
-  it("says that a record came late", () => assert.equal(late(0, "k").reason, "late"));
+  it("says that a record came late", () => assert.equal(late(0, "k", NaNs([1, null])).reason, "late"));
 
   it("names horizons as people say them", () => {
     assert.deepEqual([HOUR, 24 * HOUR, 48 * HOUR, 900_000, 30_000, 1].map(horizonName), [
