@@ -11,10 +11,10 @@ export function statusOf(models: readonly ModelScores[], rules: Rules): Shown & 
   const present = models.at(-1);
   if (!present?.series.length) return { word: "waiting", colour: "grey" };
   const failing = present.series.find((one) => one.failing !== null);
-  if (failing) return { word: "drift", colour: "red", detail: nameOf(failing) };
+  if (failing) return { word: "drift", colour: "yellow", detail: nameOf(failing) };
   const steps = present.series.map((one) => judgedSteps(one, rules));
   if (steps.every((count) => count < rules.least)) {
-    return { word: "collecting", colour: "yellow", detail: `${Math.max(...steps)}/${rules.least}` };
+    return { word: "collecting", colour: "blue", detail: `${Math.max(...steps)}/${rules.least}` };
   }
   const rows = present.series.map((one) => ({ one, figures: figuresOf(one.blocks, one.nominal) }));
   const [worst] = rows.sort((a, b) => (a.figures?.skill ?? Infinity) - (b.figures?.skill ?? Infinity));

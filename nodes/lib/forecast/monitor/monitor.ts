@@ -7,7 +7,6 @@ import type { StreamRecord } from "../../stream/record";
 import { fromPayload, type Told } from "./read-forecast";
 import type { Rules } from "./rules";
 import {
-  figuresFor,
   freshScores,
   replaced,
   withArrivals,
@@ -145,16 +144,13 @@ function takeScores(
     const present = before && same ? withForecasts(before, told) : freshScores(told);
     models = [...models.filter((one) => one !== before), present].slice(-MODELS);
   }
-  for (const one of arrivals) {
-    const at = models.findIndex(({ model, version }) => model === one.model && version === one.version);
-    if (at < 0) continue;
-    const { scores, event } = withArrivals(models[at] as ModelScores, one, rules, again);
-    models[at] = scores;
-    if (event) events.push(event);
-  }
   const figures = arrivals.flatMap((one) => {
-    const scores = models.find(({ model, version }) => model === one.model && version === one.version);
-    return one.scored.map(([target, ahead]) => (scores && figuresFor(scores, target, ahead)) ?? null);
+    const at = models.findIndex(({ model, version }) => model === one.model && version === one.version);
+    if (at < 0) return one.scored.map(() => null);
+    const arrived = withArrivals(models[at] as ModelScores, one, rules, again);
+    models[at] = arrived.scores;
+    if (arrived.event) events.push(arrived.event);
+    return arrived.figures;
   });
   const drifting = models.some(({ model, drift }) => model === told.model && drift !== null);
   return { state: { era, models }, result: { figures, events, drifting } };

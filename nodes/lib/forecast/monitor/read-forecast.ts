@@ -32,8 +32,8 @@ export interface Told {
   readonly actual: Readonly<Record<string, number | null>>;
 }
 
-/** Most forecasts of one message: a bound for memory, far above what a model says. */
-const MOST = 1_000;
+/** Most targets and horizons of a model: a bound for memory, far above what models say. */
+export const MOST_SERIES = 1_000;
 
 /**
  * Reads `msg.forecast` as lstm-predictor adds it. Where it does not say what the targets were, the payload's properties
@@ -97,8 +97,8 @@ function seriesOf(forecast: Record<string, unknown>): ToldSeries[] {
   const found = Object.entries(values).flatMap(([target, ofTarget]) =>
     Object.entries(objectAt(ofTarget, `values["${target}"]`)).map(([horizon, value]) => ({ target, horizon, value })),
   );
-  if (found.length > MOST)
-    throw new Rejected(`msg.forecast.values holds ${found.length} forecasts; at most ${MOST} are watched`);
+  if (found.length > MOST_SERIES)
+    throw new Rejected(`msg.forecast.values holds ${found.length} forecasts; at most ${MOST_SERIES} are watched`);
   const step = Number(forecast["step"]) || common(Object.values(horizons));
   return found.map(({ target, horizon, value }) => {
     const ms = numberAt(horizons[horizon], `horizons["${horizon}"]`);
@@ -126,7 +126,7 @@ function bandOf(quantiles: unknown): ToldSeries["band"] {
     .sort(([a], [b]) => a - b);
   const [first, last] = [shares[0], shares.at(-1)];
   if (!first || !last || first === last) return undefined;
-  return { lower: first[1], upper: last[1], nominal: last[0] - first[0] };
+  return { lower: first[1], upper: last[1], nominal: Number((last[0] - first[0]).toPrecision(9)) };
 }
 
 const stepOf = (horizons: unknown, series: readonly ToldSeries[]): number =>

@@ -1,5 +1,5 @@
 /** What says that a model no longer holds, and when that is over. */
-import { bandOff, blockLength, figuresOf, filled, worseThanPersistence, type Block, type Figures } from "./window";
+import { bandOff, blockLength, filled, worseThanPersistence, type Block, type Figures } from "./window";
 
 export type Rule = "error" | "skill" | "band";
 
@@ -54,6 +54,8 @@ export interface Finding {
 /** A series that fails must be better than what made it fail, or it would come and go: this share of it. */
 const EASED = 0.9;
 const EASED_SIGMAS = 0.5;
+/** A skill not further below 0 is as good as persistence: a model of what can't be forecast, and no drift. */
+const HARDLY_WORSE = -0.05;
 
 /** RMSE that errors are compared with. */
 export function referenceOf(
@@ -67,21 +69,17 @@ export function referenceOf(
 /** Steps that were scored, of those that must be before a series is judged. */
 export const judgedSteps = ({ blocks }: ScoreSeries, { window }: Rules): number => filled(blocks) * blockLength(window);
 
-/** The series with what is learnt of it, and why it fails. */
-export function judge(series: ScoreSeries, rules: Rules): ScoreSeries {
+/** The series with what is learnt of it, and why it fails. @param figures its own */
+export function judge(series: ScoreSeries, figures: Figures, rules: Rules): ScoreSeries {
   if (judgedSteps(series, rules) < rules.least) return series.failing ? { ...series, failing: null } : series;
-  const figures = figuresOf(series.blocks, series.nominal);
-  const learnt = series.learnt ?? figures?.rmse ?? null;
-  const next = { ...series, learnt };
-  return { ...next, failing: findings(next, rules, true)[0]?.rule ?? null };
+  const next = { ...series, learnt: series.learnt ?? figures.rmse };
+  return { ...next, failing: findings(next, figures, rules)[0]?.rule ?? null };
 }
 
-/** Why a series fails, the weightiest first; `eased`: what it failed for before, it fails for until it is clearly better. */
-export function findings(series: ScoreSeries, rules: Rules, eased: boolean): Finding[] {
+/** Why a series fails, the weightiest first. What it failed for before, it fails for until it is clearly better. */
+export function findings(series: ScoreSeries, figures: Figures, rules: Rules): Finding[] {
   const { target, horizon, ahead, nominal, blocks, failing } = series;
-  const figures = figuresOf(blocks, nominal);
-  if (!figures) return [];
-  const less = (rule: Rule, share: number): number => (eased && failing === rule ? share : 1);
+  const less = (rule: Rule, share: number): number => (failing === rule ? share : 1);
   const found: Finding[] = [];
   const reference = referenceOf(series, rules);
   if (rules.factor > 0 && reference && reference.rmse > 0) {
@@ -92,7 +90,7 @@ export function findings(series: ScoreSeries, rules: Rules, eased: boolean): Fin
     }
   }
   const { skill, persistence, coverage } = figures;
-  if (rules.skill && skill !== null && skill < 0 && persistence) {
+  if (rules.skill && skill !== null && skill < HARDLY_WORSE * less("skill", EASED) && persistence) {
     const sigmas = worseThanPersistence(blocks, ahead, rules.window) ?? 0;
     if (sigmas > rules.sigmas * less("skill", EASED_SIGMAS))
       found.push({ target, horizon, rule: "skill", value: figures.rmse, limit: persistence.rmse, sigmas, figures });

@@ -1,5 +1,5 @@
 /** A model's scores by target and horizon, and whether it still holds. All of it is JSON, and nothing is changed in place. */
-import type { Told } from "./read-forecast";
+import { MOST_SERIES, type Told } from "./read-forecast";
 import { findings, judge, type Finding, type Rules, type ScoreSeries } from "./rules";
 import type { Scored } from "./track";
 import { figuresOf, withMissed, withScore, type Figures } from "./window";
@@ -40,59 +40,60 @@ export interface Arrivals {
 export const freshScores = (told: Told): ModelScores =>
   withForecasts({ model: told.model, version: told.version, step: told.step, series: [], drift: null }, told);
 
-/** The series that a message forecasts; what was scored of them stays. */
+/** With the series that a message forecasts; what was scored stays. */
 export function withForecasts(scores: ModelScores, told: Told): ModelScores {
-  let changed = told.series.length !== scores.series.length;
-  const series = told.series.map(({ target, horizon, ahead, band, testError = null }, index): ScoreSeries => {
+  let { series } = scores;
+  for (const { target, horizon, ahead, band, testError = null } of told.series) {
     const nominal = band?.nominal ?? null;
-    const found = scores.series.find((one) => one.target === target && one.ahead === ahead);
-    if (found && found.nominal === nominal && found.testError === testError) {
-      changed ||= scores.series[index] !== found;
-      return found;
-    }
-    changed = true;
-    const more = found ?? { target, ahead, learnt: null, blocks: [], failing: null };
-    return { ...more, horizon, nominal, testError };
-  });
-  return changed ? { ...scores, series } : scores;
+    const at = series.findIndex((one) => one.target === target && one.ahead === ahead);
+    const found = series[at];
+    if (found && found.nominal === nominal && found.testError === testError) continue;
+    if (!found && series.length >= MOST_SERIES) continue;
+    const known = found ?? { target, ahead, learnt: null, blocks: [], failing: null };
+    series = series.toSpliced(at < 0 ? series.length : at, found ? 1 : 0, { ...known, horizon, nominal, testError });
+  }
+  return series === scores.series ? scores : { ...scores, series };
+}
+
+interface Arrived {
+  readonly scores: ModelScores;
+  /** Of each forecast that came true, in their order; null: of none that is scored. */
+  readonly figures: readonly (Figures | null)[];
+  readonly event?: DriftEvent;
 }
 
 /** Takes what came true. @param again steps after which a drift that goes on is told again; 0: never */
-export function withArrivals(
-  scores: ModelScores,
-  arrivals: Arrivals,
-  rules: Rules,
-  again: number,
-): { readonly scores: ModelScores; readonly event?: DriftEvent } {
+export function withArrivals(scores: ModelScores, arrivals: Arrivals, rules: Rules, again: number): Arrived {
   const series = [...scores.series];
-  const indexOf = (target: string, ahead: number): number =>
+  const placeOf = ([target, ahead]: readonly [string, number, ...unknown[]]): number =>
     series.findIndex((one) => one.target === target && one.ahead === ahead);
-  const touched = new Set<number>();
-  let newest = -Infinity;
-  for (const [target, ahead, ...scored] of arrivals.scored) {
-    const at = indexOf(target, ahead);
-    const one = series[at];
-    if (!one) continue;
-    series[at] = { ...one, blocks: withScore(one.blocks, scored, rules.window) };
-    touched.add(at);
-    newest = Math.max(newest, scored[0]);
+  const places = arrivals.scored.map((one) => {
+    const [, , ...scored] = one;
+    const at = placeOf(one);
+    const found = series[at];
+    if (found) series[at] = { ...found, blocks: withScore(found.blocks, scored, rules.window) };
+    return at;
+  });
+  for (const one of arrivals.missed) {
+    const at = placeOf(one);
+    const found = series[at];
+    if (found) series[at] = { ...found, blocks: withMissed(found.blocks, one[2], rules.window) };
   }
-  for (const [target, ahead, due] of arrivals.missed) {
-    const at = indexOf(target, ahead);
-    const one = series[at];
-    if (one) series[at] = { ...one, blocks: withMissed(one.blocks, due, rules.window) };
+  const figures = new Map<number, Figures>();
+  for (const at of new Set(places)) {
+    const found = series[at];
+    const own = found && figuresOf(found.blocks, found.nominal);
+    if (!own) continue;
+    figures.set(at, own);
+    series[at] = judge(found, own, rules);
   }
-  if (!touched.size) return { scores: { ...scores, series } };
-  for (const at of touched) series[at] = judge(series[at] as ScoreSeries, rules);
-  return withVerdict({ ...scores, series }, newest, rules, again);
+  const newest = Math.max(...arrivals.scored.map(([, , due]) => due));
+  const next = { ...scores, series };
+  const verdict = figures.size ? withVerdict(next, newest, rules, again) : { scores: next };
+  return { ...verdict, figures: places.map((at) => figures.get(at) ?? null) };
 }
 
-function withVerdict(
-  scores: ModelScores,
-  now: number,
-  rules: Rules,
-  again: number,
-): { readonly scores: ModelScores; readonly event?: DriftEvent } {
+function withVerdict(scores: ModelScores, now: number, rules: Rules, again: number): Omit<Arrived, "figures"> {
   const { drift } = scores;
   const fails = scores.series.some(({ failing }) => failing !== null);
   const told = (state: DriftEvent["state"], since: number): DriftEvent => ({
@@ -100,7 +101,10 @@ function withVerdict(
     state,
     since: since * scores.step,
     time: now * scores.step,
-    findings: scores.series.flatMap((one) => (one.failing ? findings(one, rules, true).slice(0, 1) : [])),
+    findings: scores.series.flatMap((one) => {
+      const figures = one.failing && figuresOf(one.blocks, one.nominal);
+      return figures ? findings(one, figures, rules).slice(0, 1) : [];
+    }),
   });
   if (fails && !drift) return { scores: { ...scores, drift: { since: now, told: now } }, event: told("raised", now) };
   if (!fails && drift) return { scores: { ...scores, drift: null }, event: told("over", drift.since) };
@@ -117,8 +121,3 @@ export function replaced(scores: ModelScores, at: number): DriftEvent | undefine
   if (!scores.drift) return undefined;
   return { ...nameOf(scores), state: "version", since: scores.drift.since * scores.step, time: at, findings: [] };
 }
-
-export const figuresFor = (scores: ModelScores, target: string, ahead: number): Figures | undefined => {
-  const one = scores.series.find((series) => series.target === target && series.ahead === ahead);
-  return one && figuresOf(one.blocks, one.nominal);
-};

@@ -114,14 +114,17 @@ export function advanceTrack(track: Track, told: Told, forecasts: boolean, bound
   return { track: { ...shaped, newest, readings, series }, scored, missed, stale: false };
 }
 
-/** The track with the series that a message forecasts, in their order; what is kept of them goes on. */
+/** With the series that a message forecasts; others go when their forecasts have come true. */
 function withSeries(track: Track, told: Told): Track {
+  const isTold = (one: TrackSeries): boolean =>
+    told.series.some(({ target, ahead }) => target === one.target && ahead === one.ahead);
   const series = told.series.map(({ target, horizon, ahead, band }): TrackSeries => {
     const nominal = band?.nominal ?? null;
     const found = track.series.find((one) => one.target === target && one.ahead === ahead);
     return found ? { ...found, horizon, nominal } : { target, horizon, ahead, nominal, pending: [], past: [] };
   });
-  const targets = [...new Set(told.series.map(({ target }) => target))];
+  series.push(...track.series.filter((one) => one.pending.length > 0 && !isTold(one)));
+  const targets = [...new Set(series.map(({ target }) => target))];
   if (targets.join("\0") === track.targets.join("\0")) return { ...track, series };
   const readings = track.readings.map(([step, ...values]): Reading => [
     step,

@@ -87,19 +87,20 @@ export interface Figures {
 
 /** undefined: nothing has come true. */
 export function figuresOf(blocks: readonly Block[], nominal: number | null): Figures | undefined {
-  const sum = (index: number): number => blocks.reduce((total, block) => total + (block[index] as number), 0);
-  const count = sum(1);
+  const sums = Array<number>(12).fill(0);
+  for (const block of blocks) for (let i = 1; i < 12; i++) sums[i] = (sums[i] as number) + (block[i] as number);
+  const [, count, error, absolute, square, paired, pairedSquare, lastAbsolute, lastSquare, banded, inside, missed] =
+    sums as unknown as Block;
   if (count === 0) return undefined;
-  const [paired, lastSquare, banded] = [sum(5), sum(8), sum(9)];
   return {
     count,
-    missed: sum(11),
-    mae: sum(3) / count,
-    rmse: Math.sqrt(sum(4) / count),
-    bias: sum(2) / count,
-    persistence: paired ? { mae: sum(7) / paired, rmse: Math.sqrt(lastSquare / paired) } : null,
-    skill: lastSquare > 0 ? 1 - sum(6) / lastSquare : null,
-    coverage: banded ? sum(10) / banded : null,
+    missed,
+    mae: absolute / count,
+    rmse: Math.sqrt(square / count),
+    bias: error / count,
+    persistence: paired ? { mae: lastAbsolute / paired, rmse: Math.sqrt(lastSquare / paired) } : null,
+    skill: lastSquare > 0 ? 1 - pairedSquare / lastSquare : null,
+    coverage: banded ? inside / banded : null,
     nominal: banded ? nominal : null,
   };
 }
