@@ -133,8 +133,11 @@ for (const [language, words] of [
       const wrong = Array.from({ length: 30 }, (_, hour) => record(200 + hour, "Dongsi", 90));
       red.receive("monitor", { payload: wrong });
       await view.locator('[role="status"]', { hasText: words.drift }).waitFor();
+      await page.evaluate(`RED.menu.setSelected("menu-item-sidebar", false)`);
       await page.setViewportSize({ width: 700, height: 900 });
+      await page.waitForFunction(`$('[data-part="forecasts"] svg').width() <= $('[data-part="forecasts"]').width()`);
       await shot("narrow");
+      await page.evaluate(`RED.menu.setSelected("menu-item-sidebar", true)`);
       await page.setViewportSize({ width: 1400, height: 900 });
       const text = await page.locator(".red-ui-tray").last().innerText();
       assert.deepEqual(text.match(/forecast-monitor\.word\.\S+/gu), null, "keys shown instead of words");

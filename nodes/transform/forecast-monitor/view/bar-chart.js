@@ -8,10 +8,14 @@
 function citystreamBarChart(svg, parent, groups, words) {
   var HEIGHT = 170;
   parent.empty();
-  groups.forEach(function (group) {
-    var part = $("<div>").css({ flex: "1 1 260px", "min-width": 0 }).appendTo(parent);
+  // All before any is drawn: they share the width.
+  var canvases = groups.map(function (group) {
+    var part = $("<div>").css({ flex: "1 1 220px", "min-width": 0 }).appendTo(parent);
     $("<div>").css({ "font-weight": "bold", "overflow-wrap": "anywhere" }).text(group.target).appendTo(part);
-    var canvas = $("<div>").appendTo(part);
+    return $("<div>").appendTo(part);
+  });
+  groups.forEach(function (group, place) {
+    var canvas = canvases[place];
     var width = Math.max(200, Math.floor(canvas.width() || 260));
     var box = { left: 48, right: width - 6, top: 8, bottom: HEIGHT - 20 };
     var picture = svg.picture(canvas, width, HEIGHT, words.described(group));
