@@ -72,6 +72,7 @@ for (const [language, words] of [
             stateKept: "memory",
             window: 240,
             least: 100,
+            band: 0,
             x: 300,
             y: 300,
             wires: [["out"], ["drift"]],
