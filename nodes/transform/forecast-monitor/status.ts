@@ -2,9 +2,8 @@ import { judgedSteps, type Rules, type ScoreSeries } from "../../lib/forecast/mo
 import type { ModelScores } from "../../lib/forecast/monitor/scores";
 import { figuresOf } from "../../lib/forecast/monitor/window";
 import type { Shown } from "../../lib/status";
-import type { declaration } from "./declaration";
 
-type Word = keyof NonNullable<(typeof declaration)["statuses"]> & string;
+type Word = "waiting" | "collecting" | "holds" | "drift";
 
 /** What is shown of the model that forecast last: the target and horizon that fails, or does worst beside persistence. */
 export function statusOf(models: readonly ModelScores[], rules: Rules): Shown & { readonly word: Word } {

@@ -8,6 +8,8 @@ import {
   type MonitorState,
 } from "../../../nodes/lib/forecast/monitor/monitor";
 import type { Told, ToldSeries } from "../../../nodes/lib/forecast/monitor/read-forecast";
+import type { DriftEvent } from "../../../nodes/lib/forecast/monitor/scores";
+import { figuresOf, type Figures } from "../../../nodes/lib/forecast/monitor/window";
 import type { Rules } from "../../../nodes/lib/forecast/monitor/rules";
 import { InMemoryState } from "../../../nodes/lib/state/in-memory";
 
@@ -55,3 +57,15 @@ export function normal(seed: number): () => number {
   for (let i = 0; i < 10; i++) uniform();
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }
+
+export const take = (monitor: Monitor, one: Told) => monitor.take(monitor.era(), {}, one);
+export const run = (
+  all: readonly Told[],
+  options: MonitorOptions = OPTIONS,
+): { monitor: Monitor; events: DriftEvent[] } => {
+  const monitor = openIn(options);
+  return { monitor, events: all.flatMap((one) => [...take(monitor, one).events]) };
+};
+export const figures = (monitor: Monitor, key = "k"): (Figures | undefined)[] =>
+  (monitor.models(key).at(-1)?.series ?? []).map(({ blocks, nominal }) => figuresOf(blocks, nominal));
+export const states = (events: readonly DriftEvent[]): string[] => events.map(({ state }) => state);

@@ -93,8 +93,7 @@ export function advanceTrack(track: Track, told: Told, forecasts: boolean, bound
   const missed: [number, number][] = [];
   const series = shaped.series.map((one, index) => {
     const column = shaped.targets.indexOf(one.target) + 1;
-    const actualAt = (step: number): number | null =>
-      (readings.find(([of]) => of === step)?.[column] as number | null | undefined) ?? null;
+    const actualAt = (step: number): number | null => readings.find(([of]) => of === step)?.[column] ?? null;
     const pending: Pending[] = [];
     const past = [...one.past];
     for (const forecast of forecasts ? withForecast(one, told, at) : one.pending) {

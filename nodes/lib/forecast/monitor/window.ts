@@ -62,7 +62,7 @@ function added(blocks: readonly Block[], number: number, amounts: readonly numbe
   const kept = blocks.filter(([of]) => of > newest - BLOCKS);
   const place = kept.findIndex(([of]) => of >= number);
   const at = place < 0 ? kept.length : place;
-  const before = kept[at]?.[0] === number ? (kept[at] as Block) : undefined;
+  const before = kept[at]?.[0] === number ? kept[at] : undefined;
   const next = [number, ...amounts.map((amount, i) => amount + (before?.[i + 1] ?? 0))] as unknown as Block;
   kept.splice(at, before ? 1 : 0, next);
   return kept;

@@ -27,7 +27,7 @@ function citystreamBarChart(svg, parent, groups, words) {
     var y = svg.valueAxis(picture, box, 0, high * 1.05 || 1);
     var room = (box.right - box.left) / group.bars.length;
     var wide = Math.min(34, room * 0.32);
-    function bar(x, error, more) {
+    function column(x, error, more) {
       svg.element(
         "rect",
         $.extend({ x: x, y: y(error.rmse), width: wide, height: Math.max(0, box.bottom - y(error.rmse)) }, more),
@@ -41,9 +41,9 @@ function citystreamBarChart(svg, parent, groups, words) {
     }
     group.bars.forEach(function (one, index) {
       var middle = box.left + room * (index + 0.5);
-      bar(middle - wide - 1, one.figures, { fill: svg.FORECAST, "fill-opacity": 0.75, "data-part": "rmse" });
+      column(middle - wide - 1, one.figures, { fill: svg.FORECAST, "fill-opacity": 0.75, "data-part": "rmse" });
       if (one.figures.persistence) {
-        bar(middle + 1, one.figures.persistence, {
+        column(middle + 1, one.figures.persistence, {
           fill: svg.INK,
           "fill-opacity": 0.12,
           stroke: svg.INK,

@@ -63,15 +63,15 @@ function citystreamView(node, set) {
       });
     return { points: points, nominal: nominal };
   }
-  function options(select, values, value, shown) {
+  function options(box, values, value, shown) {
     var now = JSON.stringify(values);
-    if (select.data("drawn") !== now) {
-      select.data("drawn", now).empty();
+    if (box.data("drawn") !== now) {
+      box.data("drawn", now).empty();
       values.forEach(function (one) {
-        $("<option>").val(one).text(shown(one)).appendTo(select);
+        $("<option>").val(one).text(shown(one)).appendTo(box);
       });
     }
-    select.val(value);
+    box.val(value);
   }
   function drawForecasts(model) {
     var kept = pointsOf(model, chosen.series);
