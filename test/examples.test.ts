@@ -11,9 +11,15 @@ const FOLDER = path.join(ROOT, "examples");
 const files = readdirSync(FOLDER).filter((file) => file.endsWith(".json"));
 const read = (file: string): FlowNode[] => JSON.parse(readFileSync(path.join(FOLDER, file), "utf8")) as FlowNode[];
 
-/** Debug nodes collect instead, so that the test sees what a user would see in the side bar. */
+/** What shows something to a user: in the side bar, or on a dashboard, which this Node-RED does not have. */
+const shows = ({ type, z }: FlowNode): boolean => type === "debug" || (type.startsWith("ui-") && z !== undefined);
+
+/** Nodes that show collect instead, so that the test sees what a user would see. */
 const watched = (flow: readonly FlowNode[]): FlowNode[] =>
-  flow.map((node) => (node.type === "debug" ? { ...node, type: "test-collect", manual: false } : node));
+  flow.flatMap((node) => {
+    if (shows(node)) return { ...node, type: "test-collect", manual: false };
+    return node.type.startsWith("ui-") ? [] : node;
+  });
 
 describe("the examples", () => {
   it("hold one for every node that can be dragged from the palette", () => {
@@ -27,10 +33,13 @@ describe("the examples", () => {
     describe(file, () => {
       let folder: string;
       beforeEach(() => {
+        // Where `npm start` finds the readings that it replays.
+        process.env["CITYSTREAM_READINGS"] = path.join(ROOT, "flows/data");
         folder = mkdtempSync(path.join(tmpdir(), "citystream-example-"));
       });
       afterEach(async () => {
         await (await nodeRed()).deploy([]);
+        delete process.env["CITYSTREAM_READINGS"];
         rmSync(folder, { recursive: true, force: true });
       });
 
@@ -45,7 +54,7 @@ describe("the examples", () => {
         assert.deepEqual(foreign, []);
       });
 
-      it("runs: every debug node gets something, no node is red", async function runs(this: Context) {
+      it("runs: every debug node and chart gets something, no node is red", async function runs(this: Context) {
         const red = await nodeRed();
         const flow = watched(await pointAtServices(this, read(file), folder));
         red.logs.length = 0;

@@ -29,8 +29,8 @@ export interface Declaration<F extends Fields = Fields> {
   readonly notice?: string;
   /** Config nodes: the form has a "Test connection" button. */
   readonly testable?: boolean;
-  /** The form, and the node on the workspace, have a button that opens the node's own view: `citystreamView` in the node's folder `view`. */
-  readonly view?: { readonly button: string };
+  /** The form, and the node on the workspace, have a button that opens the node's own view: `citystreamView` in the node's folder `view`. `icon`: of the form's button. */
+  readonly view?: { readonly button: string; readonly icon?: `fa-${string}` };
 }
 
 /** Statuses that every node has. */

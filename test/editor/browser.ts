@@ -34,8 +34,8 @@ export interface EditorPage {
   close(): Promise<void>;
 }
 
-/** Opens the editor in a language; resolves when its workspace is ready. */
-export async function openEditor(url: string, language: "en-US" | "ko"): Promise<EditorPage> {
+/** Opens a page of this host in a language. */
+export async function openPage(url: string, language: "en-US" | "ko"): Promise<EditorPage> {
   browser ??= chromium.launch({
     executablePath: CHROMIUM,
     args: [
@@ -58,10 +58,17 @@ export async function openEditor(url: string, language: "en-US" | "ko"): Promise
     const { protocol, hostname } = new URL(request.url());
     if (/^(http|ws)s?:$/u.test(protocol) && hostname !== "127.0.0.1") problems.push(`request to ${request.url()}`);
   });
-  await page.goto(url);
+  await page.goto(url, { timeout: 120_000 });
+  return { page, problems, close: () => context.close() };
+}
+
+/** Opens the editor in a language; resolves when its workspace is ready. */
+export async function openEditor(url: string, language: "en-US" | "ko"): Promise<EditorPage> {
+  const opened = await openPage(url, language);
+  const { page } = opened;
   await page.waitForFunction(
     `typeof RED !== "undefined" && RED.workspaces && RED.workspaces.active && !!RED.workspaces.active() && $("#red-ui-palette-container .red-ui-palette-node").length > 20`,
   );
   await page.locator("#red-ui-loading-progress").waitFor({ state: "hidden" });
-  return { page, problems, close: () => context.close() };
+  return opened;
 }

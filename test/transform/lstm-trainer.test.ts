@@ -209,6 +209,15 @@ describe("lstm-trainer", () => {
     assert.equal(cardOf(card).model, "made");
   });
 
+  it("does nothing by a message that a drift is over, as forecast monitor sends it on the same wire", async () => {
+    const red = await nodeRed();
+    await red.deploy(flow());
+    red.receive("node", { train: false, payload: { drift: false, state: "over" } });
+    red.receive("node", batchOf("k", 300));
+    await red.until("the readings are collected", () => red.status("node")?.text === "readings 300");
+    assert.deepEqual([red.collected("caught"), red.collected("card")], [[], []]);
+  });
+
   it("ends training when it is cancelled or deployed, and leaves no half of a model", async () => {
     const red = await nodeRed();
     const long = { epochs: 10_000, patience: 10_000 };

@@ -56,7 +56,7 @@ ${rowsIn(section)}    </details>
     : "";
   const view = declaration.view
     ? `    <div class="form-row">
-        <button type="button" class="red-ui-button" id="${prefix}-citystream-view"><i class="fa fa-envelope-open-o"></i> <span data-i18n="${set}.form.view"></span></button>
+        <button type="button" class="red-ui-button" id="${prefix}-citystream-view"><i class="fa ${declaration.view.icon ?? "fa-envelope-open-o"}"></i> <span data-i18n="${set}.form.view"></span></button>
     </div>
 `
     : "";

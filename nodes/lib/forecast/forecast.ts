@@ -13,6 +13,10 @@ interface Common {
   readonly key: string;
   /** Event time of the newest reading, ms since the epoch. */
   readonly at: number;
+  /** Ms from one reading to the next; 0 while there is no model. */
+  readonly step: number;
+  /** The targets among the features in the newest reading, or in a late one, as they were read; null: missing. */
+  readonly actual: Readonly<Record<string, number | null>>;
 }
 
 export interface ForecastReady extends Common, Origin {
@@ -25,6 +29,8 @@ export interface ForecastReady extends Common, Origin {
   readonly units: Readonly<Record<string, string>>;
   /** Ms from `at` to the time that is forecast, by horizon. */
   readonly horizons: Readonly<Record<string, number>>;
+  /** RMSE of the model on its test readings, by target and horizon; absent where its file says none. */
+  readonly testError?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** From the arrival of the message to the answer, ms. */
   latency: number;
   /** Features of the window that had gaps, filled by the model's rule. */
@@ -62,8 +68,8 @@ export interface Forecaster {
    * @throws Rejected when a reading is beyond what the network can compute with
    */
   prepare(rows: Float32Array, count: number, end: number, key: string, arrived: number): Prepared;
-  /** No forecast for a record that came late. */
-  late(end: number, key: string): ForecastMissing;
+  /** No forecast for a record that came late. @param reading its features */
+  late(end: number, key: string, reading: Float32Array): ForecastMissing;
 }
 
 const BUILT_IN: Origin = { engine: "built-in" };
@@ -95,24 +101,43 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
   );
   const columns = outputs.map((output) => features.findIndex((feature) => feature.name === output.target));
   const hasQuantiles = outputs.some(({ quantile }) => quantile !== undefined);
-  const common = (key: string, at: number): Common => ({ model: metadata.name, version: metadata.version, key, at });
+  const testError = testErrors(metadata);
+  const read = features.flatMap(({ name }, column) => (target.includes(name) ? [{ name, column }] : []));
+  const actualOf = (reading: Float32Array): Common["actual"] =>
+    Object.fromEntries(read.map(({ name, column }) => [name, known(reading[column])]));
+  const common = (key: string, at: number, actual: Common["actual"]): Common => ({
+    model: metadata.name,
+    version: metadata.version,
+    key,
+    at,
+    step: stepLength,
+    actual,
+  });
 
-  function lacking(window: Float32Array, key: string, end: number): ForecastMissing {
+  function lacking(window: Float32Array, key: string, end: number, actual: Common["actual"]): ForecastMissing {
     const have = completeRows(window, width);
     const last = window.subarray(window.length - width);
     const missing = features.filter((_, i) => Number.isNaN(last[i])).map(({ name }) => name);
     const reason = missing.length ? "missing" : "window";
-    return { ready: false, reason, have, need: steps, missing, ...common(key, end) };
+    return { ready: false, reason, have, need: steps, missing, ...common(key, end, actual) };
   }
 
   return {
     before: fill,
-    late: (end, key) => ({ ready: false, reason: "late", have: 0, need: steps, missing: [], ...common(key, end) }),
+    late: (end, key, reading) => ({
+      ready: false,
+      reason: "late",
+      have: 0,
+      need: steps,
+      missing: [],
+      ...common(key, end, actualOf(reading)),
+    }),
     prepare(rows, count, end, key, arrived) {
+      const actual = actualOf(rows.subarray(rows.length - width));
       const gaps = features.map((_, f) => hasGap(rows, width, f, Math.max(0, count - steps)));
       fillGaps(rows, width, fill);
       const window = rows.subarray(Math.max(0, count - steps) * width);
-      if (count < steps || window.some(Number.isNaN)) return { lacking: lacking(window, key, end) };
+      if (count < steps || window.some(Number.isNaN)) return { lacking: lacking(window, key, end, actual) };
       const made = new Float32Array(steps * inputs.length);
       prepareInputs(rows, count - steps, steps, end, made, 0);
       const wild = made.findIndex((value) => !Number.isFinite(value));
@@ -143,7 +168,8 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
             target,
             units,
             horizons,
-            ...common(key, end),
+            ...(testError && { testError }),
+            ...common(key, end, actual),
             ...origin,
             latency: performance.now() - arrived,
             filled: features.filter((_, f) => gaps[f]).map(({ name }) => name),
@@ -153,6 +179,14 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
       };
     },
   };
+}
+
+const known = (value: number | undefined): number | null => (value === undefined || Number.isNaN(value) ? null : value);
+
+function testErrors({ scores = [], stepLength }: ForecastMetadata): ForecastReady["testError"] {
+  const found: Record<string, Record<string, number>> = {};
+  for (const { target, horizon, rmse } of scores) (found[target] ??= {})[horizonName(horizon * stepLength)] = rmse;
+  return scores.length ? found : undefined;
 }
 
 function hasGap(rows: Float32Array, width: number, feature: number, first: number): boolean {

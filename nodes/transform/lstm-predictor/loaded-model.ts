@@ -134,7 +134,7 @@ export function openModel(
       if (again) return prepare(again, kept, at, key, arrived);
       const place = history.add(key, at, reading);
       if (place !== "stale") windows.changed(key);
-      if (place !== "newest") return { lacking: late(at, key) };
+      if (place !== "newest") return { lacking: late(at, key, reading) };
       const rows = new Float32Array(kept * width);
       history.copy(key, rows);
       if (returns) underWay.keep(key, at, rows.slice());

@@ -55,6 +55,8 @@ export = defineNode(declaration, (node) => {
       version: "",
       key: keyOf(record),
       at,
+      step: 0,
+      actual: {},
     };
   }
 

@@ -229,6 +229,7 @@ export = defineNode(declaration, (node) => {
   return {
     receive(message) {
       if (message["train"] === true) return trained(message);
+      if (message["train"] === false) return undefined;
       if (message["cancel"] === true) {
         cancel.abort(new Rejected("training was cancelled by a message"));
         return undefined;

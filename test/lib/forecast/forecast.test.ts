@@ -65,6 +65,26 @@ describe("forecaster", () => {
     assert.deepEqual([forecast.at, forecast.key, forecast.model, forecast.ready], [5 * HOUR, "k", "test", true]);
   });
 
+  it("says what the targets are in the newest reading, as they were read, and how wrong the model was in its test", () => {
+    const score = {
+      target: "a",
+      horizon: 1,
+      rmse: 7,
+      mae: 5,
+      persistence: { rmse: 9, mae: 6 },
+      ridge: { rmse: 8, mae: 6 },
+    };
+    const scored = forecaster({ ...metadata, scores: [score] });
+    const forecast = readyOf(scored.prepare(NaNs([1, 1, 2, 2, 3, null]), 3, 0, "k", 0), [0, 0]);
+    assert.deepEqual(forecast.actual, { a: 3, b: null }, "a gap that is filled for the network stays one here");
+    assert.deepEqual([forecast.step, forecast.testError], [HOUR, { a: { "1h": 7 } }]);
+    const none = scored.prepare(NaNs([1, 1, 2, 2]), 2, 0, "k", 0);
+    assert.ok("lacking" in none);
+    assert.deepEqual([none.lacking.actual, none.lacking.step], [{ a: 2, b: 2 }, HOUR]);
+    assert.deepEqual(late(0, "k", NaNs([5, null])).actual, { a: 5, b: null });
+    assert.equal(readyOf(prepare(NaNs([1, 1, 2, 2, 3, 7]), 3, 0, "k", 0), [0, 0]).testError, undefined);
+  });
+
   it("never goes below what an output may be", () => {
     const bounded = forecaster({ ...metadata, outputs: metadata.outputs.map((rule) => ({ ...rule, min: 0 })) });
     const forecast = readyOf(bounded.prepare(NaNs([1, 1, 2, 2, 3, 7]), 3, 0, "k", 0), [-9, -9]);
@@ -108,7 +128,7 @@ describe("forecaster", () => {
     assert.deepEqual(prepared.lacking.missing, ["b"]);
   });
 
-  it("says that a record came late", () => assert.equal(late(0, "k").reason, "late"));
+  it("says that a record came late", () => assert.equal(late(0, "k", NaNs([1, null])).reason, "late"));
 
   it("names horizons as people say them", () => {
     assert.deepEqual([HOUR, 24 * HOUR, 48 * HOUR, 900_000, 30_000, 1].map(horizonName), [
