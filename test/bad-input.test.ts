@@ -41,8 +41,11 @@ describe("bad input", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "citystream-bad-"));
+    // What npm start names: an example whose messages come from files reads these.
+    process.env["CITYSTREAM_READINGS"] = path.join(ROOT, "flows/data");
   });
   afterEach(async () => {
+    delete process.env["CITYSTREAM_READINGS"];
     await (await nodeRed()).deploy([]);
     rmSync(folder, { recursive: true, force: true });
   });
