@@ -97,8 +97,14 @@ export function nodeStatus(
     const { colour } = shown;
     return { fill: colour, shape: colour === "grey" || colour === "yellow" ? "ring" : "dot", text: text(shown) };
   };
-  // A node may say how far it is with each message, and looking a word up costs as much as a message.
-  const update = (): void => throttled.set(due);
+  let told: { readonly shown: Shown | undefined; readonly failing: boolean } | undefined;
+  /** A node may say how far it is with each message, and looking a word up costs as much as a message. */
+  const update = (): void => {
+    const shown = trouble ?? own;
+    if (told && told.failing === failing && isSame(told.shown, shown)) return;
+    told = { shown, failing };
+    throttled.set(due);
+  };
   const forget = (): void => {
     failing = false;
     update();
@@ -137,3 +143,6 @@ export function nodeStatus(
     },
   };
 }
+
+const isSame = (a: Shown | undefined, b: Shown | undefined): boolean =>
+  a === b || (a?.word === b?.word && a?.colour === b?.colour && a?.detail === b?.detail);

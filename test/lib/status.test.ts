@@ -63,6 +63,22 @@ describe("a node's status", () => {
     await shows("stored 6 · failed", "red");
   });
 
+  it("looks its words up only when there is something else to say", async () => {
+    let looked = 0;
+    const counting = nodeStatus(
+      (word) => {
+        looked++;
+        return word;
+      },
+      () => undefined,
+    );
+    for (let message = 0; message < 1_000; message++) counting.own({ word: "stored", colour: "green", detail: 5 });
+    assert.equal(looked, 1);
+    counting.own({ word: "stored", colour: "green", detail: 6 });
+    await until("the other is looked up", () => looked === 2, 2_000);
+    counting.stop();
+  });
+
   it("shows a failure for some time among successes, and no longer", async () => {
     status.own({ word: "stored", colour: "green", detail: 1 });
     status.failed();
