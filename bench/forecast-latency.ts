@@ -1,8 +1,10 @@
 /**
- * How long a reading takes from Kafka to its forecast in Kafka: kafka in → change → lstm predictor (the model that comes with the
- * pack) → change → kafka out in a Node-RED of its own, beside the same flow without the predictor, in one run.
+ * How long a reading takes from Kafka to its forecast in Kafka: kafka in → function → lstm predictor → function → kafka out in a
+ * Node-RED of its own: without the predictor, with LSTM(64) → Dense(6) over 24 steps × 6 features, the network of bench/forecast.ts, and
+ * with the model that comes with the pack (twelve networks, four times the work), in one run.
  *
- *   npm run build && node dist/bench/forecast-latency.js [--seconds 60] [--per-second 1000] [--keys 100] [--linger 5] [--node <binary>]
+ *   npm run build && node dist/bench/forecast-latency.js [--seconds 60] [--per-second 1000] [--keys 100] [--linger 5] [--mode record|batch]
+ *     [--node <binary>]
  *
  * Both topics bear the broker's time (LogAppendTime, whole ms), so that the latency of a record is the difference of two readings
  * of one clock: from when its reading was stored to when its forecast was. Windows are filled before it is measured. How much memory series take is seen by --keys.
@@ -11,12 +13,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import type { Architecture } from "../nodes/lib/forecast/architecture";
+import { writeModel } from "../nodes/lib/forecast/model-file";
+import { initialWeights } from "../nodes/lib/forecast/random";
 import { openKafka } from "../nodes/lib/kafka/kafkajs-client";
 import type { OutgoingRecord } from "../nodes/lib/kafka/port";
 import { startMember, stopMember } from "../test/faults/lab/member";
 import { clusterNode, outOf, tabOf } from "../test/faults/lab/flow";
 import { Observer, unique } from "../test/faults/lab/observer";
 import type { FlowNode } from "../test/harness/runtime";
+import { metadataOf } from "../test/lib/forecast/models";
 import { until } from "../test/harness/words";
 import { service } from "../tools/services";
 import { quantile } from "./meter";
@@ -26,26 +32,58 @@ const STEPS = 24;
 const PARTITIONS = 4;
 const HOUR = 3_600_000;
 
+/** Features of the small network, which are also among those of the shipped model. */
+const FEATURES = ["PM2.5", "PM10", "NO2", "CO", "TEMP", "WSPM"];
+
+type Mode = "record" | "batch";
+
 interface Trial {
   readonly brokers: string;
-  readonly predicts: boolean;
+  /** Folder of the model; empty: the one that comes with the pack; absent: nothing is forecast. */
+  readonly model?: string;
   readonly seconds: number;
   readonly perSecond: number;
   readonly keys: number;
   readonly linger: number;
+  readonly mode: Mode;
   readonly node: string | undefined;
 }
 
-const change = (id: string, to: string, rules: readonly object[]): FlowNode => ({
+const lstm64: Architecture = {
+  input: { name: "input", steps: STEPS, inputs: FEATURES.length },
+  layers: [
+    { kind: "lstm", name: "lstm", from: ["input"], units: 64, sequences: false },
+    { kind: "dense", name: "out", from: ["lstm"], units: 6, activation: "linear" },
+  ],
+  output: "out",
+};
+
+/** LSTM(64) with weights of chance: what it answers is of no use, what it costs is the same. */
+const writeLstm64 = (folder: string): Promise<void> =>
+  writeModel(folder, {
+    architecture: lstm64,
+    weights: initialWeights(lstm64, 1),
+    metadata: metadataOf(FEATURES, STEPS, {
+      inputs: FEATURES.map((name) => ({ as: "value", of: [name], offset: 0, scale: 0.01 })),
+      outputs: ["PM2.5", "PM10"].flatMap((target) =>
+        [1, 6, 24].map((horizon) => ({ target, horizon, change: true, offset: 0, scale: 1 })),
+      ),
+    }),
+  });
+
+/** What a function does with a record: an expression of `one`, by mode. */
+const each = (mode: Mode, id: string, to: string, made: string): FlowNode => ({
   id,
-  type: "change",
-  rules: [...rules],
+  type: "function",
+  outputs: 1,
+  func:
+    mode === "batch"
+      ? `msg.payload = msg.payload.map((one) => (${made})); return msg;`
+      : `const one = msg; Object.assign(msg, ${made}); return msg;`,
   wires: [[to]],
 });
 
-function flowFor({ brokers, predicts, linger }: Trial, input: string, output: string): FlowNode[] {
-  const move = (from: string, to: string): object => ({ t: "move", p: from, pt: "msg", to, tot: "msg" });
-  const copy = (from: string, to: string): object => ({ ...move(from, to), t: "set", p: to, to: from });
+function flowFor({ brokers, model, linger, mode }: Trial, input: string, output: string): FlowNode[] {
   return tabOf(
     [clusterNode(brokers)],
     [
@@ -55,11 +93,12 @@ function flowFor({ brokers, predicts, linger }: Trial, input: string, output: st
         cluster: "cluster",
         topics: input,
         group: `${input}-group`,
+        mode,
         wires: [["time"]],
       },
-      change("time", predicts ? "model" : "out", [copy("payload.at", "timestamp")]),
-      { id: "model", type: "citystream-lstm-predictor", key: "key", wires: [["answer"], []] },
-      change("answer", "out", [move("forecast", "payload.forecast")]),
+      each(mode, "time", model === undefined ? "out" : "model", "{ ...one, timestamp: one.payload.at }"),
+      { id: "model", type: "citystream-lstm-predictor", key: "key", model: model ?? "", wires: [["answer"], []] },
+      each(mode, "answer", "out", "{ ...one, payload: { ...one.payload, forecast: one.forecast } }"),
       { ...outOf(output), linger },
     ],
   );
@@ -87,7 +126,8 @@ const readingOf = (n: number, at: number): string =>
   });
 
 async function measure(trial: Trial): Promise<{ readonly times: readonly number[]; readonly peak: number }> {
-  const { brokers, seconds, perSecond, keys, predicts } = trial;
+  const { brokers, seconds, perSecond, keys } = trial;
+  const predicts = trial.model !== undefined;
   const folder = mkdtempSync(path.join(tmpdir(), "citystream-latency-"));
   const observer = new Observer(brokers);
   const [input, output] = [unique("readings"), unique("forecasts")];
@@ -155,27 +195,34 @@ async function main(): Promise<void> {
       "per-second": { type: "string", default: "1000" },
       keys: { type: "string", default: "100" },
       linger: { type: "string", default: "5" },
+      mode: { type: "string", default: "record" },
       node: { type: "string" },
     },
   });
   needLinux();
   const kafka = await service("kafka", { own: true });
-  for (const predicts of [false, true]) {
+  const folder = mkdtempSync(path.join(tmpdir(), "citystream-lstm64-"));
+  await writeLstm64(folder);
+  for (const [name, model] of [
+    ["without the predictor", undefined],
+    ["LSTM(64)", folder],
+    ["the pack's model", ""],
+  ] as const) {
     const { times, peak } = await measure({
       brokers: kafka.brokers,
-      predicts,
+      ...(model === undefined ? {} : { model }),
       seconds: Number(values.seconds),
       perSecond: Number(values["per-second"]),
       keys: Number(values.keys),
       linger: Number(values.linger),
+      mode: values.mode === "batch" ? "batch" : "record",
       node: values.node,
     });
     const sorted = Float64Array.from(times).sort();
     const at = [0.5, 0.9, 0.99, 0.999].map((part) => `p${part * 100} ${quantile(sorted, part)} ms`);
-    console.log(
-      `${predicts ? "with" : "without"} the predictor: ${times.length} records, ${at.join(", ")}; Node-RED at most ${peak.toFixed(0)} MB`,
-    );
+    console.log(`${name}: ${times.length} records, ${at.join(", ")}; Node-RED at most ${peak.toFixed(0)} MB`);
   }
+  rmSync(folder, { recursive: true });
   await kafka.stop();
 }
 
