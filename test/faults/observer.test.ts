@@ -79,6 +79,17 @@ describe("the observer", () => {
     appendFileSync(path.join(folder, "lines"), `${valueOf("a", 1).slice(4)}\n`);
     await file.look();
     assert.deepEqual(file.tally.faults("file", 2), []);
+    const torn = filePlace("a", path.join(folder, "torn"));
+    writeFileSync(path.join(folder, "torn"), `${valueOf("a", 0)}\n${valueOf("a", 1).slice(0, 9)}`);
+    await torn.look();
+    torn.writerKilled();
+    appendFileSync(path.join(folder, "torn"), `${valueOf("a", 2)}\n${valueOf("a", 3)}`);
+    await torn.look();
+    torn.writerKilled();
+    appendFileSync(path.join(folder, "torn"), `${valueOf("a", 4)}\n${valueOf("a", 5).slice(0, 9)}${valueOf("a", 6)}\n`);
+    await torn.look();
+    torn.writerKilled();
+    assert.deepEqual([torn.torn, torn.tally.missing(7), torn.tally.counts(7).damaged], [1, [1, 5, 6], 1]);
     const lake = folderPlace("a", path.join(folder, "lake"));
     mkdirSync(path.join(folder, "lake/.growing"), { recursive: true });
     writeFileSync(path.join(folder, "lake/.growing/0"), `${valueOf("a", 1)}\n`);

@@ -139,6 +139,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
         await child.kill9();
         const seen = await snapshot();
         snapshots.push(seen);
+        inFile?.writerKilled();
         child = await startMember(around, "node-red", flowOf(spec));
         seen.later = await observer.ends(output);
       } else await redeploy(child, flowOf({ ...spec, version: done }), how);
@@ -199,7 +200,7 @@ async function judge(observer: Observer, around: Surroundings, trial: KillTrial)
     commits: commits.length,
     seconds: (Date.now() - began) / 1000,
     faults,
-    figures: { unfinished, againWithoutKill: unexplained.length },
+    figures: { unfinished, againWithoutKill: unexplained.length, torn: inFile?.torn ?? 0 },
   };
 }
 

@@ -13,12 +13,33 @@ export interface Place {
   look(): Promise<void>;
 }
 
+export interface FilePlace extends Place {
+  /** Pieces of lines that a killed writer left. */
+  readonly torn: number;
+  /**
+   * The writer was killed, and what the file ends with has been looked at: a line without its end is all that came of it
+   * (Linux ends a write between two pages when its process is killed). What the next writer appends begins a line of its own.
+   */
+  writerKilled(): void;
+}
+
 /** A file of lines that only grows. */
-export function filePlace(seed: string, file: string, name = "file"): Place {
+export function filePlace(seed: string, file: string, name = "file"): FilePlace {
   const tally = new Tally(seed);
   let at = 0;
   let rest = Buffer.alloc(0);
+  let torn = 0;
   return {
+    get torn() {
+      return torn;
+    },
+    writerKilled() {
+      if (rest.length === 0) return;
+      // Only the end of the line may be what is missing.
+      if (isWhole(rest)) tally.see(String(rest));
+      else torn++;
+      rest = Buffer.alloc(0);
+    },
     name,
     tally,
     look() {
@@ -42,6 +63,15 @@ export function filePlace(seed: string, file: string, name = "file"): Place {
     },
   };
 }
+
+const isWhole = (line: Buffer): boolean => {
+  try {
+    JSON.parse(String(line));
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 /** The values in files of a lake: lines read here, Avro by fastavro, Parquet by pyarrow. */
 export async function valuesIn(files: readonly string[], format: LakeFormat): Promise<unknown[]> {
