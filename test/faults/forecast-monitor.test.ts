@@ -3,25 +3,22 @@
  * run that nobody disturbs: no score lost, none counted twice, the same drift told.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { startChild, type NodeRedChild } from "../harness/child";
-import { flowOf, until, type FlowNode } from "../harness";
+import { flowOf, type FlowNode } from "../harness";
 import {
   clusterFor,
   clusterNode,
-  committedOf,
   kafkaIn,
   kafkaOut,
   newTopic,
-  readAll,
   record,
-  unique,
   write,
   type Cluster,
 } from "../lib/kafka/harness";
 import { little, sawn } from "../transform/monitor";
+import { runKilled } from "./lab/killed-flow";
 
 const RECORDS = 4000;
 const KILLS = 3;
@@ -43,7 +40,6 @@ interface Told {
 describe("forecast scores under kill -9", () => {
   let cluster: Cluster;
   let folder: string;
-  let child: NodeRedChild | undefined;
   let input: string;
 
   before(async function services() {
@@ -56,7 +52,6 @@ describe("forecast scores under kill -9", () => {
     );
   });
   after(async () => {
-    await child?.kill9();
     await cluster?.close();
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
@@ -88,26 +83,11 @@ describe("forecast scores under kill -9", () => {
       kafkaOut(output, { wires: [[]] }),
     );
 
-  /** Runs the flow to its end, killed so many times on the way; all that was told. */
-  async function run(kills: number, settings: Record<string, unknown>): Promise<Told[]> {
-    const [output, group] = [await newTopic(cluster.kafka, 1), unique("monitor")];
-    const userDir = mkdtempSync(path.join(folder, "node-red-"));
-    const flowFile = path.join(userDir, "flow.json");
-    writeFileSync(flowFile, JSON.stringify(flow(output, group, settings)));
-    for (let kill = 0; kill <= kills; kill++) {
-      child = await startChild({ userDir, flowFile });
-      const goal = kill < kills ? Math.round((RECORDS * (kill + 1)) / (kills + 1)) : RECORDS;
-      await until(
-        `${goal} records committed`,
-        async () => (await committedOf(cluster.kafka, group, input)) >= goal,
-        120_000,
-        async () => `${await committedOf(cluster.kafka, group, input)}, ${await child?.state()}`,
-      );
-      await child.kill9();
-      child = undefined;
-    }
-    return (await readAll(cluster.kafka, output)).map(({ value }) => JSON.parse(String(value)) as Told);
-  }
+  const run = (kills: number, settings: Record<string, unknown>): Promise<Told[]> =>
+    runKilled(
+      { cluster, folder, input, records: RECORDS, flow: (output, group) => flow(output, group, settings) },
+      kills,
+    );
 
   it("are the same for every record, however often it is killed and the record comes again", async function killed() {
     this.timeout(300_000);

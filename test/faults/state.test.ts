@@ -3,24 +3,21 @@
  * before of its card. Killed in mid-flow, each answer must be the one of a run that nobody disturbs, which a flow of its own gives.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { startChild, type NodeRedChild } from "../harness/child";
-import { flowOf, until, type FlowNode } from "../harness";
+import { flowOf, type FlowNode } from "../harness";
 import {
   clusterFor,
   clusterNode,
-  committedOf,
   kafkaIn,
   kafkaOut,
   newTopic,
-  readAll,
   record,
-  unique,
   write,
   type Cluster,
 } from "../lib/kafka/harness";
+import { runKilled } from "./lab/killed-flow";
 
 const RECORDS = 6000;
 const KILLS = 3;
@@ -63,7 +60,6 @@ type Judge = keyof typeof NODES;
 describe("state by key under kill -9", () => {
   let cluster: Cluster;
   let folder: string;
-  let child: NodeRedChild | undefined;
   let input: string;
 
   before(async function services() {
@@ -78,7 +74,6 @@ describe("state by key under kill -9", () => {
     );
   });
   after(async () => {
-    await child?.kill9();
     await cluster?.close();
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
@@ -104,29 +99,11 @@ describe("state by key under kill -9", () => {
     );
   };
 
-  const toldIn = async (output: string): Promise<Told[]> =>
-    (await readAll(cluster.kafka, output)).map(({ value }) => JSON.parse(String(value)) as Told);
-
-  /** Runs the flow to its end, killed so many times on the way; all that was told. */
-  const run = async (judge: Judge, kills: number, settings: Record<string, unknown>): Promise<Told[]> => {
-    const [output, group] = [await newTopic(cluster.kafka, 1), unique("state")];
-    const userDir = mkdtempSync(path.join(folder, "node-red-"));
-    const flowFile = path.join(userDir, "flow.json");
-    writeFileSync(flowFile, JSON.stringify(flow(judge, output, group, settings)));
-    for (let kill = 0; kill <= kills; kill++) {
-      child = await startChild({ userDir, flowFile });
-      const goal = kill < kills ? Math.round((RECORDS * (kill + 1)) / (kills + 1)) : RECORDS;
-      await until(
-        `${goal} records committed`,
-        async () => (await committedOf(cluster.kafka, group, input)) >= goal,
-        120_000,
-        async () => `${await committedOf(cluster.kafka, group, input)}, ${await child?.state()}`,
-      );
-      await child.kill9();
-      child = undefined;
-    }
-    return toldIn(output);
-  };
+  const run = (judge: Judge, kills: number, settings: Record<string, unknown>): Promise<Told[]> =>
+    runKilled(
+      { cluster, folder, input, records: RECORDS, flow: (output, group) => flow(judge, output, group, settings) },
+      kills,
+    );
 
   const calm = new Map<Judge, Map<number, unknown>>();
   const undisturbed = async (judge: Judge): Promise<Map<number, unknown>> => {

@@ -4,6 +4,7 @@ import { encode } from "../../lib/delivery/dead-letter-format";
 import { messageOf, Rejected } from "../../lib/errors";
 import type { Desk } from "../../lib/letters/desk";
 import { readFilter, type LetterFilter } from "../../lib/letters/filter";
+import { serveNode } from "../../lib/served-nodes";
 
 interface Served {
   readonly desk: Desk;
@@ -18,13 +19,6 @@ interface Request {
 interface Response {
   status(code: number): Response;
   json(body: unknown): void;
-}
-
-/** One for the process: Node-RED cannot remove a route, so nodes are looked up when called. */
-const DESKS = Symbol.for("citystream.deadLetterDesks");
-interface Registry {
-  readonly desks: Map<string, Served>;
-  readonly served: WeakSet<object>;
 }
 
 /** Most letters in one answer. */
@@ -44,19 +38,10 @@ const chosen = (body: unknown): LetterFilter => {
 
 /** Serves a node's letters to the editor; call the result when it closes. */
 export function serveDesk(RED: NodeAPI, id: string, served: Served): () => void {
-  const holder = globalThis as unknown as Record<symbol, Registry | undefined>;
-  const registry = (holder[DESKS] ??= { desks: new Map(), served: new WeakSet() });
-  registry.desks.set(id, served);
-  if (!registry.served.has(RED.httpAdmin)) {
-    registry.served.add(RED.httpAdmin);
-    routes(RED, registry);
-  }
-  return () => {
-    if (registry.desks.get(id) === served) registry.desks.delete(id);
-  };
+  return serveNode(RED, "deadLetterDesks", id, served, routes);
 }
 
-function routes({ httpAdmin, auth }: NodeAPI, { desks }: Registry): void {
+function routes({ httpAdmin, auth }: NodeAPI, desks: ReadonlyMap<string, Served>): void {
   const reads = auth.needsPermission("citystream.read");
   const writes = auth.needsPermission("citystream.write");
   const at = "/citystream/dead-letters/:node";

@@ -86,12 +86,12 @@ export class LowWaterMark {
     return this.isPaused;
   }
 
-  /** Bytes of records like those of the span that fit into what its limit leaves; undefined while it is empty. */
+  /** Whole bytes of records like those of the span that fit into what its limit leaves; undefined while it is empty. */
   get room(): number | undefined {
     if (this.spanRecords === 0) return undefined;
     const { records, bytes } = this.limit;
     const each = this.spanBytes / this.spanRecords;
-    return Math.max(0, Math.min(bytes - this.spanBytes, (records - this.spanRecords) * each));
+    return Math.floor(Math.max(0, Math.min(bytes - this.spanBytes, (records - this.spanRecords) * each)));
   }
 
   /**

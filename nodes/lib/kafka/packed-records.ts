@@ -4,7 +4,7 @@
  */
 import type { UnreadRecords } from "../unread";
 import type { FetchedRecord, Headers } from "./port";
-import type { RecordTaker } from "./record-reader";
+import { asObject, type RecordTaker } from "./record-reader";
 
 /** Of each record: where in its answer key and value begin, their lengths (−1 for null), its size and place behind the first. */
 const [KEY, KEY_LENGTH, VALUE, VALUE_LENGTH, SIZE, BEHIND, NUMBERS] = [0, 1, 2, 3, 4, 5, 6] as const;
@@ -53,21 +53,11 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
     if (at === 0) this.first = offset;
     const behind = offset - this.first;
     if (behind > MOST_BEHIND) {
-      const window = (from: number, length: number): Buffer | null =>
-        length < 0 ? null : bytes.subarray(from, from + length);
-      this.keep({
-        offset,
-        timestamp,
-        key: window(key, keyLength),
-        value: window(value, valueLength),
-        headers,
-        size,
-      });
+      this.keep(asObject(bytes, offset, timestamp, key, keyLength, value, valueLength, headers, size));
       return;
     }
-    const { numbers, times } = this.begin(bytes, timestamp, size);
+    const { numbers } = this.begin(bytes, timestamp, size);
     const start = at * NUMBERS;
-    times[at] = timestamp;
     numbers[start + KEY] = bytes.byteOffset + key;
     numbers[start + KEY_LENGTH] = keyLength;
     numbers[start + VALUE] = bytes.byteOffset + value;

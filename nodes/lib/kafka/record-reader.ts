@@ -87,6 +87,18 @@ export interface RecordTaker {
   readonly length: number;
 }
 
+/** A record as an object, whose key and value are windows into `bytes`. */
+export const asObject = (
+  ...[bytes, offset, timestamp, key, keyLength, value, valueLength, headers, size]: Parameters<RecordTaker["take"]>
+): FetchedRecord => ({
+  offset,
+  timestamp,
+  key: keyLength < 0 ? null : bytes.subarray(key, key + keyLength),
+  value: valueLength < 0 ? null : bytes.subarray(value, value + valueLength),
+  headers,
+  size,
+});
+
 /** Makes objects of them. */
 export class RecordList implements RecordTaker {
   readonly records: FetchedRecord[] = [];
@@ -95,17 +107,8 @@ export class RecordList implements RecordTaker {
     return this.records.length;
   }
 
-  take(
-    ...[bytes, offset, timestamp, key, keyLength, value, valueLength, headers, size]: Parameters<RecordTaker["take"]>
-  ): void {
-    this.records.push({
-      offset,
-      timestamp,
-      key: keyLength < 0 ? null : bytes.subarray(key, key + keyLength),
-      value: valueLength < 0 ? null : bytes.subarray(value, value + valueLength),
-      headers,
-      size,
-    });
+  take(...record: Parameters<RecordTaker["take"]>): void {
+    this.records.push(asObject(...record));
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Message } from "../../lib/delivery/contract";
-import { Rejected } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
 import { openState, throughState } from "../../lib/state/fields";
 import type { Alert } from "../../lib/stream/anomaly/alerts";
 import { detector, type Judgement, type KeyState } from "../../lib/stream/anomaly/detector";
+import { clockCheck } from "../../lib/stream/clock-ahead";
 import { compileKey } from "../../lib/stream/path";
 import type { StreamRecord } from "../../lib/stream/record";
 import { declaration } from "./declaration";
@@ -18,7 +18,7 @@ export = defineNode(declaration, (node) => {
   const { settings } = node;
   const keyOf = compileKey(settings.key, "Key");
   const options = optionsOf(settings);
-  const ahead = notNegative(settings.ahead, "Clock ahead");
+  const checkClock = clockCheck(notNegative(settings.ahead, "Clock ahead"), settings.ahead);
   const state = openState<KeyState, Judgement>(node, settings, "anomaly detector 1", detector(options));
 
   let raised = 0;
@@ -34,14 +34,6 @@ export = defineNode(declaration, (node) => {
     else if (state.keys >= settings.keys) node.status("full", "yellow");
     else node.status("watching", "green", state.keys);
   });
-
-  /** One wrong clock in the future would make every later record of its key a late one. */
-  function checkClock(time: number): void {
-    if (ahead === 0 || time - Date.now() <= ahead) return;
-    throw new Rejected(
-      `Event time: ${new Date(time).toISOString()} is more than ${settings.ahead} ahead of the clock; set the sensor's clock, or allow it in Clock ahead`,
-    );
-  }
 
   function route(record: StreamRecord): readonly Routed[] {
     const key = keyOf(record);

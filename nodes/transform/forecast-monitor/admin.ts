@@ -6,6 +6,7 @@ import { judgedSteps } from "../../lib/forecast/monitor/rules";
 import type { ModelScores } from "../../lib/forecast/monitor/scores";
 import type { Track } from "../../lib/forecast/monitor/track";
 import { figuresOf } from "../../lib/forecast/monitor/window";
+import { serveNode } from "../../lib/served-nodes";
 
 interface Served {
   readonly monitor: Monitor;
@@ -21,28 +22,12 @@ interface Response {
   json(body: unknown): void;
 }
 
-/** One for the process: Node-RED cannot remove a route, so nodes are looked up when called. */
-const MONITORS = Symbol.for("citystream.forecastMonitors");
-interface Registry {
-  readonly monitors: Map<string, Served>;
-  readonly served: WeakSet<object>;
-}
-
 /** Serves a node's scores to the editor; call the result when it closes. */
 export function serveMonitor(RED: NodeAPI, id: string, served: Served): () => void {
-  const holder = globalThis as unknown as Record<symbol, Registry | undefined>;
-  const registry = (holder[MONITORS] ??= { monitors: new Map(), served: new WeakSet() });
-  registry.monitors.set(id, served);
-  if (!registry.served.has(RED.httpAdmin)) {
-    registry.served.add(RED.httpAdmin);
-    route(RED, registry);
-  }
-  return () => {
-    if (registry.monitors.get(id) === served) registry.monitors.delete(id);
-  };
+  return serveNode(RED, "forecastMonitors", id, served, route);
 }
 
-function route({ httpAdmin, auth }: NodeAPI, { monitors }: Registry): void {
+function route({ httpAdmin, auth }: NodeAPI, monitors: ReadonlyMap<string, Served>): void {
   const reads = auth.needsPermission("citystream.read");
   httpAdmin.get("/citystream/forecast-monitor/:node", reads, (request: unknown, response: unknown) => {
     const { params, query } = request as Request;

@@ -1,11 +1,11 @@
 import type { Message } from "../../lib/delivery/contract";
-import { Rejected } from "../../lib/errors";
 import { monitorStep, openMonitor, type MonitorAnswer, type MonitorState } from "../../lib/forecast/monitor/monitor";
 import { readForecast, type Told } from "../../lib/forecast/monitor/read-forecast";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
 import { openState, throughState } from "../../lib/state/fields";
+import { clockCheck } from "../../lib/stream/clock-ahead";
 import { notNegative } from "../../lib/stream/duration";
 import { isObject, type StreamRecord } from "../../lib/stream/record";
 import { serveMonitor } from "./admin";
@@ -19,7 +19,7 @@ const [SCORED, DRIFT] = [0, 1];
 export = defineNode(declaration, (node) => {
   const { settings } = node;
   const options = optionsOf(settings);
-  const ahead = notNegative(settings.ahead, "Clock ahead");
+  const checkClock = clockCheck(notNegative(settings.ahead, "Clock ahead"), settings.ahead);
   // Each series may have a state of its scores beside that of its forecasts; and there is what all have in common.
   const keys = settings.keys * (options.each ? 2 : 1) + 2;
   const state = openState<MonitorState, MonitorAnswer>(
@@ -38,14 +38,6 @@ export = defineNode(declaration, (node) => {
     node.status(word, colour, detail);
   });
 
-  /** One wrong clock in the future would make every later reading of its key a late one. */
-  function checkClock({ at }: Told): void {
-    if (ahead === 0 || at - Date.now() <= ahead) return;
-    throw new Rejected(
-      `Event time: ${new Date(at).toISOString()} is more than ${settings.ahead} ahead of the clock; set the sensor's clock, or allow it in Clock ahead`,
-    );
-  }
-
   function warnOfStale({ key, at }: Told): void {
     if (warned) return;
     warned = true;
@@ -59,7 +51,7 @@ export = defineNode(declaration, (node) => {
     const drifts: Message[] = [];
     const route = (record: StreamRecord): readonly Routed[] => {
       const told = readForecast(record);
-      checkClock(told);
+      checkClock(told.at);
       const taken = monitor.take(era, record, told);
       if (taken.stale) warnOfStale(told);
       last = told.key;

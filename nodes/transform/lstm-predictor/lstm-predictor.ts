@@ -9,7 +9,7 @@ import { compileKey } from "../../lib/stream/path";
 import { declaration } from "./declaration";
 import { isWindow, type LoadedModel } from "./loaded-model";
 import { modelPlace } from "./model-place";
-import { modelTurns } from "./model-turns";
+import { modelTurns, type Turn } from "./model-turns";
 import { forgetWindows } from "./windows-under-way";
 
 const SHIPPED = join(__dirname, "../../../../models/beijing-air");
@@ -102,19 +102,13 @@ export = defineNode(declaration, (node) => {
     const model = place.present;
     const turn = turns.enter(model);
     try {
-      await answer(message, model, arrived, () => turn.before);
+      await answer(message, model, arrived, turn);
     } finally {
       turn.leave();
     }
   }
 
-  /** @param before what must leave first, known when the answers are there */
-  async function answer(
-    message: Message,
-    model: LoadedModel | undefined,
-    arrived: number,
-    before: () => Promise<void> | undefined,
-  ): Promise<void> {
+  async function answer(message: Message, model: LoadedModel | undefined, arrived: number, turn: Turn): Promise<void> {
     const batch = isWindow(message) ? undefined : batchOf(message);
     const records = batch ?? [message];
     const results = await forecasts(model, records, {
@@ -122,8 +116,7 @@ export = defineNode(declaration, (node) => {
       arrived,
       returns: node.emissionsOf(message).length > 0,
     });
-    const earlier = before();
-    if (earlier) await earlier;
+    if (turn.before) await turn.before;
     const failed: FailedElement[] = [];
     const ready: Message[] = [];
     const waiting: Message[] = [];

@@ -12,6 +12,7 @@ import { schedule } from "../../lib/schedule";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { stateDirectory, stateSurroundings, throughState } from "../../lib/state/fields";
+import { clockCheck } from "../../lib/stream/clock-ahead";
 import { notNegative } from "../../lib/stream/duration";
 import { compileKey, compilePath, describe } from "../../lib/stream/path";
 import { timeAt } from "../../lib/stream/time-at";
@@ -31,7 +32,7 @@ export = defineNode(declaration, (node) => {
   const keyOf = compileKey(settings.key);
   const timeIn = compilePath(settings.time, "Event time");
   const toTime = timeAt(settings.time);
-  const ahead = notNegative(settings.ahead, "Clock ahead");
+  const checkClock = clockCheck(notNegative(settings.ahead, "Clock ahead"), settings.ahead);
   const properties = settings.features.filter(({ property }) => property.trim() !== "");
   const reader = readingReader(
     template.features,
@@ -92,11 +93,7 @@ export = defineNode(declaration, (node) => {
         `Event time: ${settings.time} is ${describe(found)} in this record; it must be a time: enter in Event time where it is`,
       );
     }
-    if (ahead > 0 && time - Date.now() > ahead) {
-      throw new Rejected(
-        `Event time: ${new Date(time).toISOString()} is more than ${settings.ahead} ahead of the clock; set the sensor's clock, or allow it in Clock ahead`,
-      );
-    }
+    checkClock(time);
     collected.add(keyOf(record), time, row);
   }
 

@@ -3,6 +3,7 @@ import { Rejected } from "../../lib/errors";
 import type { StreamRecord } from "../../lib/stream/record";
 import { compilePath, describe } from "../../lib/stream/path";
 import { timeAt } from "../../lib/stream/time-at";
+import { clockCheck } from "../../lib/stream/clock-ahead";
 import { notNegative } from "../../lib/stream/duration";
 import type { WindowSettings } from "./options";
 
@@ -12,7 +13,7 @@ export function eventTimeOf(settings: WindowSettings): (record: StreamRecord, no
   const path = event ? settings.time.trim() : "timestamp";
   const read = compilePath(path, "Event time");
   const timeIn = timeAt(path);
-  const ahead = event ? notNegative(settings.ahead, "Clock ahead") : 0;
+  const checkClock = clockCheck(event ? notNegative(settings.ahead, "Clock ahead") : 0, settings.ahead);
   return (record, now) => {
     const found = read(record);
     const time = timeIn(found);
@@ -21,10 +22,7 @@ export function eventTimeOf(settings: WindowSettings): (record: StreamRecord, no
       throw new Rejected(
         `Event time: ${path} is ${describe(found)} in this record; name a property with its time, or choose windows by processing time`,
       );
-    if (ahead > 0 && time - now > ahead)
-      throw new Rejected(
-        `Event time: ${new Date(time).toISOString()} is more than ${settings.ahead} ahead of the clock; set the sensor's clock, or allow it in Clock ahead`,
-      );
+    checkClock(time, now);
     return time;
   };
 }
