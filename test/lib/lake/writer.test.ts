@@ -268,6 +268,42 @@ describe("the lake's writer", () => {
     assert.equal((await linesIn(store)).length, 100);
   });
 
+  it("lets files grow while memory is full of others that are being published", async () => {
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    let begun = false;
+    const slow: FileStore = {
+      ...store,
+      create: async (file, ...rest) => {
+        if (!file.endsWith("claim")) {
+          begun = true;
+          await opened;
+        }
+        await store.create(file, ...rest);
+      },
+    };
+    const writer = writerOn(slow, { memory: 10_000, limits: { ...forever, bytes: 8000 } });
+    const first = writer.write([from(0, "x".repeat(9000), "due")], false, "1.1");
+    await until("it is being published", () => begun);
+    const second = writer.write([from(1, "x".repeat(3000), "growing")], false, "1.2");
+    await until("the other grows", () => writer.held > 12_000);
+    assert.equal(await writer.room(0), false);
+    writer.relieve();
+    open();
+    assert.equal(await writer.room(5000), true);
+    await first;
+    assert.deepEqual(
+      writer.files.map(({ reason }) => reason),
+      ["bytes"],
+    );
+    await writer.close(5000);
+    await second;
+    assert.deepEqual(
+      writer.files.map(({ reason }) => reason),
+      ["bytes", "close"],
+    );
+  });
+
   it("keeps growing files few, publishing the one that rested longest", async () => {
     const writer = writerOn(store, { files: 3 });
     for (const at of range(0, 4)) {
