@@ -4,6 +4,7 @@ import { ConfigError } from "../../lib/errors";
 import { PackedRecords } from "../../lib/kafka/packed-records";
 import type { Consumer, FetchedBatch, FetchedRecord } from "../../lib/kafka/port";
 import { DamagedBatch } from "../../lib/kafka/record-batch";
+import { ON_ITS_WAY } from "../../lib/waiting";
 import { committedFirst, type Claims } from "./claims";
 import type { AssignedPartition, Surroundings } from "./partition";
 import type { Pauses } from "./pauses";
@@ -36,8 +37,6 @@ export interface Feed {
 const TURN = 2;
 /** Messages emitted in one turn of the event loop; each costs the flow some 20 µs or more. */
 const MESSAGES_A_TURN = 32;
-/** What was emitted may pass some nodes until one holds it, and makes room by that: turns of the event loop, and ms more. */
-const ON_ITS_WAY = { turns: 4, ms: 20 };
 /** A partition without room for so long gives its fetched records back and is fetched again later, in ms. */
 const STALLED = 2000;
 /** How often a partition that is asleep looks by itself whether it may go on, in ms. */
@@ -81,7 +80,6 @@ export const makeFeed = (
   const roomFor = async (partition: AssignedPartition, epoch: number): Promise<boolean> => {
     const deadline = Date.now() + STALLED;
     for (let turn = 0; turn < ON_ITS_WAY.turns && !flows(partition); turn++) await nextTurn();
-    // Holders that are pressed for nothing store small files.
     if (!flows(partition)) await change(partition, ON_ITS_WAY.ms);
     let pressed = false;
     while (!flows(partition)) {
