@@ -29,7 +29,7 @@ import { metadataOf } from "../test/lib/forecast/models";
 import { until } from "../test/harness/words";
 import { service } from "../tools/services";
 import { quantile } from "./meter";
-import { needLinux, peakOf } from "./process-meter";
+import { cpuOf, needLinux, peakOf } from "./process-meter";
 
 const STEPS = 24;
 const PARTITIONS = 4;
@@ -155,7 +155,14 @@ async function startBetween(trial: Trial, folder: string, input: string, output:
   return { pid: member.process.pid ?? 0, stop: () => stopMember(member) };
 }
 
-async function measure(trial: Trial): Promise<{ readonly times: readonly number[]; readonly peak: number }> {
+interface Measured {
+  readonly times: readonly number[];
+  /** CPU seconds a second of what stands between the topics, while readings come. */
+  readonly cpu: number;
+  readonly peak: number;
+}
+
+async function measure(trial: Trial): Promise<Measured> {
   const { brokers, seconds, perSecond, keys } = trial;
   const predicts = trial.model !== undefined;
   const folder = mkdtempSync(path.join(tmpdir(), "citystream-latency-"));
@@ -191,12 +198,14 @@ async function measure(trial: Trial): Promise<{ readonly times: readonly number[
     await until("the windows are full", async () => (await came()) === filling - lacking, 600_000);
     const all = warm + seconds * perSecond;
     const began = performance.now();
+    const before = cpuOf(between.pid);
     let sent = filling;
     while (sent < all) {
       const due = Math.min(all, filling + Math.floor(((performance.now() - began) / 1000) * perSecond));
       for (; sent < due; sent++) void producer.send([recordOf(sent)]);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+    const cpu = ((cpuOf(between.pid) - before) / (performance.now() - began)) * 1000;
     await until("everything has come", async () => (await came()) === all - lacking, 60_000);
     const stored = new Map<number, number>();
     const times: number[] = [];
@@ -207,7 +216,7 @@ async function measure(trial: Trial): Promise<{ readonly times: readonly number[
       if (n >= warm) times.push(time - (stored.get(n) ?? Number.NaN));
       if (predicts && !/"ready":true/u.test(value ?? "")) throw new Error(`no forecast: ${value}`);
     });
-    return { times, peak: peakOf(between.pid) };
+    return { times, cpu, peak: peakOf(between.pid) };
   } finally {
     await producer.close(10_000);
     await kafka.close();
@@ -240,7 +249,7 @@ async function main(): Promise<void> {
     ["LSTM(64)", folder],
     ["the pack's model", ""],
   ] as const) {
-    const { times, peak } = await measure({
+    const { times, cpu, peak } = await measure({
       brokers: kafka.brokers,
       bare: name === "the bare client",
       ...(model === undefined ? {} : { model }),
@@ -254,7 +263,9 @@ async function main(): Promise<void> {
     });
     const sorted = Float64Array.from(times).sort();
     const at = [0.5, 0.9, 0.99, 0.999].map((part) => `p${part * 100} ${quantile(sorted, part)} ms`);
-    console.log(`${name}: ${times.length} records, ${at.join(", ")}; Node-RED at most ${peak.toFixed(0)} MB`);
+    console.log(
+      `${name}: ${times.length} records, ${at.join(", ")}; ${cpu.toFixed(2)} of a CPU, at most ${peak.toFixed(0)} MB`,
+    );
   }
   rmSync(folder, { recursive: true });
   await kafka.stop();
