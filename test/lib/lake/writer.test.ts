@@ -13,6 +13,9 @@ import { fileStores, stores } from "./stores";
 
 const forever = { records: 1e9, bytes: 1e9, age: 1e9, idle: 0 };
 
+const writers: LakeWriter[] = [];
+afterEach(() => Promise.all(writers.splice(0).map((writer) => writer.close(2000))));
+
 /** A writer with everything off that a test does not ask for; what it stored is listed. */
 function writerOn(store: LakeStore, options: Partial<WriterOptions> = {}): LakeWriter & { files: Stored[] } {
   const files: Stored[] = [];
@@ -27,6 +30,7 @@ function writerOn(store: LakeStore, options: Partial<WriterOptions> = {}): LakeW
     stored: (stored) => files.push(stored),
     ...options,
   });
+  writers.push(writer);
   return Object.assign(writer, { files });
 }
 
