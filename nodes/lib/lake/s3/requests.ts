@@ -27,6 +27,8 @@ export interface S3Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: readonly Uint8Array[];
+  /** A success may turn out to be a failure in the answer's body. */
+  readonly mayFailLate?: boolean;
 }
 
 const encoded = (text: string): string =>
