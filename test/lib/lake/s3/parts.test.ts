@@ -4,11 +4,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import path from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { HttpClient } from "../../../../nodes/lib/http";
 import { CommitLog } from "../../../../nodes/lib/lake/commit-log";
 import { openStore } from "../../../../nodes/lib/lake/open";
+import type { Credentials } from "../../../../nodes/lib/lake/s3/credentials";
 import { PART } from "../../../../nodes/lib/lake/s3/parts";
 import { S3Requests } from "../../../../nodes/lib/lake/s3/requests";
 import { uploadsOf } from "../../../../nodes/lib/lake/s3/xml";
@@ -58,7 +60,9 @@ describe("big objects of S3, in parts", function () {
   /** What the server says to a GET of the bucket, or of a key below the lake. */
   const ask = async (query: Record<string, string>, key?: string): Promise<string> => {
     const client = new HttpClient();
-    const requests = new S3Requests({ ...s3, endpoint: s3.url, prefix: `${root.slice(1)}/`, client });
+    const { bucket, region, url: endpoint } = s3;
+    const credentials = (): Promise<Credentials> => Promise.resolve(s3);
+    const requests = new S3Requests({ bucket, region, endpoint, credentials, prefix: `${root.slice(1)}/`, client });
     const { body } = await requests.ask({ method: "GET", query, ...(key !== undefined && { key }) });
     client.close();
     return body.toString("utf8");
@@ -95,7 +99,11 @@ describe("big objects of S3, in parts", function () {
   it("takes the memory of a few parts for a stream, however long it is", async () => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
-    collect();
+    // what other tests have left goes in two steps
+    for (let round = 0; round < 2; round++) {
+      collect();
+      await nextTurn();
+    }
     const before = process.memoryUsage().arrayBuffers;
     let most = 0;
     const length = 512;
