@@ -132,6 +132,20 @@ describe("state with checkpoints", () => {
     await Promise.all([second, kept(state, 4)]);
   });
 
+  it("lets go of messages when it is closed and the disk still refuses, so that they come again", async () => {
+    const state = await make({ segmentBytes: 1 });
+    take(state, 1);
+    await kept(state, 1);
+    renameSync(path.join(folder, "state"), path.join(folder, "away"));
+    take(state, 2);
+    const waits = kept(state, 2);
+    const [closed, outcome] = await Promise.allSettled([state.close(), waits]);
+    assert.equal(closed.status, "fulfilled");
+    assert.match(String((outcome as PromiseRejectedResult).reason), /closed before its state could be kept/);
+    assert.equal(holds.length, 0);
+    open.splice(0);
+  });
+
   it("forgets what its source has committed, and no more", async () => {
     const state = await make();
     for (let offset = 1; offset <= 6; offset++) take(state, offset);
