@@ -80,6 +80,30 @@ describe("lstm-predictor, its series", () => {
     await red.until("all are delivered", () => source.count("delivered") === 5);
   });
 
+  it("are written at once at a deploy, so that what is in flight is finished", async () => {
+    const red = await runtimeWithTestNodes();
+    await red.deploy(tracked({ checkpointEvery: 600 }));
+    const source = laboratory.source("s");
+    await red.until("the source runs", () => source.running);
+    for (let hour = 0; hour < 50; hour++) deliver(hour);
+    await red.until("all are told", () => hours().length === 50);
+    await red.deploy(tracked({ checkpointEvery: 600, model: models.two }), "nodes");
+    await red.until("all are delivered", () => source.count("delivered") === 50);
+    assert.equal(hours().length, 50, "none came again");
+  });
+
+  it("don't keep a node from closing while a new model waits for them", async () => {
+    const file = path.join(folder, "file");
+    writeFileSync(file, "");
+    const red = await runtimeWithTestNodes();
+    await red.deploy(tracked({ stateFolder: path.join(file, "state") }));
+    await red.until("it says why", () => /ENOTDIR/.test(red.status("node")?.text ?? ""));
+    red.receive("node", { loadModel: models.two });
+    const since = Date.now();
+    await red.deploy([]);
+    assert.ok(Date.now() - since < 5_000);
+  });
+
   it("let records wait in their order, red with the reason, while the folder can't be used", async () => {
     const file = path.join(folder, "file");
     writeFileSync(file, "");

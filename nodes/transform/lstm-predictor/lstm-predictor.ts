@@ -103,20 +103,15 @@ export = defineNode(declaration, (node) => {
     });
   }
 
-  /** Holds a message until the series are back of the model that answers then: another may come meanwhile. */
-  async function restored(message: Message): Promise<void> {
-    const release = node.hold(message, { ...weightOf(message), counts: true });
-    try {
-      for (;;) {
-        const model = place.present;
-        const { ready: back } = model?.state ?? {};
-        if (!back) return;
-        await back.catch((error: unknown) => {
-          if (place.present === model) throw error;
-        });
-      }
-    } finally {
-      release();
+  /** Resolves when the series are back of the model that answers then: another may come meanwhile. @throws Retriable at close */
+  async function restored(): Promise<void> {
+    for (;;) {
+      const model = place.present;
+      const { ready } = model?.state ?? {};
+      if (!ready) return;
+      await ready.catch((error: unknown) => {
+        if (place.present === model) throw error;
+      });
     }
   }
 
@@ -124,7 +119,10 @@ export = defineNode(declaration, (node) => {
   async function handle(message: Message): Promise<void> {
     const arrived = performance.now();
     const joins = !isWindow(message);
-    if (joins && place.present?.state.ready) await restored(message);
+    if (joins && place.present?.state.ready) {
+      const release = node.hold(message, { ...weightOf(message), counts: true });
+      await restored().finally(release);
+    }
     const model = place.present;
     // Series take its records in the turn in which the model is looked up.
     const answered = underWay(answer(message, model, arrived, turns.enter(model)));
@@ -192,9 +190,9 @@ export = defineNode(declaration, (node) => {
   async function load(file: string | false): Promise<void> {
     if (file === false) return;
     // Records that came before it have still to join their series.
-    await place.present?.state.ready?.catch(() => undefined);
+    await restored();
     try {
-      await place.load(pathOf(file));
+      await underWay(place.load(pathOf(file)));
     } catch (error) {
       // The next try meets the same file.
       throw new Rejected(`the new model is not taken, the one before goes on: ${messageOf(error)}`, { cause: error });
@@ -204,7 +202,7 @@ export = defineNode(declaration, (node) => {
   return {
     receive(message) {
       const { loadModel } = message;
-      return typeof loadModel === "string" || loadModel === false ? underWay(load(loadModel)) : handle(message);
+      return typeof loadModel === "string" || loadModel === false ? load(loadModel) : handle(message);
     },
     async close(removed) {
       place.hurry();
