@@ -1,5 +1,5 @@
 /** When checkpoints are written, and who waits for them. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { countOf } from "../batch";
 import type { Delivery, Hold, Message } from "../delivery/contract";
 import { asError, Retriable } from "../errors";
@@ -109,6 +109,8 @@ export class Checkpoints {
     clearTimeout(this.timer);
     this.closing.abort();
     await opened?.catch(() => undefined);
+    // What has waited for the folder is at work before the last checkpoint, and in it.
+    await turn();
     await this.writing;
     if (more()) await this.checkpoint();
     const failure = new Retriable("the node was closed before its state could be kept", { unreachable: true });

@@ -207,7 +207,7 @@ export = defineNode(declaration, (node) => {
     async close(removed) {
       place.hurry();
       await Promise.all(inFlight);
-      await place.close();
+      await place.close(() => Promise.all(inFlight));
       if (removed) forgetMemory(node.id);
     },
   };

@@ -16,7 +16,8 @@ export interface ModelPlace {
   load(file: string): Promise<void>;
   /** The node closes: engines that wait for a server give up soon. */
   hurry(): void;
-  close(): Promise<void>;
+  /** @param answered waits for the answers of what has waited for its series until then */
+  close(answered: () => Promise<unknown>): Promise<void>;
 }
 
 /**
@@ -116,10 +117,12 @@ export function modelPlace(
       hurried = true;
       for (const model of [present, opening, ...leaving.keys()]) model?.engine.hurry();
     },
-    async close() {
+    async close(answered) {
       clearInterval(timer);
       await last;
-      await Promise.all([present?.engine.close(), present?.state.close(), ...leaving.values(), ...closing.values()]);
+      await Promise.all([present?.state.close(), ...closing.values()]);
+      await answered();
+      await Promise.all([present?.engine.close(), ...leaving.values()]);
     },
   };
 }
