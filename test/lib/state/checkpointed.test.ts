@@ -138,10 +138,12 @@ describe("state with checkpoints", () => {
 
   it("keeps what has waited for it to open, also where it is closed before", async () => {
     const state = begin({ interval: 3_600_000 });
-    const waits = state.ready?.finally(() => undefined).then(() => {
-      take(state, 1);
-      return kept(state, 1);
-    });
+    const waits = state.ready
+      ?.finally(() => undefined)
+      .then(() => {
+        take(state, 1);
+        return kept(state, 1);
+      });
     await Promise.all([state.close(), waits]);
     open.splice(0);
     const after = await make();
