@@ -8,7 +8,17 @@ import type { ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { laboratory, runtimeWithTestNodes } from "../delivery/nodes";
 import { flowOf, nodeRed } from "../harness";
 import { metadataOf, testModel } from "../lib/forecast/models";
-import { assertForecast, constant, HOUR, missing, modelFiles, predictorFlow, ready, records } from "./predictor";
+import {
+  assertForecast,
+  constant,
+  HOUR,
+  missing,
+  modelFiles,
+  predictorFlow,
+  ready,
+  records,
+  restored,
+} from "./predictor";
 import { errorOf } from "./read";
 import { batchOf, trainerSettings } from "./trainer";
 
@@ -124,6 +134,7 @@ describe("lstm-predictor, new models", () => {
         { id: "k2", type: "test-sink" },
       ),
     );
+    await restored(red);
     const source = laboratory.source("s");
     const last = 1_000;
     for (let hour = 0; hour < last; hour++) {

@@ -175,17 +175,17 @@ describe("lstm-predictor", () => {
       [{ model: broken }, /broken\.json is not JSON/],
       [{ key: "payload[" }, /Key: "payload\[" is not a property path/],
       [{ properties: [{ feature: "c", property: "c" }] }, /the model has no feature "c"; it has a, b/],
-      [{ store: "redis" }, /Context store: there is no "redis"/],
-      [{ keys: 0 }, /Series kept: 0 is below/],
+      [{ checkpointEvery: 0 }, /Checkpoint every \(s\): 0 is below/],
+      [{ keys: 0 }, /Keys: 0 is below/],
     ];
     await assertRefused(flow, cases, () => record("k", 0, 1, 1));
   });
 
-  it("goes on with its windows after a restart when its store is on disk", async () => {
+  it("goes on with its windows after a restart, as its state is on disk", async () => {
     const userDir = mkdtempSync(path.join(tmpdir(), "citystream-restart-"));
     const flowFile = path.join(userDir, "flow.json");
     const wired = { x: 1, y: 1, z: "tab" };
-    const predictor = { type: "citystream-lstm-predictor", model: models.one, key: "payload.site", store: "file" };
+    const predictor = { type: "citystream-lstm-predictor", model: models.one, key: "payload.site" };
     const time = { t: "set", p: "timestamp", pt: "msg", to: "payload.time", tot: "msg" };
     writeFileSync(
       flowFile,

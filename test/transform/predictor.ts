@@ -6,7 +6,7 @@ import path from "node:path";
 import type { Message } from "../../nodes/lib/delivery/contract";
 import type { ForecastMissing, ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { writeModel } from "../../nodes/lib/forecast/model-file";
-import { flowOf, type FlowNode } from "../harness";
+import { flowOf, until, type FlowNode, type Harness } from "../harness";
 import { referenceForecast, testModel } from "../lib/forecast/models";
 import { at } from "./read";
 
@@ -41,9 +41,13 @@ export const predictorFlow = (model: string, settings: Record<string, unknown> =
     { id: "caught", type: "test-collect" },
   );
 
+/** Waits until the series are back that the node has on disk. */
+export const restored = (red: Harness): Promise<void> =>
+  until("its series are back", () => red.status("node")?.text === "ready");
+
 let tests = 0;
 
-/** Records of an hour; readings outlive a deploy, so that each test has keys of its own. */
+/** Records of an hour; series outlive a deploy, so that each test has keys of its own. */
 export function records(): (key: string, hour: number, a: unknown, b: unknown) => Message {
   const test = ++tests;
   return (key, hour, a, b) => ({ payload: { a, b }, key: `${key}${test}`, timestamp: hour * HOUR });
@@ -55,9 +59,9 @@ export const missing = (message: Message | undefined): ForecastMissing => at<For
 /** A window in which nothing changes. */
 export const constant = (a: number, b: number): number[][] => Array.from({ length: 4 }, () => [a, b]);
 
-/** That the forecast is what the reference computes for this window with the model of this seed. */
-export function assertForecast(forecast: ForecastReady, window: number[][], seed = 1): void {
+/** That the forecast is what the reference computes for this window with the model of this seed, of feature a and another. */
+export function assertForecast(forecast: ForecastReady, window: number[][], seed = 1, other = "b"): void {
   const [a = 0, b = 0] = referenceForecast(testModel(seed), window);
-  const [gotA, gotB] = [forecast.values["a"]?.["1h"] ?? Number.NaN, forecast.values["b"]?.["2h"] ?? Number.NaN];
+  const [gotA, gotB] = [forecast.values["a"]?.["1h"] ?? Number.NaN, forecast.values[other]?.["2h"] ?? Number.NaN];
   assert.ok(Math.abs(gotA - a) < 1e-5 && Math.abs(gotB - b) < 1e-5, `${gotA}, ${gotB} instead of ${a}, ${b}`);
 }

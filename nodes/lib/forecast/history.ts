@@ -1,136 +1,155 @@
-/** The latest readings of each key, on the model's grid of steps. Memory is bounded: the key unused longest gives way. */
-export interface History {
-  readonly keys: number;
-  /**
-   * Puts a reading in its place. `time` is its event time in ms; the step is the nearest one. `newest`: it is the
-   * latest step of its key; `late`: an earlier one, which it fills; `stale`: before everything kept, so it is dropped.
-   * The third of stale readings that follow each other in time begins the key anew: somebody replays it.
-   */
-  add(key: string, time: number, row: Float32Array): "newest" | "late" | "stale";
-  /** Copies the key's readings, oldest first, to `out` (`[kept × features]`); steps without a reading are NaN. */
-  copy(key: string, out: Float32Array): void;
-  /** What is kept of a key, for a store; undefined when nothing is. */
-  save(key: string): SavedSeries | undefined;
-  /** Takes what a store had; false, and nothing kept, when it is of other features or steps. Call before the first reading. */
-  restore(key: string, saved: unknown): boolean;
-}
+/**
+ * The latest readings of a series on a model's grid of steps, as state that one record after the other changes
+ * (`lib/state/port.ts`), and the windows that end with each of its records.
+ */
+import type { Advance, Step } from "../state/port";
+import type { StreamRecord } from "../stream/record";
 
-/** A key's readings as JSON. */
-export interface SavedSeries {
-  /** Latest step, counted from the epoch. */
-  readonly latest: number;
-  /** Base64 of little-endian floats. */
-  readonly rows: string;
-  /** Features, steps and step length that they belong to. */
-  readonly shape: string;
-}
-
-export interface HistoryOptions {
-  /** Feature names, in order. */
-  readonly features: readonly string[];
-  /** Steps kept of a key. */
+export interface Grid {
+  /** Features of a reading. */
+  readonly width: number;
+  /** Steps of a window, with those before it that its rule for gaps may look at. */
   readonly kept: number;
+  /** ms */
   readonly stepLength: number;
-  /** Most keys kept. */
-  readonly limit: number;
-  /** Told when a key gives way. */
-  readonly dropped?: (key: string) => void;
 }
 
-interface Series {
-  latest: number;
+/** A record as its series takes it. */
+export interface Reading extends StreamRecord {
+  /** Its features; missing ones are NaN. Kept as it is. */
+  readonly payload: Float32Array;
+  /** Event time, ms. */
+  readonly timestamp: number;
+}
+
+/** Readings one step apart, oldest first. Rows are added at the end only, so that windows which end before stay as they were. */
+export interface Rows {
+  readonly values: Float32Array;
+  /** Rows that have been added. */
+  used: number;
+}
+
+/** A window that ends with a reading. */
+export interface Window {
+  readonly rows: Rows;
+  /** Rows before the newest reading; where fewer than a window has, those before are missing. */
+  readonly count: number;
+  readonly newest: Float32Array;
+}
+
+export interface Series extends Window {
+  /** Step of the newest reading, counted from the epoch. */
+  readonly latest: number;
   /** Stale readings in a row, each later than the one before, and the last one's step. */
-  stale: number;
-  staleStep: number;
-  readonly rows: Float32Array;
+  readonly stale: number;
+  readonly staleStep: number;
+}
+
+/** What became of a reading: no window where it came late, into its place or before everything kept. */
+export interface Joined {
+  /** Event time of the record, ms. */
+  readonly at: number;
+  readonly window?: Window;
 }
 
 /** Stale readings, one after the other in time, that show a replay. */
 const REPLAYED = 3;
 
-/** Opens an empty history. */
-export function openHistory(options: HistoryOptions): History {
-  const { features, kept, stepLength, limit } = options;
-  const width = features.length;
-  const shape = JSON.stringify([features, kept, stepLength]);
-  // A Map keeps the order of insertion: a key used again is moved to the end, the first is the one unused longest.
-  const series = new Map<string, Series>();
+const EMPTY: Rows = { values: new Float32Array(0), used: 0 };
 
-  function seriesOf(key: string, step: number): Series {
-    const found = series.get(key);
-    if (found) {
-      series.delete(key);
-      series.set(key, found);
-      return found;
+/** Rows that can be added before those of a window are copied: half as many cost a fifth of a window a record. */
+export const roomOf = ({ kept }: Grid): number => Math.max(4, Math.ceil(kept / 2));
+
+/**
+ * Puts readings in their places, on the nearest step. A reading of the latest step of its series takes the place of what was
+ * there. The third of readings before everything kept that follow each other in time begins the series anew: somebody
+ * replays it.
+ */
+export function joinReading(grid: Grid): Advance<Series, Joined, Reading> {
+  const { kept, stepLength } = grid;
+  return (state, { payload: newest, timestamp: at }) => {
+    const step = Math.round(at / stepLength);
+    if (!state) return begun(step, newest, at);
+    const { latest } = state;
+    if (step <= latest - kept) {
+      const stale = state.stale > 0 && step > state.staleStep ? state.stale + 1 : 1;
+      if (stale >= REPLAYED) return begun(step, newest, at);
+      return { state: { ...state, stale, staleStep: step }, result: { at } };
     }
-    const made = { latest: step - 1, stale: 0, staleStep: 0, rows: new Float32Array(kept * width).fill(Number.NaN) };
-    series.set(key, made);
-    if (series.size > limit) {
-      const [first] = series.keys();
-      series.delete(first as string);
-      options.dropped?.(first as string);
-    }
-    return made;
-  }
-
-  /** Whether a stale reading begins the key anew. */
-  function replayed(one: Series, step: number): boolean {
-    one.stale = one.stale > 0 && step > one.staleStep ? one.stale + 1 : 1;
-    one.staleStep = step;
-    if (one.stale < REPLAYED) return false;
-    one.stale = 0;
-    one.latest = step - 1;
-    one.rows.fill(Number.NaN);
-    return true;
-  }
-
-  /** The ring's place of a step. */
-  const place = (step: number): number => (((step % kept) + kept) % kept) * width;
-
-  return {
-    get keys() {
-      return series.size;
-    },
-    add(key, time, row) {
-      const step = Math.round(time / stepLength);
-      const one = seriesOf(key, step);
-      const stale = step <= one.latest - kept;
-      if (stale && !replayed(one, step)) return "stale";
-      if (!stale) one.stale = 0;
-      const newest = step >= one.latest;
-      for (let s = Math.max(one.latest + 1, step - kept + 1); s <= step; s++) {
-        one.rows.fill(Number.NaN, place(s), place(s) + width);
-      }
-      one.rows.set(row, place(step));
-      if (newest) one.latest = step;
-      return newest ? "newest" : "late";
-    },
-    copy(key, out) {
-      const one = series.get(key);
-      if (!one) {
-        out.fill(Number.NaN);
-        return;
-      }
-      for (let i = 0; i < kept; i++) {
-        const from = place(one.latest - kept + 1 + i);
-        out.set(one.rows.subarray(from, from + width), i * width);
-      }
-    },
-    save(key) {
-      const one = series.get(key);
-      if (!one) return undefined;
-      const bytes = Buffer.alloc(one.rows.length * 4);
-      for (const [i, value] of one.rows.entries()) bytes.writeFloatLE(value, i * 4);
-      return { latest: one.latest, rows: bytes.toString("base64"), shape };
-    },
-    restore(key, saved) {
-      const { latest, rows, shape: saidShape } = (saved ?? {}) as Partial<SavedSeries>;
-      if (saidShape !== shape || !Number.isInteger(latest) || typeof rows !== "string") return false;
-      const bytes = Buffer.from(rows, "base64");
-      if (bytes.length !== kept * width * 4 || series.size >= limit) return false;
-      const values = Float32Array.from({ length: kept * width }, (_, i) => bytes.readFloatLE(i * 4));
-      series.set(key, { latest: latest as number, stale: 0, staleStep: 0, rows: values });
-      return true;
-    },
+    if (step < latest)
+      return { state: seriesOf(latest, filled(grid, state, latest - step, newest), state.newest), result: { at } };
+    const next = step === latest ? state : extended(grid, state, step - latest - 1);
+    return newestOf(step, next, newest, at);
   };
+}
+
+const begun = (step: number, newest: Float32Array, at: number): Step<Series, Joined> =>
+  newestOf(step, { rows: EMPTY, count: 0 }, newest, at);
+
+const newestOf = (
+  latest: number,
+  before: Pick<Window, "rows" | "count">,
+  newest: Float32Array,
+  at: number,
+): Step<Series, Joined> => ({
+  state: seriesOf(latest, before, newest),
+  result: { at, window: { rows: before.rows, count: before.count, newest } },
+});
+
+const seriesOf = (latest: number, { rows, count }: Pick<Window, "rows" | "count">, newest: Float32Array): Series => ({
+  latest,
+  rows,
+  count,
+  newest,
+  stale: 0,
+  staleStep: 0,
+});
+
+/** The rows with the newest reading among them, and steps without a reading after it. */
+function extended(grid: Grid, { rows, count, newest }: Window, gap: number): Pick<Window, "rows" | "count"> {
+  const { width, kept } = grid;
+  if (gap >= kept - 1) return { rows: EMPTY, count: 0 };
+  const more = 1 + gap;
+  // Where another window goes on from here already, its rows are not this one's.
+  const fits = rows.used === count && (count + more) * width <= rows.values.length;
+  const before = fits ? count : Math.min(count, kept - 1 - more);
+  const to = fits ? rows : lastRows(grid, rows, count, before, before + more);
+  to.values.set(newest, before * width);
+  to.values.fill(Number.NaN, (before + 1) * width, (before + more) * width);
+  to.used = before + more;
+  return { rows: to, count: before + more };
+}
+
+/** The rows with a reading so many steps before the newest one. */
+function filled(
+  grid: Grid,
+  { rows, count }: Window,
+  back: number,
+  reading: Float32Array,
+): Pick<Window, "rows" | "count"> {
+  const { width, kept } = grid;
+  const there = Math.min(count, kept - 1);
+  const missing = Math.max(0, back - there);
+  const to: Rows = { values: new Float32Array((missing + there + roomOf(grid)) * width), used: missing + there };
+  to.values.fill(Number.NaN, 0, missing * width);
+  to.values.set(rows.values.subarray((count - there) * width, count * width), missing * width);
+  to.values.set(reading, (to.used - back) * width);
+  return { rows: to, count: to.used };
+}
+
+/** A copy of the last rows with room for so many, and for those of steps to come. */
+function lastRows(grid: Grid, { values }: Rows, count: number, copied: number, needed: number): Rows {
+  const { width } = grid;
+  const made = new Float32Array((needed + roomOf(grid)) * width);
+  made.set(values.subarray((count - copied) * width, count * width));
+  return { values: made, used: copied };
+}
+
+/** Copies a window, oldest reading first, to `out` (`[kept × features]`); steps without a reading are NaN. */
+export function copyWindow({ width, kept }: Grid, { rows, count, newest }: Window, out: Float32Array): void {
+  const there = Math.min(count, kept - 1);
+  const from = (kept - 1 - there) * width;
+  out.fill(Number.NaN, 0, from);
+  out.set(rows.values.subarray((count - there) * width, count * width), from);
+  out.set(newest, (kept - 1) * width);
 }

@@ -6,7 +6,7 @@ import type { Message } from "../delivery/contract";
 import { messageOf, Retriable } from "../errors";
 import type { StreamRecord } from "../stream/record";
 import { Checkpoints, type Surroundings } from "./checkpoints";
-import { ContainedRecords, containedOf, identityOf, type Contained } from "./contained";
+import { ContainedRecords, containedOf, identityOf, type Contained, type Identity } from "./contained";
 import type { Advance, KeyedState } from "./port";
 import { StateStore } from "./store";
 import type { StoreOptions } from "./store-options";
@@ -23,10 +23,10 @@ export interface CheckpointOptions extends StoreOptions {
 /** Records that may wait for the disk before their source does, as so many checkpoints'. */
 const WAITING = 4;
 
-/** Of most records nothing is said. */
+/** What is said goes on a wire, where it may be changed. Of most records nothing is said. */
 const copyOf = (result: unknown): unknown => (result === undefined ? undefined : structuredClone(result));
 
-export class CheckpointedState<S, R> implements KeyedState<R> {
+export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> implements KeyedState<R, T> {
   private store: StateStore | undefined;
   private readonly opening: Promise<void>;
   /** In the order of use. */
@@ -39,7 +39,7 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
   private place: string | undefined;
 
   constructor(
-    private readonly advance: Advance<S, R>,
+    private readonly advance: Advance<S, R, T>,
     private readonly options: CheckpointOptions,
     private readonly around: Surroundings,
   ) {
@@ -58,20 +58,18 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
     return keys;
   }
 
-  take(key: string, record: StreamRecord): R | undefined {
-    const identity = identityOf(record, key);
+  take(key: string, record: T, identity: Identity | undefined = identityOf(record, key)): R | undefined {
     if (identity) {
       this.place = identity.place;
       const known = this.contained.find(identity);
-      // What is said goes on a wire, where it may be changed.
-      if (known) return copyOf(known.result) as R | undefined;
+      if (known) return this.ownOf(known.result) as R | undefined;
     }
     const { state, result } = this.advance(this.stateOf(key), record);
     this.hot.delete(key);
     this.hot.set(key, state);
     this.dirty.add(key);
     if (identity) {
-      const kept: unknown = copyOf(result);
+      const kept = this.ownOf(result);
       this.contained.add(identity, kept);
       this.added.push(containedOf(identity, kept));
     }
@@ -92,6 +90,11 @@ export class CheckpointedState<S, R> implements KeyedState<R> {
   async close(): Promise<void> {
     await this.checkpoints.close(this.opening, () => this.dirty.size > 0);
     await this.store?.close();
+  }
+
+  /** What has a way of its own to the disk is not what goes on a wire. */
+  private ownOf(result: unknown): unknown {
+    return this.options.results ? result : copyOf(result);
   }
 
   private async open(): Promise<void> {

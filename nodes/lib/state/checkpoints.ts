@@ -1,5 +1,5 @@
 /** When checkpoints are written, and who waits for them. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { countOf } from "../batch";
 import type { Delivery, Hold, Message } from "../delivery/contract";
 import { asError, Retriable } from "../errors";
@@ -21,8 +21,13 @@ export const weightOf = (message: Message): Pick<Hold, "records" | "bytes"> => (
   bytes: sizeOf(message.payload),
 });
 
+interface Waiting {
+  go(): void;
+  fail(error: Error): void;
+}
+
 export class Checkpoints {
-  private waiting: (() => void)[] = [];
+  private waiting: Waiting[] = [];
   /** Something is to be written that nobody waits for. */
   private wanted = false;
   private timer: NodeJS.Timeout | undefined;
@@ -47,18 +52,27 @@ export class Checkpoints {
     return this.writing;
   }
 
-  /** Holds a message until the next checkpoint has been written: resolves then. */
+  /**
+   * Holds a message until the next checkpoint has been written: resolves then.
+   * @throws Retriable when the last one can't be written
+   */
   wait(message: Message, { now, counts }: { readonly now: boolean; readonly counts: boolean }): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const release = this.around.hold(message, {
         ...weightOf(message),
         relieve: () => this.soon(0),
         gathers: true,
         ...(counts && { counts }),
       });
-      this.waiting.push(() => {
-        release();
-        resolve();
+      this.waiting.push({
+        go() {
+          release();
+          resolve();
+        },
+        fail(error) {
+          release();
+          reject(error);
+        },
       });
       this.soon(now ? 0 : this.interval);
     });
@@ -95,8 +109,12 @@ export class Checkpoints {
     clearTimeout(this.timer);
     this.closing.abort();
     await opened?.catch(() => undefined);
+    // What has waited for the folder is at work before the last checkpoint, and in it.
+    await turn();
     await this.writing;
     if (more()) await this.checkpoint();
+    const failure = new Retriable("the node was closed before its state could be kept", { unreachable: true });
+    for (const { fail } of this.waiting.splice(0)) fail(failure);
   }
 
   private told(error: Error | undefined): void {
@@ -126,7 +144,7 @@ export class Checkpoints {
     try {
       await this.write();
       this.told(undefined);
-      for (const go of waiting) go();
+      for (const { go } of waiting) go();
     } catch (error) {
       this.waiting = [...waiting, ...this.waiting];
       this.wanted ||= wanted;

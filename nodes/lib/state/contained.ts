@@ -4,6 +4,7 @@
  */
 import type { Delivery } from "../delivery/contract";
 import { isObject, type StreamRecord } from "../stream/record";
+import type { ResultCodec } from "./store-options";
 
 /** A record's name within its log or file. */
 export interface Identity {
@@ -17,15 +18,19 @@ export type Contained = [place: string, id: string, offset: number, result?: unk
 
 /** Identities kept of a place whose source does not say from where it would begin again. */
 const MOST = 200_000;
+/** The same of records that no source numbers: what is under way. */
+const MOST_UNNUMBERED = 10_000;
+/** The place of records that no source numbers. */
+const UNNUMBERED = "unnumbered";
 
 /**
  * The identity of a record for a key: of Kafka, files and lakes its place and offset, with the part where a node has split
- * it; of a window what it covers. undefined where a source does not number its records (MQTT): such a record is new
+ * it; of a window what it covers, but not of a record that came late for one. undefined where a source does not number its records (MQTT): such a record is new
  * each time it comes.
  */
 export function identityOf({ source, window, parts }: StreamRecord, key: string): Identity | undefined {
   const part = isObject(parts) && parts["index"] !== undefined ? `.${String(parts["index"])}` : "";
-  if (isObject(window)) {
+  if (isObject(window) && window["late"] !== true) {
     const { start, end, count, reason } = window;
     if (typeof end !== "number") return undefined;
     return {
@@ -44,6 +49,17 @@ export function identityOf({ source, window, parts }: StreamRecord, key: string)
   return { place, offset: number, id: `${number}${part}/${key}` };
 }
 
+/**
+ * The identity of a record that its source does not number, for a node to which a second record with the same content means
+ * the same as the first one that comes again.
+ */
+export const identityByContent = (content: string, key: string): Identity => ({
+  place: UNNUMBERED,
+  // No offset that a source commits is beyond it.
+  offset: Number.MAX_SAFE_INTEGER,
+  id: `${content}/${key}`,
+});
+
 interface Entry {
   readonly offset: number;
   readonly result: unknown;
@@ -51,6 +67,9 @@ interface Entry {
 
 export class ContainedRecords {
   private readonly places = new Map<string, Map<string, Entry>>();
+
+  /** @param most identities of a place whose source does not say from where it would begin again */
+  constructor(private readonly most = MOST) {}
 
   get size(): number {
     let size = 0;
@@ -66,7 +85,8 @@ export class ContainedRecords {
     let entries = this.places.get(place);
     if (!entries) this.places.set(place, (entries = new Map()));
     entries.set(id, { offset, result });
-    if (entries.size > MOST) for (const oldest of entries.keys()) if (entries.delete(oldest)) break;
+    const most = place === UNNUMBERED ? MOST_UNNUMBERED : this.most;
+    if (entries.size > most) for (const oldest of entries.keys()) if (entries.delete(oldest)) break;
   }
 
   /** What lies before this offset comes again no more. */
@@ -98,6 +118,19 @@ export class ContainedRecords {
     for (const [place, id, offset, result] of list) this.add({ place, id, offset }, result);
   }
 }
+
+/** Records as a file has them. */
+export const writtenBy = (results: ResultCodec | undefined, list: readonly Contained[]): readonly Contained[] =>
+  results ? eachResult(list, (result) => results.encode(result)) : list;
+
+/** Records as they were before a file had them. */
+export const readBy = (results: ResultCodec | undefined, list: readonly Contained[]): readonly Contained[] =>
+  results ? eachResult(list, (result) => results.decode(result)) : list;
+
+const eachResult = (list: readonly Contained[], change: (result: unknown) => unknown): Contained[] =>
+  list.map(([place, id, offset, result]) =>
+    containedOf({ place, id, offset }, result === undefined ? undefined : change(result)),
+  );
 
 export const containedOf = ({ place, id, offset }: Identity, result: unknown): Contained =>
   result === undefined ? [place, id, offset] : [place, id, offset, result];

@@ -1,14 +1,17 @@
 /** What nodes with state let the user set about it, and the state that these settings ask for. */
+import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Message } from "../delivery/contract";
 import { asError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
+import type { StreamRecord } from "../stream/record";
 import { CheckpointedState } from "./checkpointed";
 import { weightOf, type Surroundings } from "./checkpoints";
-import { InMemoryState } from "./in-memory";
+import { forgetMemory, InMemoryState, memoryOf } from "./in-memory";
 import type { Advance, KeyedState } from "./port";
+import type { StoreOptions } from "./store-options";
 
 /** In the user directory. */
 const STATE_FOLDER = "citystream/state";
@@ -75,9 +78,9 @@ export const stateFields = (usual: {
   stateFolder: { ...checkpointFields().stateFolder, showIf: onDisk },
 });
 
-type StateSettings = Settings<ReturnType<typeof stateFields>>;
+export type StateSettings = Settings<ReturnType<typeof stateFields>>;
 
-type StateNode = Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">;
+export type StateNode = Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">;
 
 /** Where a node's state lies. @param folder the setting: empty for the usual one */
 export const stateDirectory = ({ RED, id }: StateNode, folder: string): string =>
@@ -98,22 +101,37 @@ export function stateSurroundings(node: StateNode): Surroundings {
   };
 }
 
+/** What only some nodes' states are. */
+interface StateManner extends Pick<StoreOptions, "codec" | "results"> {
+  /** Each format has a folder of its own: the node may go from one to another while it works. */
+  readonly apart?: true;
+  /** In memory it outlives a deploy, with what was said of records that may come again. */
+  readonly outlives?: true;
+}
+
 /**
  * The state that a node's settings ask for.
  *
  * @param format names what the states are and every setting that changes their meaning
  */
-export function openState<S, R>(
+export function openState<S, R, T extends StreamRecord = StreamRecord>(
   node: StateNode,
   settings: StateSettings,
   format: string,
-  advance: Advance<S, R>,
-): KeyedState<R> {
-  if (settings.stateKept === "memory") return new InMemoryState(advance, settings.keys);
+  advance: Advance<S, R, T>,
+  { apart, outlives, ...more }: StateManner = {},
+): KeyedState<R, T> {
+  if (settings.stateKept === "memory")
+    return outlives
+      ? new InMemoryState(advance, settings.keys, memoryOf<S>(node.id, format), node.emissionsOf)
+      : new InMemoryState(advance, settings.keys);
+  forgetMemory(node.id);
+  const directory = stateDirectory(node, settings.stateFolder);
   return new CheckpointedState(
     advance,
     {
-      directory: stateDirectory(node, settings.stateFolder),
+      ...more,
+      directory: apart ? path.join(directory, nameOf(format)) : directory,
       format,
       ttl: settings.forgetAfter > 0 ? settings.forgetAfter * DAY : Infinity,
       most: settings.keys,
@@ -125,6 +143,9 @@ export function openState<S, R>(
     stateSurroundings(node),
   );
 }
+
+/** A folder's name for a format. */
+const nameOf = (format: string): string => createHash("sha256").update(format).digest("hex").slice(0, 16);
 
 /**
  * Does a node's work on a message once its state is there, in the order in which messages came; then, also where a part

@@ -1,6 +1,7 @@
 /** State by key that nodes keep of a stream: each record changes it once, whatever comes again. */
 import type { Message } from "../delivery/contract";
 import type { StreamRecord } from "../stream/record";
+import type { Identity } from "./contained";
 
 /** What a record makes of its key's state, and what is to be said of the record; both as JSON can hold them. */
 export interface Step<S, R> {
@@ -15,9 +16,9 @@ export interface Step<S, R> {
  *
  * @throws Rejected when nothing can be made of the record: the state stays as it is
  */
-export type Advance<S, R> = (state: S | undefined, record: StreamRecord) => Step<S, R>;
+export type Advance<S, R, T extends StreamRecord = StreamRecord> = (state: S | undefined, record: T) => Step<S, R>;
 
-export interface KeyedState<R> {
+export interface KeyedState<R, T extends StreamRecord = StreamRecord> {
   /**
    * Resolves once what was kept is back; undefined when it is. Before that no record may be taken.
    * @throws Retriable when it is closed before
@@ -28,8 +29,9 @@ export interface KeyedState<R> {
   /**
    * Takes a record into its key's state and gives what is to be said of it. A record that the state holds already, by its
    * `source`, changes nothing and gets what was said the first time.
+   * @param identity where it is not that of its source
    */
-  take(key: string, record: StreamRecord): R | undefined;
+  take(key: string, record: T, identity?: Identity): R | undefined;
   /**
    * After the records of a message were taken: resolves when a restart would find them in the state; undefined when there
    * is nothing to wait for.

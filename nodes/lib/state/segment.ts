@@ -40,7 +40,14 @@ const ENDING = ".state";
 export const segmentName = (number: number): string => `${String(number).padStart(10, "0")}${ENDING}`;
 
 /** The number in a file's name; NaN for other files. */
-export const numberOf = (name: string): number => (name.endsWith(ENDING) ? Number(name.slice(0, -ENDING.length)) : NaN);
+const numberOf = (name: string): number => (name.endsWith(ENDING) ? Number(name.slice(0, -ENDING.length)) : NaN);
+
+/** The numbers of a folder's files, in the order in which they were begun. */
+export const segmentNumbers = (names: readonly string[]): number[] =>
+  names
+    .map(numberOf)
+    .filter(Number.isSafeInteger)
+    .sort((a, b) => a - b);
 
 /** A frame's content, and where its states begin in it. */
 export const contentOf = (head: Head, states: readonly Buffer[]): { content: Buffer; from: number } => {

@@ -11,6 +11,12 @@ export const jsonCodec: Codec = {
   decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
 };
 
+/** How what was said of records becomes JSON and comes back, of one file, in its order: what they share is written once. */
+export interface ResultCodec {
+  encode(result: unknown): unknown;
+  decode(value: unknown): unknown;
+}
+
 export interface StoreOptions {
   /** Made when missing; one store a folder. */
   readonly directory: string;
@@ -24,5 +30,7 @@ export interface StoreOptions {
   readonly segmentBytes?: number;
   /** JSON when absent. */
   readonly codec?: Codec;
+  /** Made for each file. What was said is written as it is when absent. */
+  readonly results?: () => ResultCodec;
   warn(text: string): void;
 }

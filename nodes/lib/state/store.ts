@@ -12,9 +12,9 @@ import { ConfigError, messageOf } from "../errors";
 import { lockFolder, type FolderLock } from "../files/folder-lock";
 import { writeAll } from "../files/write-all";
 import { FRAME, frame } from "../spool/frames";
-import type { Contained } from "./contained";
-import { contentOf, numberOf, Segment, type Frame, type Head } from "./segment";
-import { jsonCodec, type StoreOptions } from "./store-options";
+import { readBy, writtenBy, type Contained } from "./contained";
+import { contentOf, Segment, segmentNumbers, type Frame, type Head } from "./segment";
+import { jsonCodec, type ResultCodec, type StoreOptions } from "./store-options";
 
 interface Carried {
   readonly key: string;
@@ -39,6 +39,8 @@ export class StateStore {
   private readonly segments = new Set<Segment>();
   private current: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
   private number = 0;
+  /** Of the file that is written. */
+  private results: ResultCodec | undefined;
   /** Keys of the oldest file that may still be in use there. */
   private carrying: { readonly segment: Segment; readonly keys: string[] } | undefined;
 
@@ -127,7 +129,7 @@ export class StateStore {
         keys.push(key);
         bytes.push(codec.encode(state));
       }
-    const records = begins ? all() : added;
+    if (begins) this.results = this.options.results?.();
     const carried = this.carried(states, removed);
     for (const each of carried) {
       keys.push(each.key);
@@ -140,7 +142,7 @@ export class StateStore {
       ...(carried.length > 0 && { times: carried.map(({ time }) => time) }),
       ...(removed.length > 0 && { removed }),
       ...(begins && { format }),
-      [begins ? "all" : "added"]: records,
+      [begins ? "all" : "added"]: writtenBy(this.results, begins ? all() : added),
     };
     const { content, from } = contentOf(head, bytes);
     const to = begins ? await this.begin() : this.current;
@@ -181,14 +183,12 @@ export class StateStore {
 
   private async load(contained: (list: readonly Contained[]) => void): Promise<void> {
     const { directory, format, warn } = this.options;
-    const numbers = (await readdir(directory))
-      .map(numberOf)
-      .filter(Number.isSafeInteger)
-      .sort((a, b) => a - b);
+    const numbers = segmentNumbers(await readdir(directory));
     this.number = numbers.at(-1) ?? 0;
     for (const number of numbers) {
       const segment = new Segment(number, directory);
       const frames = segment.frames();
+      const results = this.options.results?.();
       for (;;) {
         const { value, done } = await frames.next();
         if (done) {
@@ -200,7 +200,7 @@ export class StateStore {
           await this.setAside(segment, value.head.format);
           break;
         }
-        contained(value.head.all ?? value.head.added ?? []);
+        contained(readBy(results, value.head.all ?? value.head.added ?? []));
         this.enter(value, segment);
       }
       if (segment.end > 0) this.segments.add(segment);

@@ -1,6 +1,7 @@
 import { declareNode } from "../../lib/declare";
 import { choice, configNode, flag, number, rows, text } from "../../lib/fields";
 import type { ModelServer } from "../../lib/forecast/server/server";
+import { stateFields, stateSection, stateStatuses } from "../../lib/state/fields";
 
 const remote = { field: "engine", is: ["server"] };
 
@@ -62,22 +63,9 @@ export const declaration = declareNode({
       },
       default: [],
     }),
-    keys: number({
-      label: "Series kept",
-      default: 10_000,
-      min: 1,
-      max: 1_000_000,
-      integer: true,
-      section: "memory",
-      hint: "The series unused longest makes room.",
-    }),
-    store: text({
-      label: "Context store",
-      section: "memory",
-      hint: "Where the last readings of each series are kept. Empty: the default store; in memory, they outlive a deploy but not a restart.",
-    }),
+    ...stateFields({ keys: 10_000, inMemory: 10_000 }),
   },
-  sections: { properties: "Features of the model", memory: "Readings kept" },
+  sections: { properties: "Features of the model", ...stateSection },
   statuses: {
     ready: "ready",
     forecasting: "forecasting",
@@ -85,5 +73,6 @@ export const declaration = declareNode({
     noModel: "no model yet",
     fallback: "server away",
     engine: "check engine",
+    ...stateStatuses,
   },
 });

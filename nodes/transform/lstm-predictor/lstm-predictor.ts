@@ -5,12 +5,13 @@ import { asError, BatchFailure, messageOf, Rejected } from "../../lib/errors";
 import type { Forecast, ForecastMissing, Prepared } from "../../lib/forecast/forecast";
 import { eventTime } from "../../lib/forecast/readings";
 import { defineNode } from "../../lib/node";
+import { weightOf } from "../../lib/state/checkpoints";
+import { forgetMemory } from "../../lib/state/in-memory";
 import { compileKey } from "../../lib/stream/path";
 import { declaration } from "./declaration";
 import { isWindow, type LoadedModel } from "./loaded-model";
 import { modelPlace } from "./model-place";
 import { modelTurns, type Turn } from "./model-turns";
-import { forgetWindows } from "./windows-under-way";
 
 const SHIPPED = join(__dirname, "../../../../models/beijing-air");
 const [FORECAST, NO_FORECAST] = [0, 1];
@@ -34,10 +35,17 @@ export = defineNode(declaration, (node) => {
   });
   const inFlight = new Set<Promise<void>>();
   const turns = modelTurns();
-  if (place.present) node.status("ready", "grey");
-  else node.status("noModel", "yellow");
-  place.present?.engine.opened.catch((error: unknown) => {
+  const { present } = place;
+  let broken = false;
+  const showReady = (): void => {
+    if (!broken) node.status("ready", "grey");
+  };
+  if (!present) node.status("noModel", "yellow");
+  else if (present.state.ready) present.state.ready.then(showReady, () => undefined);
+  else showReady();
+  present?.engine.opened.catch((error: unknown) => {
     if (node.closing) return;
+    broken = true;
     node.status("engine", "red");
     node.error(messageOf(error));
   });
@@ -95,20 +103,53 @@ export = defineNode(declaration, (node) => {
     });
   }
 
+  /** Resolves when the series are back of the model that answers then: another may come meanwhile. @throws Retriable at close */
+  async function restored(): Promise<void> {
+    for (;;) {
+      const model = place.present;
+      const { ready } = model?.state ?? {};
+      if (!ready) return;
+      await ready.catch((error: unknown) => {
+        if (place.present === model) throw error;
+      });
+    }
+  }
+
+  /** Its answers leave at once; it is finished when they have, and what its records changed is kept. */
   async function handle(message: Message): Promise<void> {
     const arrived = performance.now();
-    // Another model may come while the series of this one are read.
-    while (place.present?.restoring) await place.present.restoring;
+    const joins = !isWindow(message);
+    if (joins && place.present?.state.ready) {
+      const release = node.hold(message, { ...weightOf(message), counts: true });
+      await restored().finally(release);
+    }
     const model = place.present;
-    const turn = turns.enter(model);
+    // Series take its records in the turn in which the model is looked up.
+    const answered = underWay(answer(message, model, arrived, turns.enter(model)));
+    const kept = joins ? model?.state.kept(message) : undefined;
+    if (!kept) return answered;
+    const failed = (await Promise.allSettled([answered, kept])).find(({ status }) => status === "rejected");
+    if (failed) throw asError((failed as PromiseRejectedResult).reason);
+  }
+
+  function underWay<T>(work: Promise<T>): Promise<T> {
+    const settled: Promise<void> = work.then(
+      () => void inFlight.delete(settled),
+      () => void inFlight.delete(settled),
+    );
+    inFlight.add(settled);
+    return work;
+  }
+
+  async function answer(message: Message, model: LoadedModel | undefined, arrived: number, turn: Turn): Promise<void> {
     try {
-      await answer(message, model, arrived, turn);
+      await send(message, model, arrived, turn);
     } finally {
       turn.leave();
     }
   }
 
-  async function answer(message: Message, model: LoadedModel | undefined, arrived: number, turn: Turn): Promise<void> {
+  async function send(message: Message, model: LoadedModel | undefined, arrived: number, turn: Turn): Promise<void> {
     const batch = isWindow(message) ? undefined : batchOf(message);
     const records = batch ?? [message];
     const results = await forecasts(model, records, {
@@ -132,13 +173,13 @@ export = defineNode(declaration, (node) => {
     }
     const instead = results.some((one) => !(one instanceof Error) && one.ready && one.fallback);
     if (instead) node.status("fallback", "yellow");
-    else if (ready.length) node.status("forecasting", "green", model?.history.keys || undefined);
+    else if (ready.length) node.status("forecasting", "green", model?.state.keys || undefined);
     else if (waiting.length) node.status(model ? "filling" : "noModel", "yellow");
-    const send = (list: Message[], port: number): void => {
+    const sendList = (list: Message[], port: number): void => {
       if (list.length) node.send(batch ? { ...message, payload: list } : message, { port, from: [message] });
     };
-    send(ready, FORECAST);
-    send(waiting, NO_FORECAST);
+    sendList(ready, FORECAST);
+    sendList(waiting, NO_FORECAST);
     const [first] = failed;
     if (!first) return;
     if (!batch) throw first.error;
@@ -148,8 +189,10 @@ export = defineNode(declaration, (node) => {
   /** A message that is no record but names a model, as lstm-trainer sends; or false, when the one there stays. */
   async function load(file: string | false): Promise<void> {
     if (file === false) return;
+    // Records that came before it have still to join their series.
+    await restored();
     try {
-      await place.load(pathOf(file));
+      await underWay(place.load(pathOf(file)));
     } catch (error) {
       // The next try meets the same file.
       throw new Rejected(`the new model is not taken, the one before goes on: ${messageOf(error)}`, { cause: error });
@@ -159,19 +202,13 @@ export = defineNode(declaration, (node) => {
   return {
     receive(message) {
       const { loadModel } = message;
-      const handled = typeof loadModel === "string" || loadModel === false ? load(loadModel) : handle(message);
-      const settled = handled.then(
-        () => void inFlight.delete(settled),
-        () => void inFlight.delete(settled),
-      );
-      inFlight.add(settled);
-      return handled;
+      return typeof loadModel === "string" || loadModel === false ? load(loadModel) : handle(message);
     },
     async close(removed) {
       place.hurry();
       await Promise.all(inFlight);
-      await place.close();
-      if (removed) forgetWindows(node.id);
+      await place.close(() => Promise.all(inFlight));
+      if (removed) forgetMemory(node.id);
     },
   };
 });

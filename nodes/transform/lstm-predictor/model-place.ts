@@ -2,7 +2,12 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import { ConfigError, messageOf } from "../../lib/errors";
-import { loadModel, openModel, type LoadedModel, type ModelSettings, type PredictorNode } from "./loaded-model";
+import type { NodeContext } from "../../lib/node-context";
+import type { StateNode, StateSettings } from "../../lib/state/fields";
+import { openModel, type LoadedModel, type ModelSettings, type OpenedModel } from "./loaded-model";
+import { openSeries } from "./series";
+
+type PredictorNode = StateNode & Pick<NodeContext, "log">;
 
 export interface ModelPlace {
   /** The model that answers; undefined: there is none yet. */
@@ -11,7 +16,8 @@ export interface ModelPlace {
   load(file: string): Promise<void>;
   /** The node closes: engines that wait for a server give up soon. */
   hurry(): void;
-  close(): Promise<void>;
+  /** @param answered waits for the answers of what has waited for its series until then */
+  close(answered: () => Promise<unknown>): Promise<void>;
 }
 
 /**
@@ -22,34 +28,64 @@ export interface ModelPlace {
  */
 export function modelPlace(
   node: PredictorNode,
-  settings: ModelSettings,
+  settings: ModelSettings & StateSettings,
   file: string,
   every: number,
   taken: (model: LoadedModel) => void,
 ): ModelPlace {
   let present: LoadedModel | undefined;
   let seen = markOf(file);
-  if (every === 0 || seen !== undefined) present = openModel(node, settings, file);
-  const leaving = new Map<LoadedModel, Promise<void>>();
-  let opening: LoadedModel | undefined;
-  let closing = false;
+  if (every === 0 || seen !== undefined) {
+    const first = openModel(node, settings, file);
+    present = first.with(openSeries(node, settings, first.shape));
+  }
+  /** What they still compute, and the state that is still written. */
+  const leaving = new Map<LoadedModel, Promise<unknown>>();
+  const closing = new Map<string, Promise<void>>();
+  let opening: OpenedModel | undefined;
+  let hurried = false;
   let last: Promise<unknown> = Promise.resolve();
 
-  function opens(model: LoadedModel): void {
+  /** A model that can answer. */
+  async function opened(from: string): Promise<OpenedModel> {
+    const model = openModel(node, settings, from);
     opening = model;
-    if (closing) model.engine.hurry();
+    if (hurried) model.engine.hurry();
+    try {
+      await model.engine.opened;
+      return model;
+    } catch (error) {
+      await model.engine.close();
+      throw error;
+    } finally {
+      opening = undefined;
+    }
   }
 
   async function swap(from: string): Promise<void> {
+    const next = await opened(from);
     const before = present;
-    const next = await loadModel(node, settings, from, before, opens).finally(() => (opening = undefined));
-    present = next;
-    taken(next);
-    if (!before) return;
-    leaving.set(
-      before,
-      before.close(false).finally(() => leaving.delete(before)),
-    );
+    const goesOn = before?.shape.name === next.shape.name;
+    // Its folder may still belong to an earlier model.
+    if (!goesOn) await closing.get(next.shape.name);
+    present = next.with(goesOn ? before.state : openSeries(node, settings, next.shape));
+    taken(present);
+    if (before) leave(before, !goesOn);
+  }
+
+  /** Its answers under way are its own. */
+  function leave(model: LoadedModel, alsoState: boolean): void {
+    const { name } = model.shape;
+    const answered = model.engine.close().finally(() => leaving.delete(model));
+    leaving.set(model, answered);
+    if (alsoState)
+      closing.set(
+        name,
+        model.state
+          .close()
+          .catch((error: unknown) => node.warn(`the series before are not closed well: ${messageOf(error)}`))
+          .finally(() => closing.delete(name)),
+      );
   }
 
   /** One after the other. */
@@ -78,14 +114,15 @@ export function modelPlace(
       if (path.resolve(from) === path.resolve(file)) seen = markOf(file);
     },
     hurry() {
-      closing = true;
+      hurried = true;
       for (const model of [present, opening, ...leaving.keys()]) model?.engine.hurry();
     },
-    async close() {
+    async close(answered) {
       clearInterval(timer);
       await last;
-      await present?.close(true);
-      await Promise.all(leaving.values());
+      await Promise.all([present?.state.close(), ...closing.values()]);
+      await answered();
+      await Promise.all([present?.engine.close(), ...leaving.values()]);
     },
   };
 }

@@ -1,104 +1,252 @@
 import assert from "node:assert/strict";
-import { openHistory, type History } from "../../../nodes/lib/forecast/history";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import * as fc from "fast-check";
+import {
+  copyWindow,
+  joinReading,
+  type Grid,
+  type Joined,
+  type Series,
+  type Window,
+} from "../../../nodes/lib/forecast/history";
+import { joinedCodec, seriesCodec } from "../../../nodes/lib/forecast/history-bytes";
 
 const HOUR = 3_600_000;
-const opened = (limit = 10, dropped?: (key: string) => void): History =>
-  openHistory({ features: ["a"], kept: 3, stepLength: HOUR, limit, ...(dropped && { dropped }) });
+const GRID: Grid = { width: 1, kept: 3, stepLength: HOUR };
 
-function readings(history: History, key = "k"): number[] {
-  const out = new Float32Array(3);
-  history.copy(key, out);
+/** What is seen of a reading: the window that ends with it, or nothing where it came late. */
+type Seen = number[] | undefined;
+
+const rowsOf = (grid: Grid, window: Window): number[] => {
+  const out = new Float32Array(grid.kept * grid.width);
+  copyWindow(grid, window, out);
   return [...out];
+};
+
+/** A series that readings join. */
+function opened(grid = GRID) {
+  const join = joinReading(grid);
+  let state: Series | undefined;
+  return {
+    get state(): Series | undefined {
+      return state;
+    },
+    add(time: number, ...reading: number[]): Joined {
+      const step = join(state, { payload: Float32Array.from(reading), timestamp: time });
+      ({ state } = step);
+      return step.result as Joined;
+    },
+    see(time: number, ...reading: number[]): Seen {
+      const { window } = this.add(time, ...reading);
+      return window && rowsOf(grid, window);
+    },
+    readings: (): number[] => (state ? rowsOf(grid, state) : []),
+  };
+}
+
+/** The same by its rules alone: a reading by step, and everything else forgotten. */
+function plain({ kept, stepLength }: Grid): (time: number, reading: number) => Seen {
+  let steps = new Map<number, number>();
+  let [latest, stale, staleStep] = [Number.NaN, 0, 0];
+  return (time, reading) => {
+    const step = Math.round(time / stepLength);
+    if (step <= latest - kept) {
+      stale = stale > 0 && step > staleStep ? stale + 1 : 1;
+      staleStep = step;
+      if (stale < 3) return undefined;
+      steps = new Map();
+      latest = step;
+    }
+    stale = 0;
+    steps.set(step, reading);
+    if (step < latest) return undefined;
+    latest = step;
+    return Array.from({ length: kept }, (_, i) => Math.fround(steps.get(step - kept + 1 + i) ?? Number.NaN));
+  };
 }
 
 describe("history of a series", () => {
   it("keeps the latest steps, oldest first", () => {
-    const history = opened();
-    for (const hour of [0, 1, 2, 3]) assert.equal(history.add("k", hour * HOUR, Float32Array.of(hour)), "newest");
-    assert.deepEqual(readings(history), [1, 2, 3]);
+    const series = opened();
+    for (const hour of [0, 1, 2, 3]) assert.ok(series.see(hour * HOUR, hour));
+    assert.deepEqual(series.readings(), [1, 2, 3]);
   });
 
   it("leaves a step without a reading empty", () => {
-    const history = opened();
-    history.add("k", 0, Float32Array.of(1));
-    history.add("k", 2 * HOUR, Float32Array.of(3));
-    assert.deepEqual(readings(history), [1, Number.NaN, 3]);
+    const series = opened();
+    series.add(0, 1);
+    assert.deepEqual(series.see(2 * HOUR, 3), [1, Number.NaN, 3]);
   });
 
   it("forgets everything after a gap longer than it keeps", () => {
-    const history = opened();
-    history.add("k", 0, Float32Array.of(1));
-    history.add("k", 1e6 * HOUR, Float32Array.of(2));
-    assert.deepEqual(readings(history), [Number.NaN, Number.NaN, 2]);
+    const series = opened();
+    series.add(0, 1);
+    assert.deepEqual(series.see(1e6 * HOUR, 2), [Number.NaN, Number.NaN, 2]);
   });
 
   it("puts a late reading in its place and drops one before everything kept", () => {
-    const history = opened();
-    history.add("k", 5 * HOUR, Float32Array.of(5));
-    assert.equal(history.add("k", 4 * HOUR, Float32Array.of(4)), "late");
-    assert.equal(history.add("k", 2 * HOUR, Float32Array.of(2)), "stale");
-    assert.deepEqual(readings(history), [Number.NaN, 4, 5]);
+    const series = opened();
+    series.add(5 * HOUR, 5);
+    assert.equal(series.see(4 * HOUR, 4), undefined);
+    assert.equal(series.see(2 * HOUR, 2), undefined);
+    assert.deepEqual(series.readings(), [Number.NaN, 4, 5]);
   });
 
   it("begins anew when readings are replayed from before everything kept", () => {
-    const history = opened();
-    history.add("k", 100 * HOUR, Float32Array.of(100));
-    const told = [1, 2, 2, 3, 4, 5].map((hour) => history.add("k", hour * HOUR, Float32Array.of(hour)));
-    assert.deepEqual(told, ["stale", "stale", "stale", "stale", "newest", "newest"]);
-    assert.deepEqual(readings(history), [Number.NaN, 4, 5]);
+    const series = opened();
+    series.add(100 * HOUR, 100);
+    const seen = [1, 2, 2, 3, 4, 5].map((hour) => series.see(hour * HOUR, hour) !== undefined);
+    assert.deepEqual(seen, [false, false, false, false, true, true]);
+    assert.deepEqual(series.readings(), [Number.NaN, 4, 5]);
   });
 
-  it("takes a reading that comes again, or a second one of a step, in place of the first", () => {
-    const history = opened();
-    history.add("k", 5 * HOUR, Float32Array.of(5));
-    assert.equal(history.add("k", 5 * HOUR + 60_000, Float32Array.of(6)), "newest");
-    assert.deepEqual(readings(history), [Number.NaN, Number.NaN, 6]);
+  it("takes a second reading of a step in place of the first", () => {
+    const series = opened();
+    series.add(5 * HOUR, 5);
+    assert.deepEqual(series.see(5 * HOUR + 60_000, 6), [Number.NaN, Number.NaN, 6]);
   });
 
   it("puts a reading that is a little early or late on the nearest step", () => {
-    const history = opened();
-    history.add("k", 5 * HOUR - 20_000, Float32Array.of(5));
-    history.add("k", 6 * HOUR + 20_000, Float32Array.of(6));
-    assert.deepEqual(readings(history), [Number.NaN, 5, 6]);
+    const series = opened();
+    series.add(5 * HOUR - 20_000, 5);
+    assert.deepEqual(series.see(6 * HOUR + 20_000, 6), [Number.NaN, 5, 6]);
   });
 
-  it("lets the series unused longest give way", () => {
-    const gone: string[] = [];
-    const history = opened(2, (key) => gone.push(key));
-    for (const key of ["x", "y", "x", "z"]) history.add(key, 0, Float32Array.of(1));
-    assert.deepEqual(gone, ["y"]);
-    assert.equal(history.keys, 2);
-    assert.deepEqual(readings(history, "y"), [Number.NaN, Number.NaN, Number.NaN]);
+  it("keeps of a window of one step nothing but the reading", () => {
+    const series = opened({ ...GRID, kept: 1 });
+    for (const hour of [3, 4, 4, 9]) assert.deepEqual(series.see(hour * HOUR, hour), [hour]);
+    assert.equal(series.see(8 * HOUR, 8), undefined);
   });
 
-  it("comes back from a store as it was, gaps included", () => {
-    const history = opened();
-    history.add("k", HOUR, Float32Array.of(1.5));
-    history.add("k", 3 * HOUR, Float32Array.of(-3));
-    const again = opened();
-    assert.ok(again.restore("k", JSON.parse(JSON.stringify(history.save("k")))));
-    assert.deepEqual(readings(again), readings(history));
-    again.add("k", 4 * HOUR, Float32Array.of(4));
-    assert.deepEqual(readings(again), [Number.NaN, -3, 4]);
+  const arrivals = fc.array(fc.tuple(fc.integer({ min: -4, max: 6 }), fc.integer({ min: 0, max: 99 })), {
+    maxLength: 120,
+  });
+  const kepts = fc.integer({ min: 1, max: 9 });
+
+  it("says what its rules say, and a window stays as it was, whatever comes after it and however often a reading is tried", () => {
+    fc.assert(
+      fc.property(kepts, arrivals, (kept, moves) => {
+        const grid = { ...GRID, kept };
+        const [series, rules] = [opened(grid), plain(grid)];
+        const join = joinReading(grid);
+        const told: [Joined, Seen][] = [];
+        let step = 100;
+        for (const [move, value] of moves) {
+          step += move;
+          // The same state once more, as where a record was refused after that: nothing of it is seen.
+          join(series.state, { payload: Float32Array.of(-1), timestamp: (step + 1) * HOUR });
+          told.push([series.add(step * HOUR, value), rules(step * HOUR, value)]);
+        }
+        for (const [{ window }, seen] of told) assert.deepEqual(window && rowsOf(grid, window), seen);
+      }),
+    );
   });
 
-  it("refuses what a store has of other features, or broken", () => {
-    const history = opened();
-    history.add("k", HOUR, Float32Array.of(1));
-    const other = openHistory({ features: ["b"], kept: 3, stepLength: HOUR, limit: 1 });
-    assert.equal(other.restore("k", history.save("k")), false);
-    assert.equal(other.restore("k", null), false);
-    assert.equal(opened().restore("k", { ...history.save("k"), rows: "AAA" }), false);
+  it("goes on from its bytes as if nothing had been, and what was told comes back from a file as it was told", () => {
+    fc.assert(
+      fc.property(kepts, arrivals, fc.nat(), (kept, moves, cut) => {
+        const grid = { ...GRID, kept };
+        const codec = seriesCodec(grid);
+        const join = joinReading(grid);
+        const rules = plain(grid);
+        const file = joinedCodec(grid);
+        let writer = file();
+        let [text, anew]: [unknown[], Joined[]] = [[], []];
+        let state: Series | undefined;
+        const seen: Seen[] = [];
+        let step = 100;
+        for (const [n, [move, value]] of moves.entries()) {
+          step += move;
+          const next = join(state, { payload: Float32Array.of(value), timestamp: step * HOUR });
+          state = next.state;
+          seen.push(rules(step * HOUR, value));
+          text.push(JSON.parse(JSON.stringify(writer.encode(next.result))));
+          anew.push(next.result as Joined);
+          if (n % 7 !== cut % 7) continue;
+          // A restart: a file is read, another begins with all that it had, and the states are those on disk.
+          const reader = file();
+          anew = text.map((one) => reader.decode(one) as Joined);
+          writer = file();
+          text = anew.map((one) => JSON.parse(JSON.stringify(writer.encode(one))) as unknown);
+          state = codec.decode(codec.encode(state)) as Series;
+        }
+        const reader = file();
+        const back = text.map((one) => reader.decode(one) as Joined);
+        assert.deepEqual(
+          back.map(({ window }) => window && rowsOf(grid, window)),
+          seen,
+        );
+      }),
+    );
+  });
+
+  it("tells of a missing reading from its bytes what it was, not a number", () => {
+    const grid = { ...GRID, width: 2 };
+    const series = opened(grid);
+    series.add(HOUR, Number.NaN, 2);
+    series.add(3 * HOUR, 3, Number.NaN);
+    const codec = seriesCodec(grid);
+    const back = codec.decode(codec.encode(series.state)) as Series;
+    assert.deepEqual(rowsOf(grid, back), [Number.NaN, 2, Number.NaN, Number.NaN, 3, Number.NaN]);
+  });
+
+  it("writes of a record little more than its reading, where its window was written before", () => {
+    const grid = { width: 10, kept: 27, stepLength: HOUR };
+    const series = opened(grid);
+    const { encode } = joinedCodec(grid)();
+    const sizes = Array.from(
+      { length: 1_000 },
+      (_, hour) => JSON.stringify(encode(series.add(hour * HOUR, ...Array.from({ length: 10 }, () => hour)))).length,
+    );
+    const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
+    assert.ok(mean < 250, `${mean} characters a record; a window has 1,440`);
   });
 
   it("holds 10,000 series of the shipped model's size in less than 25 MB", () => {
-    const features = Array.from({ length: 10 }, (_, i) => String(i));
-    const history = openHistory({ features, kept: 27, stepLength: HOUR, limit: 10_000 });
-    const before = process.memoryUsage();
-    for (let i = 0; i < 12_000; i++) history.add(`station-${i}`, HOUR, new Float32Array(10));
-    const after = process.memoryUsage();
-    assert.equal(history.keys, 10_000);
-    const grown = after.arrayBuffers - before.arrayBuffers + Math.max(0, after.heapUsed - before.heapUsed);
+    const grid = { width: 10, kept: 27, stepLength: HOUR };
+    const join = joinReading(grid);
+    const states = new Map<string, Series>();
+    const before = memory();
+    for (let hour = 0; hour < 60; hour++)
+      for (let i = 0; i < 10_000; i++) {
+        const key = `station-${i}`;
+        states.set(key, join(states.get(key), { payload: new Float32Array(10), timestamp: hour * HOUR }).state);
+      }
+    const grown = memory() - before;
+    assert.equal(states.size, 10_000);
     assert.ok(grown < 25e6, `${grown} bytes`);
   });
+
+  it("remembers the windows of 100,000 records in less than 55 MB, of one series and of 10,000", () => {
+    const grid = { width: 10, kept: 27, stepLength: HOUR };
+    for (const keys of [1, 10_000]) {
+      const join = joinReading(grid);
+      const states = new Map<string, Series>();
+      const told: unknown[] = [];
+      const take = (n: number): unknown => {
+        const key = `station-${n % keys}`;
+        const step = join(states.get(key), {
+          payload: new Float32Array(10),
+          timestamp: Math.floor(n / keys) * HOUR,
+        });
+        states.set(key, step.state);
+        return step.result;
+      };
+      for (let n = 0; n < 30 * keys; n++) take(n);
+      const before = memory();
+      for (let n = 30 * keys; n < 30 * keys + 100_000; n++) told.push(take(n));
+      const grown = memory() - before;
+      assert.equal(told.length, 100_000);
+      assert.ok(grown < 55e6, `${keys} series: ${grown} bytes`);
+    }
+  });
 });
+
+/** Bytes in use, in V8's heap and beside it. */
+function memory(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  const { arrayBuffers, heapUsed } = process.memoryUsage();
+  return arrayBuffers + heapUsed;
+}

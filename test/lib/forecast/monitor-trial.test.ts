@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { forecaster } from "../../../nodes/lib/forecast/forecast";
-import { openHistory } from "../../../nodes/lib/forecast/history";
+import { copyWindow, joinReading, type Series } from "../../../nodes/lib/forecast/history";
 import { readModel } from "../../../nodes/lib/forecast/model-file";
 import { readForecast } from "../../../nodes/lib/forecast/monitor/read-forecast";
 import type { DriftEvent } from "../../../nodes/lib/forecast/monitor/scores";
@@ -49,8 +49,9 @@ describe("the monitor on seven months of real readings of three stations", () =>
     const reader = readingReader(metadata.features);
     const runner = openRunner(architecture, weights);
     const kept = metadata.steps + beyond;
-    const features = metadata.features.map(({ name }) => name);
-    const history = openHistory({ features, kept, stepLength: metadata.stepLength, limit: 10 });
+    const grid = { width: metadata.features.length, kept, stepLength: metadata.stepLength };
+    const join = joinReading(grid);
+    const series = new Map<string, Series>();
     const monitor = openIn(DEFAULTS);
     const events: (DriftEvent & { records: number })[] = [];
     let records = 0;
@@ -61,9 +62,10 @@ describe("the monitor on seven months of real readings of three stations", () =>
         changed(payload);
         records++;
       }
-      history.add(reading.site, time, reader.read(payload));
-      const rows = new Float32Array(kept * features.length);
-      history.copy(reading.site, rows);
+      const { state } = join(series.get(reading.site), { payload: reader.read(payload), timestamp: time });
+      series.set(reading.site, state);
+      const rows = new Float32Array(kept * grid.width);
+      copyWindow(grid, state, rows);
       const prepared = prepare(rows, kept, time, reading.site, 0);
       const forecast = "lacking" in prepared ? prepared.lacking : prepared.finish(runner.run(prepared.inputs, 1));
       const taken = monitor.take(monitor.era(), {}, readForecast({ payload, forecast }));

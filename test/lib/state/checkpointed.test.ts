@@ -28,7 +28,7 @@ describe("state with checkpoints", () => {
   const holds: Hold[] = [];
   let committed: number | undefined;
 
-  const make = async (more: Partial<CheckpointOptions> = {}) => {
+  const begin = (more: Partial<CheckpointOptions> = {}) => {
     const options = { directory: path.join(folder, "state"), format: "sums", ttl: Infinity, most: 1000, inMemory: 100 };
     const state = new CheckpointedState(
       advance,
@@ -43,6 +43,10 @@ describe("state with checkpoints", () => {
       },
     );
     open.push(state);
+    return state;
+  };
+  const make = async (more: Partial<CheckpointOptions> = {}) => {
+    const state = begin(more);
     await state.ready;
     return state;
   };
@@ -130,6 +134,35 @@ describe("state with checkpoints", () => {
     const second = kept(state, 3);
     take(state, 4);
     await Promise.all([second, kept(state, 4)]);
+  });
+
+  it("keeps what has waited for it to open, also where it is closed before", async () => {
+    const state = begin({ interval: 3_600_000 });
+    const waits = state.ready
+      ?.finally(() => undefined)
+      .then(() => {
+        take(state, 1);
+        return kept(state, 1);
+      });
+    await Promise.all([state.close(), waits]);
+    open.splice(0);
+    const after = await make();
+    [1, 2].forEach((offset) => take(after, offset));
+    assert.deepEqual(take(after, 3), { third: 6 });
+  });
+
+  it("lets go of messages when it is closed and the disk still refuses, so that they come again", async () => {
+    const state = await make({ segmentBytes: 1 });
+    take(state, 1);
+    await kept(state, 1);
+    renameSync(path.join(folder, "state"), path.join(folder, "away"));
+    take(state, 2);
+    const waits = kept(state, 2);
+    const [closed, outcome] = await Promise.allSettled([state.close(), waits]);
+    assert.equal(closed.status, "fulfilled");
+    assert.match(String((outcome as PromiseRejectedResult).reason), /closed before its state could be kept/);
+    assert.equal(holds.length, 0);
+    open.splice(0);
   });
 
   it("forgets what its source has committed, and no more", async () => {

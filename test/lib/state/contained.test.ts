@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ContainedRecords, identityOf } from "../../../nodes/lib/state/contained";
+import { ContainedRecords, identityByContent, identityOf } from "../../../nodes/lib/state/contained";
 
 const kafka = (offset: unknown, more = {}) => ({
   source: { kind: "kafka", topic: "t", partition: 0, offset },
@@ -32,6 +32,22 @@ describe("the records that a state contains", () => {
       identityOf({ source: ranges, window: { ...window } }, "a"),
     );
     assert.notDeepEqual(identityOf({ window }, "a"), identityOf({ window: { ...window, count: 4 } }, "a"));
+  });
+
+  it("are records by their own place and offset where they came late for a window", () => {
+    const window = { start: 0, end: 60, count: 1, reason: "late", late: true };
+    assert.deepEqual(identityOf(kafka(7, { window }), "a"), identityOf(kafka(7), "a"));
+  });
+
+  it("are remembered by their content where their node says so: the latest 10,000, whatever a source has committed", () => {
+    const contained = new ContainedRecords();
+    for (let n = 0; n <= 10_000; n++) contained.add(identityByContent(String(n), "a"), n);
+    const { place } = identityByContent("", "a");
+    contained.forget(place, 2 ** 52);
+    assert.equal(contained.size, 10_000);
+    assert.equal(contained.find(identityByContent("0", "a")), undefined);
+    assert.deepEqual(contained.find(identityByContent("1", "a"))?.result, 1);
+    assert.equal(contained.find(identityByContent("1", "b")), undefined);
   });
 
   it("are unknown where a source does not number its records", () => {

@@ -84,6 +84,39 @@ describe("a store of states", () => {
     assert.deepEqual({ ...found, bytes: Buffer.from(found.bytes) }, state);
   });
 
+  it("writes what was said by the results of a file, which know what stands in it already, and no other file", async () => {
+    /** A text that was said before is its number. */
+    const results = () => {
+      const [numbers, texts] = [new Map<unknown, number>(), [] as unknown[]];
+      return {
+        encode(text: unknown): unknown {
+          const number = numbers.get(text);
+          if (number === undefined) numbers.set(text, numbers.size);
+          return number ?? text;
+        },
+        decode(value: unknown): unknown {
+          if (typeof value === "number") return texts[value];
+          texts.push(value);
+          return value;
+        },
+      };
+    };
+    const said = (offset: number, text: string): Contained => ["p", `${offset}/a`, offset, text];
+    const all = [said(1, "low"), said(2, "high"), said(3, "low"), said(4, "high")];
+    const { store } = await open({ results, segmentBytes: 1 });
+    const add = (n: number) => store.write(new Map([["a", n]]), all.slice(n - 1, n), () => all.slice(0, n), n);
+    for (const n of [1, 2, 3, 4]) await add(n);
+    const written = files().map((name) => readFileSync(inFolder(name), "latin1"));
+    assert.deepEqual(
+      written.map((text) => text.split("low").length - 1),
+      [1],
+      "once in the file that is left",
+    );
+    await store.close();
+    const again = await open({ results });
+    assert.deepEqual(again.contained.slice(-4), all);
+  });
+
   it("holds a checkpoint as a whole or not at all, wherever a kill has cut its file off", async () => {
     const { store } = await open();
     const ends: number[] = [];
