@@ -74,6 +74,10 @@ describe("lake", () => {
   it("says precisely what is wrong", async function () {
     const cases: [object, RegExp][] = [
       [{ address: "" }, /Address: is required/],
+      [
+        { address: `${hdfs.url}/lake`, login: "kerberos" },
+        /the package kerberos is not installed; run "npm install kerberos@7" in \S+ and restart/,
+      ],
       [{ address: "namenode:9870" }, /"namenode:9870" is not an address/],
       [
         { address: "http://127.0.0.1:9/lake" },

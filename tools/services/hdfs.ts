@@ -3,15 +3,19 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Place, ServiceDefinition } from "./definition";
+import { kdc, type KdcAddress } from "./kdc";
 import { jars } from "./maven";
 import type { ProcessPlan } from "./process";
 import { java, run } from "./programs";
+import { startService } from "./start";
 
 export const hadoopVersion = "3.4.2";
 
 export interface HdfsOptions {
   /** Number of data nodes; 2 when absent. */
   readonly dataNodes?: number;
+  /** Demands Kerberos, by the `kdc` that this process shares. */
+  readonly kerberos?: boolean;
   /** Further properties of hdfs-site.xml. */
   readonly properties?: Readonly<Record<string, string>>;
 }
@@ -45,9 +49,12 @@ export const hdfs: ServiceDefinition<HdfsOptions, HdfsAddress> = {
     const http = `127.0.0.1:${await place.port("http")}`;
     const { username: user } = userInfo();
     const count = options.dataNodes ?? 2;
+    const secure = options.kerberos ? securityBy(await startService(kdc, {})) : OPEN;
     const nameNode = await hadoopCommand(place, "namenode", {
+      java: secure.java,
       core: {
         "fs.defaultFS": rpc,
+        ...secure.core,
         // HttpFS acts for its callers
         [`hadoop.proxyuser.${user}.hosts`]: "*",
         [`hadoop.proxyuser.${user}.groups`]: "*",
@@ -62,6 +69,7 @@ export const hdfs: ServiceDefinition<HdfsOptions, HdfsAddress> = {
         "dfs.namenode.heartbeat.recheck-interval": "2500",
         "dfs.heartbeat.interval": "1",
         "dfs.replication": String(Math.min(2, count)),
+        ...secure.hdfs,
         ...options.properties,
       },
     });
@@ -77,16 +85,23 @@ export const hdfs: ServiceDefinition<HdfsOptions, HdfsAddress> = {
         ready: /NameNode RPC up at/,
       },
     ];
-    for (let index = 1; index <= count; index++) processes.push(await dataNode(place, index, rpc, options));
+    for (let index = 1; index <= count; index++) processes.push(await dataNode(place, index, rpc, secure, options));
     return { address: { url: `http://${http}`, rpc, user }, processes, ready: () => operational(http, count) };
   },
 };
 
-async function dataNode(place: Place, index: number, rpc: string, options: HdfsOptions): Promise<ProcessPlan> {
+async function dataNode(
+  place: Place,
+  index: number,
+  rpc: string,
+  secure: Security,
+  options: HdfsOptions,
+): Promise<ProcessPlan> {
   const name = `datanode${index}`;
   const at = async (port: string) => `127.0.0.1:${await place.port(`${name} ${port}`)}`;
   const command = await hadoopCommand(place, name, {
-    core: { "fs.defaultFS": rpc },
+    java: secure.java,
+    core: { "fs.defaultFS": rpc, ...secure.core },
     hdfs: {
       "dfs.datanode.data.dir": join(place.directory, name),
       "dfs.datanode.address": await at("data"),
@@ -95,6 +110,7 @@ async function dataNode(place: Place, index: number, rpc: string, options: HdfsO
       "dfs.datanode.hostname": "127.0.0.1",
       "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
       "dfs.heartbeat.interval": "1",
+      ...secure.hdfs,
       ...options.properties,
     },
   });
@@ -109,11 +125,52 @@ async function dataNode(place: Place, index: number, rpc: string, options: HdfsO
 /** The name node is out of safe mode and all data nodes are alive. */
 async function operational(http: string, dataNodes: number): Promise<boolean> {
   const answer = await fetch(`http://${http}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState`);
+  // behind Kerberos: its data nodes have said by themselves that they are registered
+  if (answer.status === 401) return true;
   const { beans } = (await answer.json()) as { beans: { FSState: string; NumLiveDataNodes: number }[] };
   return beans[0]?.FSState === "Operational" && beans[0].NumLiveDataNodes === dataNodes;
 }
 
+interface Security {
+  /** Options of Java. */
+  readonly java: readonly string[];
+  readonly core: Readonly<Record<string, string>>;
+  readonly hdfs: Readonly<Record<string, string>>;
+}
+
+const OPEN: Security = { java: [], core: {}, hdfs: {} };
+
+/** https://hadoop.apache.org/docs/r3.4.2/hadoop-project-dist/hadoop-common/SecureMode.html */
+function securityBy({ realm, config, serviceKeytab }: KdcAddress): Security {
+  const [server, web] = [`hdfs/127.0.0.1@${realm}`, `HTTP/127.0.0.1@${realm}`];
+  return {
+    // Hadoop looks for the realm inside of Java's own classes
+    java: [`-Djava.security.krb5.conf=${config}`, "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED"],
+    core: {
+      "hadoop.security.authentication": "kerberos",
+      "hadoop.http.filter.initializers": "org.apache.hadoop.hdfs.web.AuthFilterInitializer",
+      "hadoop.http.authentication.type": "kerberos",
+      "hadoop.http.authentication.kerberos.principal": web,
+      "hadoop.http.authentication.kerberos.keytab": serviceKeytab,
+    },
+    hdfs: {
+      "dfs.namenode.kerberos.principal": server,
+      "dfs.namenode.keytab.file": serviceKeytab,
+      "dfs.namenode.kerberos.internal.spnego.principal": web,
+      "dfs.datanode.kerberos.principal": server,
+      "dfs.datanode.keytab.file": serviceKeytab,
+      "dfs.block.access.token.enable": "true",
+      // data nodes would want ports below 1024
+      "ignore.secure.ports.for.testing": "true",
+      // its users have no accounts here, from which it would take their groups
+      "dfs.permissions.enabled": "false",
+    },
+  };
+}
+
 interface Sites {
+  /** Options of Java. */
+  readonly java?: readonly string[];
   readonly core: Readonly<Record<string, string>>;
   readonly hdfs?: Readonly<Record<string, string>>;
   readonly httpfs?: Readonly<Record<string, string>>;
@@ -130,13 +187,14 @@ export async function hadoopCommand(
   for (const page of ["hdfs", "datanode", "static"]) {
     mkdirSync(join(folder, "webapps", page), { recursive: true });
   }
-  for (const [site, properties] of Object.entries(sites))
+  const { java: javaOptions = [], ...files } = sites;
+  for (const [site, properties] of Object.entries(files))
     writeFileSync(join(folder, `${site}-site.xml`), xml(properties));
   writeFileSync(join(folder, "log4j.properties"), log4j);
   const opened = ["java.lang", "java.util", "java.nio"].map((part) => `--add-opens=java.base/${part}=ALL-UNNAMED`);
   return {
     program: await java("Hadoop"),
-    args: ["-Xmx256m", ...opened, "-cp", [folder, join(await hadoopJars(), "*")].join(delimiter)],
+    args: ["-Xmx256m", ...opened, ...javaOptions, "-cp", [folder, join(await hadoopJars(), "*")].join(delimiter)],
     directory: place.directory,
     log: join(place.directory, `${name}.log`),
   };

@@ -9,6 +9,8 @@ import { hdfs } from "./hdfs";
 import { httpfs } from "./httpfs";
 import { influx } from "./influx";
 import { kafka } from "./kafka";
+import { kdc } from "./kdc";
+import { kerberos } from "./kerberos";
 import { mariadb } from "./mariadb";
 import { mlserver } from "./mlserver";
 import { mosquitto } from "./mosquitto";
@@ -21,13 +23,14 @@ import { spark } from "./spark";
 import { startService } from "./start";
 import { tensorflow } from "./tensorflow";
 
-export { awsCredentials, chromium, engines, node24, platformatic, readers };
+export { awsCredentials, chromium, engines, kerberos, node24, platformatic, readers };
 
 export const services = {
   kafka,
   mosquitto,
   hdfs,
   httpfs,
+  kdc,
   influx,
   connect,
   mariadb,
@@ -51,6 +54,10 @@ export const programs = {
   aws: {
     about: "@aws-sdk/credential-providers, which finds the keys of roles for S3, by npm; 16 MB",
     install: async () => void (await awsCredentials()),
+  },
+  kerberos: {
+    about: "the package kerberos, for logins by Kerberos, by npm",
+    install: async () => void (await kerberos()),
   },
   readers: {
     about: "pyarrow, DuckDB and fastavro, which read lake files, by pip; needs Python 3.10",

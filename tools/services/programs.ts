@@ -11,6 +11,8 @@ const sources: Readonly<Record<string, string>> = {
   go: "Go 1.21 or newer: `apt-get install golang-go`, `brew install go`, or https://go.dev/dl",
   npm: "npm: it comes with Node.js, https://nodejs.org",
   mosquitto: "Mosquitto 2: `apt-get install mosquitto`, or `brew install mosquitto`",
+  kerberos: "what it is built with: `apt-get install g++ make libkrb5-dev`",
+  krb5kdc: "MIT Kerberos: `apt-get install krb5-kdc krb5-admin-server krb5-user`, or `brew install krb5`",
   mariadbd: "MariaDB 10.11 or newer: `apt-get install mariadb-server`, or `brew install mariadb`",
   python3:
     "Python 3.10 or newer with venv: `apt-get install python3-venv`, `brew install python`, or https://www.python.org",

@@ -1,5 +1,8 @@
 import { declareNode } from "../../lib/declare";
-import { number, secret, text, tls } from "../../lib/fields";
+import { choice, number, secret, text, tls } from "../../lib/fields";
+
+const withUser = { field: "login", is: ["simple"] };
+const withKerberos = { field: "login", is: ["kerberos"] };
 
 export const declaration = declareNode({
   type: "citystream-lake",
@@ -15,14 +18,40 @@ export const declaration = declareNode({
       placeholder: "file:///data/lake, s3://bucket/lake, http://namenode:9870/lake",
       hint: "A folder of this machine, a bucket (s3://bucket/lake), or the web address of a name node or HttpFS with the lake's path. Two name nodes: http://nn1:9870,nn2:9870/lake.",
     }),
+    login: choice({
+      label: "HDFS login",
+      default: "simple",
+      options: { simple: "user or delegation token", kerberos: "Kerberos" },
+      hint: "Kerberos needs npm install kerberos@7 in Node-RED's user directory. Not used for folders and buckets.",
+    }),
     user: text({
       label: "HDFS user",
+      showIf: withUser,
       placeholder: "hdfs",
       hint: "user.name of simple authentication. Empty: the server's default user. Not used for folders.",
     }),
     token: secret({
       label: "Delegation token",
+      showIf: withUser,
       hint: "Of a name node that demands Kerberos: what hdfs fetchdt or GETDELEGATIONTOKEN gave. It takes the user's place and ends when the cluster says, mostly after a week.",
+    }),
+    principal: text({
+      label: "Principal",
+      placeholder: "citystream@EXAMPLE.ORG",
+      showIf: withKerberos,
+      hint: "Empty: whom the tickets belong to.",
+    }),
+    keytab: text({
+      label: "Keytab",
+      placeholder: "/etc/security/keytabs/citystream.keytab",
+      showIf: withKerberos,
+      hint: "File with the principal's key, from which tickets are taken and renewed. Empty: tickets that kinit takes.",
+    }),
+    ticketCache: text({
+      label: "Ticket cache",
+      placeholder: "/tmp/krb5cc_1000",
+      showIf: withKerberos,
+      hint: "Empty: where the system keeps the tickets of the user that runs Node-RED.",
     }),
     endpoint: text({
       label: "S3 server",

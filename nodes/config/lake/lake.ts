@@ -4,11 +4,12 @@ import { defineConfigNode } from "../../lib/node";
 import { declaration } from "./declaration";
 
 export = defineConfigNode(declaration, ({ RED, settings }) => {
-  const { endpoint, region, accessKey, secretKey, sessionToken } = settings;
+  const { endpoint, region, accessKey, secretKey, sessionToken, login, principal, keytab, ticketCache } = settings;
   const store = openStore({
     ...settings,
     timeout: settings.timeout * 1000,
     userDir: RED.settings.userDir,
+    kerberos: login === "kerberos" ? { principal, keytab, cache: ticketCache } : undefined,
     s3: { endpoint, region, accessKeyId: accessKey, secretAccessKey: secretKey, sessionToken },
   });
   const handle: Lake = { store, address: store.address };

@@ -11,12 +11,15 @@ import type { S3Options } from "./s3/requests";
 import { s3Store } from "./s3/store";
 import { type LakeStore, type Store, StoreError, isProblem, readAll } from "./store";
 import { webHdfsStore } from "./webhdfs";
+import { kerberosLogin, type KerberosSettings } from "./webhdfs/kerberos";
 
 export interface LakeSettings {
   readonly address: string;
   readonly user: string;
   /** Of HDFS: a delegation token in place of the user. */
   readonly token?: string | undefined;
+  /** Of HDFS: logins by Kerberos in place of user and token. */
+  readonly kerberos?: KerberosSettings | undefined;
   readonly tls?: TlsOptions | undefined;
   /** ms without an answer after which a request is given up. */
   readonly timeout?: number;
@@ -39,7 +42,9 @@ export function openStore(settings: LakeSettings): LakeStore {
   const client = new HttpClient({ tls: settings.tls, ...(settings.timeout ? { timeout: settings.timeout } : {}) });
   if (address.kind === "s3") return s3Store({ ...address, ...accessOf(settings.s3, settings.userDir), client });
   const { endpoints, root } = address;
-  return webHdfsStore({ endpoints, root, user: settings.user, token: settings.token?.trim(), client });
+  const { user, kerberos, userDir } = settings;
+  const negotiate = kerberos && kerberosLogin(kerberos, userDir);
+  return webHdfsStore({ endpoints, root, user, token: settings.token?.trim(), negotiate, client });
 }
 
 type Access = Omit<S3Options, "bucket" | "prefix" | "client">;

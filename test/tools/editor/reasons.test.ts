@@ -142,6 +142,21 @@ describe("what a connection test says in Korean", () => {
     store.close();
   });
 
+  it("when a login by Kerberos lacks its package, its keytab, a ticket", async () => {
+    const kerberos = { principal: "", keytab: "", cache: "" };
+    const open = (): unknown => openStore({ address: "http://namenode:9870/lake", user: "", kerberos });
+    reads(await failureOf(open), /Kerberos|kerberos|"npm install \S+"|Node-RED's user directory/gu);
+    for (const message of [
+      "Keytab: /etc/lake.keytab is not there.",
+      "Keytab: works on Linux only; leave it empty for the tickets of Node-RED's user.",
+      "Could not make a directory (permission): no Kerberos login at HTTP@namenode: none was found; check principal and keytab, or take a ticket with kinit",
+      "Could not make a directory (unreachable): no Kerberos login at HTTP@namenode: none was found",
+      "Could not make a directory (permission): http://namenode:9870 does not take this Kerberos login (401)",
+      "Could not make a directory (setting): http://namenode:9870 gives no delegation tokens: does it use Kerberos?",
+    ])
+      reads(message, /\/etc\/lake\.keytab|Linux|Kerberos|HTTP@namenode|none was found|kinit/gu);
+  });
+
   it("when a schema registry is away, something else, or an address none", async () => {
     const about = (url: string) => async (): Promise<unknown> => {
       const registry = openRegistry({ urls: [url] });

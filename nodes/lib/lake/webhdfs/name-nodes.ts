@@ -4,6 +4,8 @@ import { Retriable, messageOf } from "../../errors";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../../http";
 import { refusal, remoteException } from "../remote-error";
 import { StoreError } from "../store";
+import type { Negotiate } from "./kerberos";
+import { delegationTokens, type TokenSource } from "./tokens";
 
 export interface WebHdfsOptions {
   /** `http://namenode:9870/webhdfs/v1`, one per name node. */
@@ -14,6 +16,8 @@ export interface WebHdfsOptions {
   readonly user: string;
   /** A delegation token in its URL form; it says who the user is, and `user` counts no more. */
   readonly token?: string | undefined;
+  /** Logins by Kerberos, which take the place of both. */
+  readonly negotiate?: Negotiate | undefined;
   readonly client: HttpClient;
 }
 
@@ -34,6 +38,11 @@ export interface Opened {
 }
 
 const isRedirect = (status: number): boolean => status === 307 || status === 302 || status === 303;
+
+const isTokenRefused = (answer: HttpAnswer): boolean => {
+  const { exception = "", message = "" } = remoteException(answer) ?? {};
+  return answer.status === 401 || /InvalidToken/u.test(`${exception} ${message}`);
+};
 
 /** All of an answer that came as a stream. */
 export async function answerOf(stream: IncomingMessage): Promise<HttpAnswer> {
@@ -60,8 +69,13 @@ export async function fromDataNode<T>(location: URL, action: () => Promise<T>): 
 
 export class NameNodes {
   private active = 0;
+  /** Of logins by Kerberos. */
+  private readonly tokens: TokenSource | undefined;
 
-  constructor(readonly options: WebHdfsOptions) {}
+  constructor(readonly options: WebHdfsOptions) {
+    const { negotiate } = options;
+    if (negotiate) this.tokens = delegationTokens(() => this.newToken(negotiate));
+  }
 
   /** The whole answer of the first that is neither away nor in standby. @throws StoreError `unreachable` */
   ask(method: Method, op: string, path: string, query: Query = {}): Promise<Answered> {
@@ -104,19 +118,34 @@ export class NameNodes {
     query: Query,
     action: (url: URL) => Promise<readonly [found: T, answer?: HttpAnswer]>,
   ): Promise<T> {
+    const token = await this.tokens?.();
+    const [found, answer] = await this.tryAll(op, path, query, token ?? this.options.token, action);
+    if (token === undefined || !answer || !isTokenRefused(answer)) return found;
+    const [again] = await this.tryAll(op, path, query, await this.tokens?.(token), action);
+    return again;
+  }
+
+  private async tryAll<T>(
+    op: string,
+    path: string,
+    query: Query,
+    token: string | undefined,
+    action: (url: URL) => Promise<readonly [found: T, answer?: HttpAnswer]>,
+  ): Promise<readonly [found: T, answer?: HttpAnswer]> {
     const { endpoints } = this.options;
     let failure: unknown;
     for (let tried = 0; tried < endpoints.length; tried++) {
       const index = (this.active + tried) % endpoints.length;
-      const url = this.urlOf(endpoints[index] ?? "", path, op, query);
+      const url = this.urlOf(endpoints[index] ?? "", path, op, query, token);
       try {
-        const [found, answer] = await action(url);
+        const result = await action(url);
+        const [, answer] = result;
         if (answer && /StandbyException/.test(remoteException(answer)?.exception ?? "")) {
           failure = refusal(url, `${op} ${path}`, answer);
           continue;
         }
         this.active = index;
-        return found;
+        return result;
       } catch (error) {
         failure = error;
       }
@@ -125,13 +154,30 @@ export class NameNodes {
     throw failure;
   }
 
-  private urlOf(endpoint: string, path: string, op: string, query: Query): URL {
-    const { root, user, token } = this.options;
+  private async newToken(negotiate: Negotiate): Promise<string> {
+    const doing = "give a delegation token";
+    const [{ url, answer }] = await this.tryAll("GETDELEGATIONTOKEN", "", {}, undefined, async (asked) => {
+      const { authorization, verify } = await negotiate(asked.hostname);
+      const given = await this.options.client.request(asked, { method: "GET", headers: { authorization } });
+      if (given.status === 200) await verify(given.headers["www-authenticate"]);
+      return [{ url: asked, answer: given }, given];
+    });
+    if (answer.status === 401)
+      throw new StoreError("permission", `${url.protocol}//${url.host} does not take this Kerberos login (401)`);
+    if (answer.status !== 200) throw refusal(url, doing, answer);
+    const { Token: token } = JSON.parse(answer.body.toString("utf8")) as { Token?: { urlString?: string } };
+    if (!token?.urlString)
+      throw new StoreError("setting", `${url.protocol}//${url.host} gives no delegation tokens: does it use Kerberos?`);
+    return token.urlString;
+  }
+
+  private urlOf(endpoint: string, path: string, op: string, query: Query, token: string | undefined): URL {
+    const { root, user, negotiate } = this.options;
     const absolute = `${root}/${path}`.split("/").map(encodeURIComponent).join("/");
     const url = new URL(`${endpoint}${absolute === "/" ? "/" : absolute.replace(/\/$/, "")}`);
     url.searchParams.set("op", op);
     if (token) url.searchParams.set("delegation", token);
-    else if (user) url.searchParams.set("user.name", user);
+    else if (user && !negotiate) url.searchParams.set("user.name", user);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
     return url;
