@@ -90,6 +90,14 @@ describe("hdfs sink behind kafka in", () => {
     );
   });
 
+  it("stores a topic in a directory of its name unless told otherwise", async () => {
+    const [topic, group] = [await newTopic(cluster.kafka), unique("group")];
+    await write(cluster.kafka, [json(topic, "1")]);
+    await red.deploy(flow(topic, group, { directory: undefined }));
+    await stored(topic, group, 1);
+    assert.deepEqual(linesBelow(path.join(folder, topic)), ["1"]);
+  });
+
   it("stores what a node between has changed", async () => {
     const [topic, group] = [await newTopic(cluster.kafka), unique("group")];
     await write(cluster.kafka, [json(topic, '{"id":1.0}'), json(topic, '{"id":2.0}')]);

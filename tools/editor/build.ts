@@ -4,6 +4,7 @@ import path from "node:path";
 import { english, korean } from "./catalogue";
 import { checkDeclaration } from "./check-declaration";
 import { formOf } from "./form";
+import { helpPage } from "./help";
 import { packNodes, ROOT, type PackNode } from "./nodes";
 import { scriptOf } from "./script";
 import { checkWords, koreanReasons, PLUGIN, reasonCatalogue, wordsPage } from "./words-page";
@@ -24,7 +25,8 @@ function help(node: PackNode, name: string): string {
     problems.push(`${node.set}: ${name} is missing`);
     return "";
   }
-  return `<script type="text/markdown" data-help-name="${node.declaration.type}">\n${readFileSync(file, "utf8").trim()}\n</script>\n`;
+  const page = helpPage(readFileSync(file, "utf8"), (text) => problems.push(`${node.set}: ${name}: ${text}`));
+  return `<script type="text/markdown" data-help-name="${node.declaration.type}">\n${page}\n</script>\n`;
 }
 
 function buildNode(node: PackNode): void {

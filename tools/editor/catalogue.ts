@@ -23,6 +23,7 @@ const formWords = {
   pattern: "not of the expected form",
   tooFewRows: "too few rows",
   notJson: "not valid JSON",
+  toSetUp: "is not set up completely",
 };
 
 /** The English catalogue, as generated. */

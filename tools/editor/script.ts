@@ -26,7 +26,7 @@ export function scriptOf({ set, declaration, source }: PackNode): string {
     ...(config ? [] : portsOf(set, declaration)),
     ...(declaration.view ? [`button: { onclick: function() { citystreamView(this, "${set}"); } },`] : []),
     `paletteLabel: function() { return this._("${set}.label"); },`,
-    `label: function() { return this.name${declaration.labelFrom ? ` || this.${declaration.labelFrom}` : ""} || this._("${set}.label"); },`,
+    `label: function() { return this.name${chosenLabel(declaration)} || this._("${set}.label"); },`,
     `labelStyle: function() { return this.name ? "node_label_italic" : ""; },`,
     ...handlersOf(set, declaration, fields),
   ];
@@ -38,6 +38,15 @@ export function scriptOf({ set, declaration, source }: PackNode): string {
 ${snippetsFor(registration)}${declaration.view ? viewOf(source) : ""}${registration}
 })();
 </script>`;
+}
+
+/** What the user has chosen tells nodes apart; what every new node has does not. */
+function chosenLabel({ labelFrom, fields, group }: Declaration): string {
+  if (!labelFrom) return "";
+  const field = fields[labelFrom];
+  const usual = field && "default" in field && group !== "config" ? field.default : "";
+  const chosen = usual === "" ? `this.${labelFrom}` : `(this.${labelFrom} !== ${literal(usual)} && this.${labelFrom})`;
+  return ` || ${chosen}`;
 }
 
 /** The functions of a node's own view, part by part. */
@@ -55,7 +64,7 @@ function defaultsOf(set: string, declaration: Declaration, fields: [string, Fiel
   const lines = [`name: { value: "" }`];
   for (const [name, field] of fields) {
     if (field.kind === "secret") continue;
-    lines.push(`${name}: ${defaultOf(set, field, declaration.fields)}`);
+    lines.push(`${name}: ${defaultOf(set, name, field, declaration.fields)}`);
     if (field.kind === "typed") lines.push(`${name}Type: { value: ${literal(field.defaultType)} }`);
   }
   if (declaration.outputsFrom) {
@@ -76,34 +85,38 @@ function unlessHidden({ showIf }: Field, fields: Fields): string {
   return `${controller ? unlessHidden(controller, fields) : ""}if (${literal(is)}.indexOf(this.${field}) < 0) { return true; } `;
 }
 
-function defaultOf(set: string, field: Field, fields: Fields): string {
+function defaultOf(set: string, name: string, field: Field, fields: Fields): string {
   switch (field.kind) {
     case "config":
-      if (field.required && field.showIf) return hiddenConfigNode(set, field, fields);
+      if (field.required) return configNode(set, name, field, fields);
       return `{ value: "", type: ${literal(field.type)}, required: ${field.required} }`;
     case "tls":
       return `{ value: "", type: "tls-config", required: false }`;
     case "secret":
       return "";
     default: {
-      const validate = validatorOf(set, field);
+      const validate = validatorOf(set, name, field);
       const guarded = validate && `${unlessHidden(field, fields)}${validate}`;
       return `{ value: ${literal(field.default)}${guarded ? `, validate: function(value, opt) { ${guarded} return true; }` : ""} }`;
     }
   }
 }
 
-/** A configuration node that is required while its row is shown; Node-RED's own `required` would demand it always. */
-const hiddenConfigNode = (set: string, field: ConfigNodeField, fields: Fields): string => {
-  const missing = `if (!chosen) { return this._("${set}.form.required"); }`;
-  const check = `${unlessHidden(field, fields)}var chosen = RED.nodes.node(value); ${missing} return chosen.valid !== false;`;
+/** A configuration node that is required while its row is shown. Node-RED's own `required` says the property's name, in code. */
+const configNode = (set: string, name: string, field: ConfigNodeField, fields: Fields): string => {
+  const missing = `if (!chosen) { return ${labelled(set, name)} + this._("${set}.form.required"); }`;
+  const wrong = `if (chosen.valid === false) { return ${labelled(set, name)} + this._("${set}.form.toSetUp"); }`;
+  const check = `${unlessHidden(field, fields)}var chosen = RED.nodes.node(value); ${missing} ${wrong} return true;`;
   return `{ value: "", type: ${literal(field.type)}, validate: function(value, opt) { ${check} } }`;
 };
 
+/** The field's label, as the beginning of what is wrong with it. */
+const labelled = (set: string, name: string): string => `this._("${set}.field.${name}") + ": "`;
+
 /** Statements that return a message when the value is wrong. `${ENV}` always passes: only the runtime knows it. */
-function validatorOf(set: string, field: Field): string {
+function validatorOf(set: string, name: string, field: Field): string {
   const say = (word: string, bound?: number): string =>
-    `return this._("${set}.form.${word}")${bound === undefined ? "" : ` + " ${bound}"`};`;
+    `return ${labelled(set, name)} + this._("${set}.form.${word}")${bound === undefined ? "" : ` + " ${bound}"`};`;
   switch (field.kind) {
     case "number": {
       const checks = [
@@ -128,7 +141,7 @@ function validatorOf(set: string, field: Field): string {
     case "rows":
       return field.min > 0 ? `if (!value || value.length < ${field.min}) { ${say("tooFewRows")} }` : "";
     case "json":
-      return `if (!value || !value.trim()) { ${field.required ? say("required") : "return true;"} } try { JSON.parse(value); } catch (error) { if (!/\\$\\{.+\\}/.test(value)) { return this._("${set}.form.notJson") + ": " + error.message; } }`;
+      return `if (!value || !value.trim()) { ${field.required ? say("required") : "return true;"} } try { JSON.parse(value); } catch (error) { if (!/\\$\\{.+\\}/.test(value)) { return ${labelled(set, name)} + this._("${set}.form.notJson") + ": " + error.message; } }`;
     default:
       return "";
   }

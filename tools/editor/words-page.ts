@@ -129,6 +129,16 @@ export function wordsPage(nodes: readonly PackNode[], reasons: readonly string[]
             RED.view.redrawStatus(node);
         }
     });
+    // A node of a flow that was saved before it had a setting has what the runtime takes for it: the default.
+    RED.events.on("nodes:add", function(node) {
+        var defaults = statuses[node.type] && node._def && node._def.defaults;
+        Object.keys(defaults || {}).forEach(function(name) {
+            var value = defaults[name].value;
+            if (node[name] === undefined && value !== undefined && !defaults[name].type) {
+                node[name] = JSON.parse(JSON.stringify(value));
+            }
+        });
+    });
     RED.plugins.registerPlugin("${PLUGIN}", { type: "citystream", status: status, reason: reason });
 })();
 </script>

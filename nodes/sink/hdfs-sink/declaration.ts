@@ -15,7 +15,7 @@ export const declaration = declareNode({
     lake: configNode<Lake>("citystream-lake", { label: "Lake" }),
     directory: text({
       label: "Directory",
-      default: "{{topic}}",
+      default: "{{source.topic}}",
       placeholder: "{{payload.site}}/dt={{time:yyyy-MM-dd}}/hour={{time:HH}}",
       hint: "Below the lake, made when the first record comes: {{payload.site}}, or the record's time: {{time:yyyy-MM-dd}}. A slash in a value is escaped.",
     }),

@@ -21,7 +21,10 @@ function registered({ set, output }: PackNode): Registered {
   const script = /<script type="text\/javascript">([^]*?)<\/script>/u.exec(page)?.[1] ?? "";
   const found: Registered[] = [];
   const RED = {
-    nodes: { registerType: (type: string, definition: Registered["definition"]) => found.push({ type, definition }) },
+    nodes: {
+      registerType: (type: string, definition: Registered["definition"]) => found.push({ type, definition }),
+      node: () => null,
+    },
   };
   runInNewContext(script, { RED });
   assert.equal(found.length, 1);
@@ -72,6 +75,17 @@ describe("the generated pages", () => {
     assert.match(String(judge("1.5")), /notWhole/u);
     assert.match(String(judge("0")), /tooSmall.* 1/u);
     assert.match(String(judge("")), /required/u);
+  });
+
+  it("name the field with what is wrong, as the editor shows nothing else", () => {
+    const kafkaIn = packNodes().find(({ set }) => set === "kafka-in");
+    assert.ok(kafkaIn);
+    const { spanRecords, cluster, topics } = registered(kafkaIn).definition.defaults;
+    for (const [name, property] of Object.entries({ spanRecords, cluster, topics }))
+      assert.match(
+        String(property?.validate?.call(nodeWith({}), "", {})),
+        new RegExp(`^kafka-in\\.field\\.${name}: `, "u"),
+      );
   });
 
   it("do not check what the form hides", () => {

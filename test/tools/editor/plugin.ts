@@ -32,6 +32,7 @@ export function editorIn(language: "en-US" | "ko"): { plugin: Plugin; arrives(ty
       return text.replace(/__(\w+?)__/gu, (_all, name: string) => values[name] ?? "");
     },
     nodes: { node: (id: string) => nodes.get(id) },
+    events: { on: () => undefined },
     comms: { subscribe: (_topic: string, listen: typeof listener) => void (listener = listen) },
     view: { redrawStatus: () => undefined },
     plugins: { registerPlugin: (_id: string, definition: Plugin) => void (plugin = definition) },

@@ -1,0 +1,90 @@
+/** What the editor makes of the pack's texts and flows: help as it is written, and no triangle on a flow that is shipped. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { packNodes, ROOT } from "../../tools/editor/nodes";
+import { NODE_REDS } from "../harness/node-reds";
+import { needsBrowser, openEditor, type EditorPage } from "./browser";
+import { serveEmpty, type Served } from "./served";
+
+/** A property in a help text: its name, its type, and what is said of it, as plain words. */
+type Property = readonly [name: string, type: string, description: string];
+
+const plain = (markdown: string): string => markdown.replace(/[*_`\\\s]/gu, "");
+
+/** Properties as the source has them, lines that go on joined. */
+const written = (markdown: string): Property[] =>
+  [...markdown.matchAll(/^ *: ([^:\n]+?) ?\(([^:\n]+)\) : (.*(?:\n(?! *: |\n|#|\d+\. ).*)*)/gmu)].map(
+    ([, name = "", type = "", description = ""]) => [plain(name), plain(type), plain(description)],
+  );
+
+const shown = async ({ page }: EditorPage, type: string): Promise<Property[]> => {
+  const texts = await page.evaluate(
+    `$("<div>").html(RED.nodes.getNodeHelp(${JSON.stringify(type)})).find("dt").map(function() {
+      var name = $(this).clone(), type = name.children(".property-type").remove().text();
+      return { texts: [name.text(), type, $(this).next("dd").text()], isBoxed: $(this).parent().is("dl.message-properties") };
+    }).get()`,
+  );
+  const all = texts as { texts: [string, string, string]; isBoxed: boolean }[];
+  assert.deepEqual(
+    all.filter(({ isBoxed }) => !isBoxed).map(({ texts: [name] }) => `${type}: ${name}`),
+    [],
+    "properties outside of a list",
+  );
+  return all.map(({ texts: [name, kind, description] }) => [plain(name), plain(kind), plain(description)]);
+};
+
+const FLOWS = [
+  path.join(ROOT, "flows/city.json"),
+  ...readdirSync(path.join(ROOT, "examples"))
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => path.join(ROOT, "examples", name)),
+];
+
+for (const version of NODE_REDS)
+  for (const language of ["en-US", "ko"] as const)
+    describe(`the texts of ${version.title} in ${language}`, () => {
+      let served: Served;
+      let editor: EditorPage;
+      before(async function open() {
+        needsBrowser(this);
+        served = await serveEmpty(this, version);
+        editor = await openEditor(served.url, language);
+      });
+      after(async () => {
+        await editor?.close();
+        await served?.stop();
+      });
+
+      it("show every property of every help text whole", async () => {
+        const help = language === "ko" ? "help.ko.md" : "help.md";
+        for (const { set, source, declaration } of packNodes()) {
+          const expected = written(readFileSync(path.join(source, help), "utf8"));
+          assert.deepEqual(await shown(editor, declaration.type), expected, set);
+        }
+      });
+
+      if (language === "en-US")
+        it("find nothing wrong with the flows that come with the pack, nor with older ones that lack a setting", async () => {
+          for (const file of FLOWS) {
+            const flow = JSON.parse(readFileSync(file, "utf8")) as { type: string }[];
+            for (const without of [[], ["breakerFailures", "deadLetterSize", "stateKept", "keys"]]) {
+              const nodes = flow.map((node) =>
+                Object.fromEntries(Object.entries(node).filter(([name]) => !without.includes(name))),
+              );
+              const wrong = await editor.page.evaluate(
+                `(function() {
+                  var wrong = [];
+                  var imported = RED.nodes.import(${JSON.stringify(nodes)}, { generateIds: true }).nodes;
+                  imported.filter(function(node) { return /^citystream-/.test(node.type); }).forEach(function(node) {
+                    if (!RED.editor.validateNode(node)) { wrong.push(node.type + ": " + node.validationErrors.join("; ")); }
+                  });
+                  return wrong;
+                })()`,
+              );
+              assert.deepEqual(wrong, [], path.basename(file));
+            }
+          }
+          assert.deepEqual(editor.problems.splice(0), []);
+        });
+    });
