@@ -61,7 +61,7 @@ export interface NodeContext<F extends Fields = Fields> {
 export interface BareContext<F extends Fields> {
   /** @throws ConfigError */
   withSettings(definition: NodeDef): NodeContext<F>;
-  show(word: string, colour: Colour): void;
+  show(word: string, colour: Colour, detail?: string | number): void;
   /** A message has failed, or was treated well: the status says so beside what the node itself shows. */
   failed(): void;
   succeeded(): void;

@@ -187,8 +187,12 @@ function credentialsOf(fields: Fields): Record<string, { type: "text" | "passwor
 }
 
 /** A node whose settings are wrong: red, and every message fails with the reason, so that none is lost. */
-function refuse(node: Node, context: { show(word: string, colour: "red"): void }, error: unknown): void {
-  context.show("settings", "red");
+function refuse(
+  node: Node,
+  context: { show(word: string, colour: "red", detail: string): void },
+  error: unknown,
+): void {
+  context.show("settings", "red", messageOf(error));
   node.error(messageOf(error));
   node.on("input", (_message, _send, done) => done(asError(error)));
 }

@@ -32,6 +32,23 @@ export function statusWords(nodes: readonly PackNode[]): Record<string, [word: s
   );
 }
 
+/** For each type of node: the English labels of its fields and columns, as errors begin with them, each with its key. */
+export function fieldLabels(nodes: readonly PackNode[]): Record<string, Record<string, string>> {
+  return Object.fromEntries(
+    nodes.map((node) => {
+      const words = english(node);
+      const labels: Record<string, string> = {};
+      const rows = Object.entries((words["column"] ?? {}) as Record<string, Words>);
+      for (const [field, columns] of rows)
+        for (const [column, label] of Object.entries(columns))
+          labels[String(label)] = `${node.set}.column.${field}.${column}`;
+      for (const [name, label] of Object.entries((words["field"] ?? {}) as Words))
+        labels[String(label)] = `${node.set}.field.${name}`;
+      return [node.declaration.type, labels];
+    }),
+  );
+}
+
 /** Text of all sources of the nodes, sentences that are written in two lines put together. */
 const sources = (): string =>
   readdirSync(path.join(ROOT, "nodes"), { recursive: true, encoding: "utf8" })
@@ -81,6 +98,7 @@ export function wordsPage(nodes: readonly PackNode[], reasons: readonly string[]
   return `<script type="text/javascript">
 (function() {
     var statuses = ${literal(statusWords(nodes))};
+    var labels = ${literal(fieldLabels(nodes))};
     var reasons = ${literal(reasons)}.map(function(text, index) {
         var names = [];
         var pattern = text.split(/(__\\w+?__)/).map(function(part) {
@@ -102,6 +120,14 @@ export function wordsPage(nodes: readonly PackNode[], reasons: readonly string[]
         }
         return text;
     }
+    // The reason of a node, which may begin with the label of the field that is wrong, or with a row's number and one.
+    function reasonOf(node, text) {
+        var parts = /^(row \\d+|[^:]+): ([^]+)$/.exec(text);
+        var label = parts && labels[node.type] && labels[node.type][parts[1]];
+        if (label) { return node._(label) + ": " + reasonOf(node, parts[2]); }
+        if (parts && /^row \\d+$/.test(parts[1])) { return reason(parts[1]) + ": " + reasonOf(node, parts[2]); }
+        return reason(text);
+    }
     // A status text of the runtime: a word, or a word and a detail, or these and that messages fail.
     function status(node, text) {
         var words = statuses[node.type];
@@ -111,7 +137,7 @@ export function wordsPage(nodes: readonly PackNode[], reasons: readonly string[]
         for (var i = 0; i < words.length; i++) {
             if (text === words[i][0]) { return node._(words[i][1]); }
             if (text.indexOf(words[i][0] + " ") === 0) {
-                return node._(words[i][1]) + " " + reason(text.slice(words[i][0].length + 1));
+                return node._(words[i][1]) + " " + reasonOf(node, text.slice(words[i][0].length + 1));
             }
         }
         return text;

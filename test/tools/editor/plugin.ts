@@ -51,7 +51,11 @@ export function editorIn(language: "en-US" | "ko"): { plugin: Plugin; arrives(ty
       nodes.set("n", {
         type,
         status: message,
-        _: (key) => (words?.["status"] as Record<string, string>)[key.split(".").at(-1) ?? ""] ?? key,
+        _: (key) => {
+          const [, kind = "", ...names] = key.split(".");
+          const found = names.reduce<unknown>((at, name) => (at as Record<string, unknown>)?.[name], words?.[kind]);
+          return typeof found === "string" ? found : key;
+        },
       });
       listener?.("status/n", message);
       return nodes.get("n")?.status?.text;

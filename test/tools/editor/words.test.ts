@@ -64,6 +64,22 @@ describe("statuses in the reader's language", () => {
   });
 });
 
+describe("a wrong setting", () => {
+  const said = {
+    "Every: 2 h is longer than the window, so records between windows would be in none":
+      /^설정 확인 필요 간격: 2 h은\(는\) 윈도우 길이보다/u,
+    "Features: row 2: Field: is required": /^설정 확인 필요 피처: 2행: 필드: 필수 항목입니다$/u,
+  };
+  for (const [reason, expected] of Object.entries(said))
+    it(`is named in the status in Korean, with its field: ${reason}`, () => {
+      assert.match(String(editorIn("ko").arrives("citystream-window-batcher", `check settings ${reason}`)), expected);
+      assert.equal(
+        editorIn("en-US").arrives("citystream-window-batcher", `check settings ${reason}`),
+        `check settings ${reason}`,
+      );
+    });
+});
+
 describe("reasons of errors in Korean", () => {
   const context = { brokers: ["kafka:9092"], tls: false, mechanism: "PLAIN", username: "ann" };
   const failures: Record<string, Partial<Error> & { code?: string; type?: string }> = {
