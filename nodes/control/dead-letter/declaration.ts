@@ -64,6 +64,7 @@ export const declaration = declareNode({
     count: "__first__ – __last__ of __total__ letters.",
     replaying: "__count__ are being replayed.",
     more: "There are more; they show once some of these are done.",
+    reading: "Reading…",
     empty: "No dead letters here: no record has failed for good.",
     notFound: "No letter has this in it.",
     notDeployed: "Deploy this node first: what is deployed is shown.",

@@ -139,7 +139,7 @@ function citystreamView(node, set) {
     parts.next = button("next", "fa-chevron-right", function () {
       turn(PAGE);
     }).appendTo(line);
-    parts.count = $('<div role="status">').appendTo(line);
+    parts.count = $('<div role="status">').text(desk.word("reading")).appendTo(line);
     parts.selected = $("<strong>").appendTo(line);
     table = citystreamLetterTable(desk, body, {
       open: function (id) {
