@@ -1,14 +1,17 @@
 /**
  * How long a reading takes from Kafka to its forecast in Kafka: kafka in → function → lstm predictor → function → kafka out in a
  * Node-RED of its own: without the predictor, with LSTM(64) → Dense(6) over 24 steps × 6 features, the network of bench/forecast.ts, and
- * with the model that comes with the pack (twelve networks, four times the work), in one run.
+ * with the model that comes with the pack (twelve networks, four times the work), in one run. Beside them the bare client, kafkajs, that
+ * copies from topic to topic: what broker and machine take whoever asks.
  *
- *   npm run build && node dist/bench/forecast-latency.js [--seconds 60] [--per-second 1000] [--keys 100] [--linger 5] [--mode record|batch]
- *     [--node <binary>]
+ *   npm run build && node dist/bench/forecast-latency.js [--seconds 60] [--warm 30] [--per-second 1000] [--keys 100] [--linger 5]
+ *     [--mode record|batch] [--node <binary>]
  *
  * Both topics bear the broker's time (LogAppendTime, whole ms), so that the latency of a record is the difference of two readings
- * of one clock: from when its reading was stored to when its forecast was. Windows are filled before it is measured. How much memory series take is seen by --keys.
+ * of one clock: from when its reading was stored to when its forecast was. Windows are filled, and readings come at that rate for --warm seconds, before it
+ * is measured: a broker that has just begun compiles itself. How much memory series take is seen by --keys.
  */
+import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -26,7 +29,7 @@ import { metadataOf } from "../test/lib/forecast/models";
 import { until } from "../test/harness/words";
 import { service } from "../tools/services";
 import { quantile } from "./meter";
-import { needLinux, peakOf } from "./process-meter";
+import { cpuOf, needLinux, peakOf } from "./process-meter";
 
 const STEPS = 24;
 const PARTITIONS = 4;
@@ -39,9 +42,13 @@ type Mode = "record" | "batch";
 
 interface Trial {
   readonly brokers: string;
+  /** Nothing but the bare client. */
+  readonly bare?: boolean;
   /** Folder of the model; empty: the one that comes with the pack; absent: nothing is forecast. */
   readonly model?: string;
   readonly seconds: number;
+  /** Seconds at the same rate before it is measured. */
+  readonly warm: number;
   readonly perSecond: number;
   readonly keys: number;
   readonly linger: number;
@@ -125,7 +132,37 @@ const readingOf = (n: number, at: number): string =>
     wd: "NNW",
   });
 
-async function measure(trial: Trial): Promise<{ readonly times: readonly number[]; readonly peak: number }> {
+/** What stands between the topics, in a process of its own. */
+interface Between {
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+async function startBetween(trial: Trial, folder: string, input: string, output: string): Promise<Between> {
+  const { brokers, node } = trial;
+  if (trial.bare) {
+    const child = fork(path.join(__dirname, "forecast-latency-contender.js"), [brokers, input, output], {
+      ...(node !== undefined && { execPath: node }),
+    });
+    await new Promise((resolve, reject) => child.once("message", resolve).once("exit", reject));
+    return {
+      pid: child.pid ?? 0,
+      stop: () => new Promise((resolve) => child.once("exit", () => resolve()).disconnect()),
+    };
+  }
+  const around = { brokers, folder, ...(node === undefined ? {} : { node }) };
+  const member = await startMember(around, "node-red", flowFor(trial, input, output));
+  return { pid: member.process.pid ?? 0, stop: () => stopMember(member) };
+}
+
+interface Measured {
+  readonly times: readonly number[];
+  /** CPU seconds a second of what stands between the topics, while readings come. */
+  readonly cpu: number;
+  readonly peak: number;
+}
+
+async function measure(trial: Trial): Promise<Measured> {
   const { brokers, seconds, perSecond, keys } = trial;
   const predicts = trial.model !== undefined;
   const folder = mkdtempSync(path.join(tmpdir(), "citystream-latency-"));
@@ -148,25 +185,27 @@ async function measure(trial: Trial): Promise<{ readonly times: readonly number[
     const value = Buffer.from(readingOf(n, Math.floor(n / keys) * HOUR));
     return { topic: input, partition: key % PARTITIONS, key: Buffer.from(`station-${key}`), value };
   };
-  const around = { brokers, folder, ...(trial.node === undefined ? {} : { node: trial.node }) };
-  const member = await startMember(around, "node-red", flowFor(trial, input, output));
+  const between = await startBetween(trial, folder, input, output);
   const came = async (): Promise<number> =>
     [...(await observer.ends(output)).values()].reduce((sum, end) => sum + end, 0);
   /** Without the predictor every reading comes out; with it those before the window is full do not. */
   const lacking = predicts ? (STEPS - 1) * keys : 0;
-  const warm = (STEPS + 5) * keys;
+  const filling = (STEPS + 5) * keys;
+  const warm = filling + trial.warm * perSecond;
   try {
-    for (let n = 0; n < warm; n += 1000)
-      await producer.send(Array.from({ length: Math.min(1000, warm - n) }, (_, i) => recordOf(n + i)));
-    await until("the windows are full", async () => (await came()) === warm - lacking, 600_000);
+    for (let n = 0; n < filling; n += 1000)
+      await producer.send(Array.from({ length: Math.min(1000, filling - n) }, (_, i) => recordOf(n + i)));
+    await until("the windows are full", async () => (await came()) === filling - lacking, 600_000);
     const all = warm + seconds * perSecond;
     const began = performance.now();
-    let sent = warm;
+    const before = cpuOf(between.pid);
+    let sent = filling;
     while (sent < all) {
-      const due = Math.min(all, warm + Math.floor(((performance.now() - began) / 1000) * perSecond));
+      const due = Math.min(all, filling + Math.floor(((performance.now() - began) / 1000) * perSecond));
       for (; sent < due; sent++) void producer.send([recordOf(sent)]);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+    const cpu = ((cpuOf(between.pid) - before) / (performance.now() - began)) * 1000;
     await until("everything has come", async () => (await came()) === all - lacking, 60_000);
     const stored = new Map<number, number>();
     const times: number[] = [];
@@ -177,11 +216,11 @@ async function measure(trial: Trial): Promise<{ readonly times: readonly number[
       if (n >= warm) times.push(time - (stored.get(n) ?? Number.NaN));
       if (predicts && !/"ready":true/u.test(value ?? "")) throw new Error(`no forecast: ${value}`);
     });
-    return { times, peak: peakOf(member.process.pid ?? 0) };
+    return { times, cpu, peak: peakOf(between.pid) };
   } finally {
     await producer.close(10_000);
     await kafka.close();
-    await stopMember(member);
+    await between.stop();
     await observer.remove([input, output], []);
     await observer.close();
     rmSync(folder, { recursive: true, force: true });
@@ -192,6 +231,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       seconds: { type: "string", default: "60" },
+      warm: { type: "string", default: "30" },
       "per-second": { type: "string", default: "1000" },
       keys: { type: "string", default: "100" },
       linger: { type: "string", default: "5" },
@@ -204,14 +244,17 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "citystream-lstm64-"));
   await writeLstm64(folder);
   for (const [name, model] of [
+    ["the bare client", undefined],
     ["without the predictor", undefined],
     ["LSTM(64)", folder],
     ["the pack's model", ""],
   ] as const) {
-    const { times, peak } = await measure({
+    const { times, cpu, peak } = await measure({
       brokers: kafka.brokers,
+      bare: name === "the bare client",
       ...(model === undefined ? {} : { model }),
       seconds: Number(values.seconds),
+      warm: Number(values.warm),
       perSecond: Number(values["per-second"]),
       keys: Number(values.keys),
       linger: Number(values.linger),
@@ -220,7 +263,9 @@ async function main(): Promise<void> {
     });
     const sorted = Float64Array.from(times).sort();
     const at = [0.5, 0.9, 0.99, 0.999].map((part) => `p${part * 100} ${quantile(sorted, part)} ms`);
-    console.log(`${name}: ${times.length} records, ${at.join(", ")}; Node-RED at most ${peak.toFixed(0)} MB`);
+    console.log(
+      `${name}: ${times.length} records, ${at.join(", ")}; ${cpu.toFixed(2)} of a CPU, at most ${peak.toFixed(0)} MB`,
+    );
   }
   rmSync(folder, { recursive: true });
   await kafka.stop();

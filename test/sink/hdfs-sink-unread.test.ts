@@ -23,6 +23,13 @@ const linesBelow = (folder: string): string[] =>
     .filter((entry) => entry.isFile() && !/[\\/]\+tmp/u.test(entry.parentPath) && !/^[_.]/u.test(entry.name))
     .flatMap((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8").trimEnd().split("\n"));
 
+/** Lines of each file, in the order of offsets. */
+const sizesIn = (folder: string): number[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".ndjson"))
+    .sort()
+    .map((name) => readFileSync(path.join(folder, name), "utf8").trimEnd().split("\n").length);
+
 const json = (topic: string, text: string): OutgoingRecord => record(topic, Buffer.from(text));
 
 /** Texts that decoding and encoding would change. */
@@ -115,4 +122,33 @@ describe("hdfs sink behind kafka in", () => {
       [['{"site":"a"}'], ['{"site":"b"}']],
     );
   });
+
+  for (const [between, nodes] of [
+    ["directly", 0],
+    ["through other nodes", 3],
+  ] as const)
+    it(`keeps files whole that come ${between} and faster than they are stored`, async () => {
+      const [topic, group] = [await newTopic(cluster.kafka, 4), unique("group")];
+      const filling = "x".repeat(80);
+      await write(
+        cluster.kafka,
+        Array.from({ length: 80_000 }, (_, n) => ({
+          ...json(topic, `{"id":${n},"f":"${filling}"}`),
+          partition: n % 4,
+        })),
+      );
+      const functions = Array.from({ length: nodes }, (_, n) => ({
+        id: `f${n}`,
+        type: "function",
+        func: "return msg;",
+        outputs: 1,
+        wires: [[n === nodes - 1 ? "sink" : `f${n + 1}`]],
+      }));
+      await red.deploy(flow(topic, group, { rotateRecords: 10_000, rotateIdle: 0 }, functions));
+      await stored(topic, group, 80_000);
+      assert.deepEqual(
+        sizesIn(path.join(folder, "all")),
+        Array.from({ length: 8 }, () => 10_000),
+      );
+    });
 });

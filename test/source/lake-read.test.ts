@@ -148,6 +148,32 @@ describe("lake read", () => {
     );
   });
 
+  it("fills whole files of a sink, however fast it reads", async () => {
+    file("air/a.ndjson", ndjson(0, 40_000));
+    await red.deploy(
+      flowOf(
+        lakeNode(),
+        lakeRead({ path: "air", mode: "batch", wires: [["sink"], ["all"]] }),
+        {
+          id: "sink",
+          type: "citystream-hdfs-sink",
+          lake: "lake",
+          directory: "again",
+          rotateRecords: 10_000,
+          rotateIdle: 0,
+          wires: [[]],
+        },
+        collect("all"),
+      ),
+    );
+    await red.arrived("all", 1);
+    const again = path.join(folder, "lake", "again");
+    const sizes = readdirSync(again)
+      .filter((name) => name.endsWith(".ndjson"))
+      .map((name) => readFileSync(path.join(again, name), "utf8").trimEnd().split("\n").length);
+    assert.deepEqual(sizes, [10_000, 10_000, 10_000, 10_000]);
+  });
+
   it("goes on after a deploy with what was not finished", async () => {
     file("a.ndjson", ndjson(0, 60));
     file("b.ndjson", ndjson(60, 100));

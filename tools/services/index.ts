@@ -1,5 +1,6 @@
 /** Real services for tests, benches and `npm start`. Each is fetched once, runs on 127.0.0.1, and ends with its caller. */
 import type { CommonOptions, Control, ServiceDefinition } from "./definition";
+import { awsCredentials } from "./aws-credentials";
 import { chromium } from "./chromium";
 import { connect } from "./connect";
 import { engines } from "./engines";
@@ -20,7 +21,7 @@ import { spark } from "./spark";
 import { startService } from "./start";
 import { tensorflow } from "./tensorflow";
 
-export { chromium, engines, node24, platformatic, readers };
+export { awsCredentials, chromium, engines, node24, platformatic, readers };
 
 export const services = {
   kafka,
@@ -46,6 +47,10 @@ export const programs = {
   engines: {
     about: "@tensorflow/tfjs and onnxruntime-node, the optional engines of forecasts, by npm; 0.6 GB",
     install: async () => void (await engines()),
+  },
+  aws: {
+    about: "@aws-sdk/credential-providers, which finds the keys of roles for S3, by npm; 16 MB",
+    install: async () => void (await awsCredentials()),
   },
   readers: {
     about: "pyarrow, DuckDB and fastavro, which read lake files, by pip; needs Python 3.10",

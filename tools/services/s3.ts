@@ -9,6 +9,8 @@ const version = "1.8.0";
 export interface S3Options {
   /** Buckets to make; `lake` when absent. */
   readonly buckets?: readonly string[];
+  /** Knows keys of roles too, with session tokens that end. Not on Windows: its two parts talk by a socket in its folder. */
+  readonly roles?: boolean;
 }
 
 export interface S3Address {
@@ -21,6 +23,8 @@ export interface S3Address {
   readonly bucket: string;
   /** Where its objects lie, as files. */
   readonly folder: string;
+  /** With `roles`: the file of its users, roles and their sessions, which is read at each request. */
+  readonly sessions: string;
 }
 
 const install = (): Promise<string> =>
@@ -40,24 +44,36 @@ export const s3: ServiceDefinition<S3Options, S3Address> = {
     for (const folder of [metadata, ...[bucket, ...others].map((one) => join(data, one))])
       mkdirSync(folder, { recursive: true });
     const url = `http://${address}`;
+    const root = ["--access", accessKeyId, "--secret", secretAccessKey];
+    const known = join(place.directory, "iam");
+    const socket = join(place.directory, "iam.sock");
+    const iamAddress = `127.0.0.1:${await place.port("iam")}`;
+    const iam = options.roles && {
+      name: "iam",
+      program,
+      args: ["--port", iamAddress, ...root, "iam", "--dir", known, "--private-ports", socket],
+      directory: place.directory,
+      log: join(place.directory, "iam.log"),
+      ready: /IAM private service listening on/u,
+    };
+    if (iam) mkdirSync(known, { recursive: true });
+    const store = ["posix", "--sidecar", metadata, data];
     return {
-      address: { url, region: "us-east-1", accessKeyId, secretAccessKey, bucket, folder: join(data, bucket) },
+      address: {
+        url,
+        region: "us-east-1",
+        accessKeyId,
+        secretAccessKey,
+        bucket,
+        folder: join(data, bucket),
+        sessions: join(known, "iam.json"),
+      },
       processes: [
+        ...(iam ? [iam] : []),
         {
           name: "versitygw",
           program,
-          args: [
-            "--port",
-            address,
-            "--access",
-            accessKeyId,
-            "--secret",
-            secretAccessKey,
-            "posix",
-            "--sidecar",
-            metadata,
-            data,
-          ],
+          args: ["--port", address, ...root, ...(iam ? ["--iam-standalone-endpoint", socket] : []), ...store],
           directory: place.directory,
           log: join(place.directory, "versitygw.log"),
           ready: async () => (await fetch(url)).status === 403,

@@ -35,7 +35,7 @@ export const declaration = declareNode({
       label: "Access key",
       visible: true,
       section: "s3",
-      hint: "Empty: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of Node-RED's environment.",
+      hint: "Empty: the keys of Node-RED's environment, or of the profile or role that it runs as (see help).",
     }),
     secretKey: secret({ label: "Secret key", section: "s3" }),
     sessionToken: secret({ label: "Session token", section: "s3" }),

@@ -3,11 +3,12 @@ import type { Lake } from "../../lib/lake/lake";
 import { defineConfigNode } from "../../lib/node";
 import { declaration } from "./declaration";
 
-export = defineConfigNode(declaration, ({ settings }) => {
+export = defineConfigNode(declaration, ({ RED, settings }) => {
   const { endpoint, region, accessKey, secretKey, sessionToken } = settings;
   const store = openStore({
     ...settings,
     timeout: settings.timeout * 1000,
+    userDir: RED.settings.userDir,
     s3: { endpoint, region, accessKeyId: accessKey, secretAccessKey: secretKey, sessionToken },
   });
   const handle: Lake = { store, address: store.address };

@@ -4,6 +4,7 @@
  * stored positions.
  */
 import { asError, Retriable } from "../errors";
+import { Waiting } from "../waiting";
 import type { SpanLimit } from "../delivery/low-water-mark";
 import { concatenated, merged } from "./merge";
 import { realClock, type Clock } from "./clock";
@@ -66,7 +67,7 @@ export class Replay {
   readonly #progress = new Map<string, Progress>();
   #stored: Positions | undefined;
   #running = true;
-  #waiting: (() => void) | undefined;
+  readonly #waiting = new Waiting(this.#stop.signal, () => this.#running && this.listener.pressure());
   #batch: FileItem[] = [];
   #sent = 0;
   readonly #writer: PositionWriter;
@@ -94,18 +95,18 @@ export class Replay {
   running(running: boolean): void {
     this.#running = running;
     if (!running) this.#pace?.rest();
-    this.#wake();
+    this.#waiting.wake();
   }
 
   /** Whether it waits for room, for flows to run, or for more. */
   get waiting(): boolean {
-    return this.#waiting !== undefined;
+    return this.#waiting.waits;
   }
 
   /** Stops reading. `finished` still counts until `close`. */
   async halt(): Promise<void> {
     this.#stop.abort();
-    this.#wake();
+    this.#waiting.wake();
     await this.#done;
   }
 
@@ -137,8 +138,8 @@ export class Replay {
     const { end } = this.options;
     if (sentSomething || end !== "tail") this.listener.ended();
     if (end === "tail") return this.#sleep(LOOK);
-    if (end === "stop") return this.#until(() => false);
-    await this.#until(() => [...this.#progress.values()].every((progress) => progress.unfinished === 0));
+    if (end === "stop") return this.#waiting.until(() => false);
+    await this.#waiting.until(() => [...this.#progress.values()].every((progress) => progress.unfinished === 0));
     for (const progress of this.#progress.values()) progress.restart(progress.position.beginning);
     this.#pace?.rest();
     if (!sentSomething) await this.#sleep(LOOK);
@@ -226,7 +227,7 @@ export class Replay {
     }
     if (!this.#hasRoom()) {
       this.#flush();
-      await this.#until(() => this.#hasRoom(), true);
+      await this.#waiting.room(() => this.#hasRoom());
     }
     if (item.error) this.#flush();
     this.#batch.push(item);
@@ -251,11 +252,11 @@ export class Replay {
       finished: () => {
         const moved = underWay.map((one) => one.finished());
         if (moved.includes(true)) this.#writer.moved();
-        this.#wake();
+        this.#waiting.wake();
       },
       held: (held) => {
         for (const one of underWay) one.held(held);
-        this.#wake();
+        this.#waiting.wake();
       },
     });
   }
@@ -264,27 +265,6 @@ export class Replay {
     if (!this.#running) return false;
     for (const progress of this.#progress.values()) if (progress.paused) return false;
     return true;
-  }
-
-  /** Waits for a condition that `#wake` may have made true; rejects when stopped. */
-  async #until(condition: () => boolean, underPressure = false): Promise<void> {
-    while (!condition()) {
-      this.#stop.signal.throwIfAborted();
-      if (underPressure && this.#running) this.listener.pressure();
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve;
-        // holders that came since want to be asked too
-        if (underPressure) timer = setTimeout(resolve, 1_000);
-      });
-      clearTimeout(timer);
-    }
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.();
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -3,11 +3,10 @@
  * driver uses. Of its public interface only connections and the requests of the protocol are used, not its consumer and
  * producer (docs/decisions/kafka-client.md); test/lib/kafka/platformatic.test.ts holds what is relied on.
  */
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
-import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "../errors";
+import { findOptional, versionOf } from "../optional-package";
 
 export const PACKAGE = "@platformatic/kafka";
 /** 1.x loses records that it acknowledged; 2.12.1 is the first that was tested. */
@@ -226,20 +225,6 @@ const atLeast = (version: string, oldest: readonly number[]): boolean => {
   return true;
 };
 
-const versionOf = (entry: string): string => {
-  for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder))
-    try {
-      const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
-        name?: string;
-        version?: string;
-      };
-      if (name === PACKAGE) return version ?? "";
-    } catch {
-      // Further up.
-    }
-  return "";
-};
-
 const INSTALL = `npm install ${PACKAGE}@2`;
 const NEEDED = `${OLDEST.join(".")} or a newer 2.x`;
 
@@ -253,15 +238,12 @@ export const findPackage = (folder?: string, node = process.version): string => 
       `Client: ${PACKAGE} needs Node.js ${OLDEST_NODE.slice(0, 2).join(".")} or newer (this is ${node}); choose kafkajs`,
     );
   const place = folder ?? "Node-RED's user directory";
-  let entry: string;
-  try {
-    entry = require.resolve(PACKAGE, { paths: [...(folder === undefined ? [] : [folder]), __dirname] });
-  } catch {
+  const entry = findOptional(PACKAGE, folder);
+  if (entry === undefined)
     throw new ConfigError(
       `Client: ${PACKAGE} is not installed; run "${INSTALL}" in ${place} and restart Node-RED, or choose kafkajs`,
     );
-  }
-  const version = versionOf(entry);
+  const version = versionOf(PACKAGE, entry);
   const [major = 0] = numbers(version);
   if (major < OLDEST[0])
     throw new ConfigError(

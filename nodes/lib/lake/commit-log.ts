@@ -200,8 +200,13 @@ export class CommitLog {
       await this.proveExclusive(number, body);
       for (let at = settled + 1; at <= last; at++) await this.settleAt(at);
       // What is left of earlier holds was never published, and can't be any more. There may be a later one by now.
+      const isEarlier = (name: string): boolean => name < named(number);
       for (const { name } of await this.store.list(`${this.folder}/data`))
-        if (name < named(number)) await this.store.remove(`${this.folder}/data/${name}`);
+        if (isEarlier(name)) await this.store.remove(`${this.folder}/data/${name}`);
+      await this.store.endUploads(`${this.folder}/data`, isEarlier).catch((error: unknown) => {
+        // they take room and nothing else: whoever may not see them stores all the same
+        if (isProblem(error, "unreachable", "unavailable")) throw error;
+      });
       await this.sweep();
       return { claim, number, next: number + 1, seen: Date.now(), open: new Map() };
     }

@@ -6,6 +6,7 @@ import { HttpClient } from "../http";
 import { parseAddress } from "./address";
 import { TEMPORARY } from "./directory";
 import { localStore } from "./local";
+import { credentialSource, type KeySettings } from "./s3/credentials";
 import type { S3Options } from "./s3/requests";
 import { s3Store } from "./s3/store";
 import { type LakeStore, type Store, StoreError, isProblem, readAll } from "./store";
@@ -21,15 +22,14 @@ export interface LakeSettings {
   readonly timeout?: number;
   /** Of S3. */
   readonly s3?: S3Settings | undefined;
+  /** Node-RED's user directory, where optional packages are. */
+  readonly userDir?: string | undefined;
 }
 
-export interface S3Settings {
+export interface S3Settings extends KeySettings {
   /** A server that speaks S3; empty: Amazon's of the region. */
   readonly endpoint?: string;
   readonly region?: string;
-  readonly accessKeyId?: string;
-  readonly secretAccessKey?: string;
-  readonly sessionToken?: string;
 }
 
 /** @throws ConfigError when the address is not one */
@@ -37,7 +37,7 @@ export function openStore(settings: LakeSettings): LakeStore {
   const address = parseAddress(settings.address);
   if (address.kind === "folder") return localStore(address.folder);
   const client = new HttpClient({ tls: settings.tls, ...(settings.timeout ? { timeout: settings.timeout } : {}) });
-  if (address.kind === "s3") return s3Store({ ...address, ...accessOf(settings.s3), client });
+  if (address.kind === "s3") return s3Store({ ...address, ...accessOf(settings.s3, settings.userDir), client });
   const { endpoints, root } = address;
   return webHdfsStore({ endpoints, root, user: settings.user, token: settings.token?.trim(), client });
 }
@@ -45,7 +45,7 @@ export function openStore(settings: LakeSettings): LakeStore {
 type Access = Omit<S3Options, "bucket" | "prefix" | "client">;
 
 /** What is left empty is looked for in the environment, under the names that Amazon's tools use. */
-function accessOf(settings: S3Settings = {}): Access {
+function accessOf(settings: S3Settings = {}, userDir: string | undefined): Access {
   const { env } = process;
   const server = settings.endpoint?.trim() || env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"] || "";
   const endpoint = server.replace(/\/+$/u, "");
@@ -53,20 +53,8 @@ function accessOf(settings: S3Settings = {}): Access {
     throw new ConfigError(
       `S3 server: "${endpoint}" is not an address; write for example http://minio:9000, or leave it empty for Amazon S3.`,
     );
-  const own = settings.accessKeyId?.trim() || settings.secretAccessKey;
-  const accessKeyId = own ? settings.accessKeyId?.trim() : env["AWS_ACCESS_KEY_ID"];
-  const secretAccessKey = own ? settings.secretAccessKey : env["AWS_SECRET_ACCESS_KEY"];
-  if (!accessKeyId || !secretAccessKey)
-    throw new ConfigError(
-      "Access key, Secret key: enter both, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of Node-RED.",
-    );
-  return {
-    endpoint: endpoint || undefined,
-    region: settings.region?.trim() || env["AWS_REGION"] || "us-east-1",
-    accessKeyId,
-    secretAccessKey,
-    sessionToken: own ? settings.sessionToken : env["AWS_SESSION_TOKEN"],
-  };
+  const region = settings.region?.trim() || env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || "us-east-1";
+  return { endpoint: endpoint || undefined, region, credentials: credentialSource(settings, region, userDir) };
 }
 
 /** What the trial of a lake found. */

@@ -16,6 +16,7 @@ const PUBLISHING_AT_ONCE = 4;
 
 export class Publishing {
   private readonly inTurn = limiter(PUBLISHING_AT_ONCE);
+  private files = 0;
 
   /** @param drop takes a file out of those that grow */
   constructor(
@@ -25,13 +26,22 @@ export class Publishing {
     private readonly drop: (file: OpenFile) => void,
   ) {}
 
+  /** Files are on their way, which give back what they hold in memory. */
+  get underWay(): boolean {
+    return this.files > 0;
+  }
+
   /** Publishes a file that grows no more, as soon as it is its turn; tells those who wait for it what became of it. */
   later(file: OpenFile, place: Place, reason: RotationReason): void {
     const { generation } = place;
+    this.files++;
     this.effort.track(
       this.inTurn(() => this.publish(place, file, reason, generation))
         .catch((error: unknown) => file.failed(deliveryError(error)))
-        .finally(() => this.release(place, file)),
+        .finally(() => {
+          this.files--;
+          this.release(place, file);
+        }),
     );
   }
 

@@ -10,6 +10,7 @@ import { PositionWriter } from "../files/position-writer";
 import { loadPositions } from "../files/positions";
 import type { Row } from "../files/rows";
 import { Deque } from "../mqtt/deque";
+import { Waiting } from "../waiting";
 import { type Content, contentOf } from "./content";
 import { FileError } from "./file-error";
 import { parseRangeName } from "./file-name";
@@ -56,7 +57,7 @@ export class LakeReader {
   #positions: Record<string, LakePosition> | undefined;
   #sequence = 0;
   #running = true;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Waiting(this.#stop.signal, () => this.#running && this.listener.pressure());
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -79,7 +80,7 @@ export class LakeReader {
   /** Flows run, or do not: nothing is delivered then. */
   running(running: boolean): void {
     this.#running = running;
-    this.#wake();
+    this.#waiting.wake();
   }
 
   /**
@@ -102,7 +103,7 @@ export class LakeReader {
         return {
           path: path.text,
           ...counts,
-          finished: () => this.#until(() => (this.#mark.mark ?? 0) >= end, false),
+          finished: () => this.#waiting.until(() => (this.#mark.mark ?? 0) >= end),
         };
       } catch (error) {
         this.#stop.signal.throwIfAborted();
@@ -116,7 +117,7 @@ export class LakeReader {
   /** Stops reading. What is finished still counts until `close`. */
   async halt(): Promise<void> {
     this.#stop.abort();
-    this.#wake();
+    this.#waiting.wake();
     await this.#last;
     await this.#rows.close();
   }
@@ -194,7 +195,7 @@ export class LakeReader {
       if (items.length === 0) return;
       const next = items;
       items = [];
-      await this.#until(() => this.#running && !this.#mark.paused, true);
+      await this.#waiting.room(() => this.#running && !this.#mark.paused);
       this.#stop.signal.throwIfAborted();
       counts.records += next.length;
       if (next[0]?.error) counts.unreadable++;
@@ -238,11 +239,11 @@ export class LakeReader {
       bytes,
       finished: () => {
         if (this.#mark.finished(positions)) this.#advance();
-        this.#wake();
+        this.#waiting.wake();
       },
       held: (held) => {
         this.#mark.held(positions, held);
-        this.#wake();
+        this.#waiting.wake();
       },
     });
   }
@@ -265,24 +266,5 @@ export class LakeReader {
       if (this.#positions) this.#positions[sent.path] = sent.position;
       this.#writer?.moved();
     }
-  }
-
-  /** Waits for a condition that `#wake` may have made true; rejects when stopped. */
-  async #until(condition: () => boolean, underPressure: boolean): Promise<void> {
-    while (!condition()) {
-      this.#stop.signal.throwIfAborted();
-      if (underPressure && this.#running) this.listener.pressure();
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        // holders that came since want to be asked too
-        if (underPressure) timer = setTimeout(resolve, 1_000);
-      });
-      clearTimeout(timer);
-    }
-  }
-
-  #wake(): void {
-    for (const go of this.#waiting.splice(0)) go();
   }
 }

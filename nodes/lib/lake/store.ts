@@ -70,10 +70,15 @@ export interface FileStore extends Store {
 /** Objects by key: no rename, no directories, and a `create` that of several writers lets one win. */
 export interface ObjectStore extends Store {
   readonly kind: "objects";
-  /** Writes an object, over one that is there. */
-  put(path: string, body: readonly Uint8Array[]): Promise<void>;
+  /** Writes an object, over one that is there. Nothing of it is to be seen before all of it is there. */
+  put(path: string, body: readonly Uint8Array[] | AsyncIterable<Uint8Array>): Promise<void>;
   /** Copies an object, over one that is there. @returns false when `from` does not exist */
   copy(from: string, to: string): Promise<boolean>;
+  /**
+   * Removes the parts of objects whose writers ended before the last part was there.
+   * @param which of the names directly below the path
+   */
+  endUploads(path: string, which: (name: string) => boolean): Promise<void>;
 }
 
 export type LakeStore = FileStore | ObjectStore;

@@ -50,6 +50,7 @@ export class LakeWriter {
   private readonly filling: Filling;
   private readonly effort: Effort;
   private readonly memory: Held;
+  private readonly publishing: Publishing;
 
   constructor(
     private readonly store: LakeStore,
@@ -63,11 +64,11 @@ export class LakeWriter {
       () => options.format(),
       (folder) => laneWriter(store, folder, options.create),
     );
-    const publishing = new Publishing(options, this.effort, this.memory, (file) => this.growing.drop(file));
+    this.publishing = new Publishing(options, this.effort, this.memory, (file) => this.growing.drop(file));
     this.growing = new GrowingFiles(
       options.limits,
       { memory: options.memory / 2, records: MOST_RECORDS / 2, files: options.files },
-      (file, place, reason) => publishing.later(file, place, reason),
+      (file, place, reason) => this.publishing.later(file, place, reason),
     );
     this.filling = new Filling(options, this.effort, this.memory, this.growing);
   }
@@ -105,8 +106,15 @@ export class LakeWriter {
     return ticket.finished;
   }
 
-  /** Publishes everything now: the source waits for it. */
+  /**
+   * Publishes everything now: the source waits for it. Not while memory is full of files that are being published: these
+   * make room, and more and smaller ones would come later only.
+   */
   relieve(reason: RotationReason = "pressure"): void {
+    if (this.memory.roomy || !this.publishing.underWay) this.publishAll(reason);
+  }
+
+  private publishAll(reason: RotationReason): void {
     this.growing.publishAll(reason);
     // what still waits for its directory is published as soon as it is in a file
     for (const place of this.places.all()) if (place.queue.length > 0) place.hurried = reason;
@@ -118,7 +126,7 @@ export class LakeWriter {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, limit);
     });
-    await Promise.race([late, this.effort.drained(() => this.relieve("close"))]);
+    await Promise.race([late, this.effort.drained(() => this.publishAll("close"))]);
     clearTimeout(timer);
     this.effort.stop();
     this.growing.stop();

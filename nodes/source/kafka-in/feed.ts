@@ -4,6 +4,7 @@ import { ConfigError } from "../../lib/errors";
 import { PackedRecords } from "../../lib/kafka/packed-records";
 import type { Consumer, FetchedBatch, FetchedRecord } from "../../lib/kafka/port";
 import { DamagedBatch } from "../../lib/kafka/record-batch";
+import { ON_ITS_WAY } from "../../lib/waiting";
 import { committedFirst, type Claims } from "./claims";
 import type { AssignedPartition, Surroundings } from "./partition";
 import type { Pauses } from "./pauses";
@@ -77,9 +78,9 @@ export const makeFeed = (
 
   /** Waits until the partition has room and flows run. False when it stalls or is lost. */
   const roomFor = async (partition: AssignedPartition, epoch: number): Promise<boolean> => {
-    // What was emitted in this turn has yet to reach the nodes that will hold it, and make room by that.
-    await nextTurn();
     const deadline = Date.now() + STALLED;
+    for (let turn = 0; turn < ON_ITS_WAY.turns && !flows(partition); turn++) await nextTurn();
+    if (!flows(partition)) await change(partition, ON_ITS_WAY.ms);
     let pressed = false;
     while (!flows(partition)) {
       if (pauses.has(partition) || partition.stuck) return false;

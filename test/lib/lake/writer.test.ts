@@ -13,6 +13,9 @@ import { fileStores, stores } from "./stores";
 
 const forever = { records: 1e9, bytes: 1e9, age: 1e9, idle: 0 };
 
+const writers: LakeWriter[] = [];
+afterEach(() => Promise.all(writers.splice(0).map((writer) => writer.close(2000))));
+
 /** A writer with everything off that a test does not ask for; what it stored is listed. */
 function writerOn(store: LakeStore, options: Partial<WriterOptions> = {}): LakeWriter & { files: Stored[] } {
   const files: Stored[] = [];
@@ -27,6 +30,7 @@ function writerOn(store: LakeStore, options: Partial<WriterOptions> = {}): LakeW
     stored: (stored) => files.push(stored),
     ...options,
   });
+  writers.push(writer);
   return Object.assign(writer, { files });
 }
 
@@ -266,6 +270,42 @@ describe("the lake's writer", () => {
     }
     await writer.close(5000);
     assert.equal((await linesIn(store)).length, 100);
+  });
+
+  it("lets files grow while memory is full of others that are being published", async () => {
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    let begun = false;
+    const slow: FileStore = {
+      ...store,
+      create: async (file, ...rest) => {
+        if (!file.endsWith("claim")) {
+          begun = true;
+          await opened;
+        }
+        await store.create(file, ...rest);
+      },
+    };
+    const writer = writerOn(slow, { memory: 10_000, limits: { ...forever, bytes: 8000 } });
+    const first = writer.write([from(0, "x".repeat(9000), "due")], false, "1.1");
+    await until("it is being published", () => begun);
+    const second = writer.write([from(1, "x".repeat(3000), "growing")], false, "1.2");
+    await until("the other grows", () => writer.held > 12_000);
+    assert.equal(await writer.room(0), false);
+    writer.relieve();
+    open();
+    assert.equal(await writer.room(5000), true);
+    await first;
+    assert.deepEqual(
+      writer.files.map(({ reason }) => reason),
+      ["bytes"],
+    );
+    await writer.close(5000);
+    await second;
+    assert.deepEqual(
+      writer.files.map(({ reason }) => reason),
+      ["bytes", "close"],
+    );
   });
 
   it("keeps growing files few, publishing the one that rested longest", async () => {

@@ -119,6 +119,11 @@ describe("what a connection test says in Korean", () => {
     reads(await failureOf(open("s3:///lake", keys)), /"s3:\/\/\/lake"|s3:\/\/bucket\/lake|S3/gu);
     reads(await failureOf(open("s3://lake", { ...keys, endpoint: "minio" })), /"minio"|S3|Amazon/gu);
     reads(await failureOf(open("s3://lake", { accessKeyId: "a" })), /AWS_[A-Z_]+/gu);
+    reads(await failureOf(open("s3://lake", {})), /AWS_[A-Z_]+|"npm install \S+"|Node-RED's user directory/gu);
+    reads(
+      "no keys for S3: none were found; enter keys, or give Node-RED's environment a profile or a role",
+      /S3|none were found/gu,
+    );
     const { message } = refusedByS3("s3://lake", "write a", { status: 500, headers: {}, body: Buffer.from("<html>") });
     reads(message, /s3:\/\/lake|write a|S3|<html>/gu);
   });

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { asError, ConfigError, Retriable } from "../../errors";
+import { findOptional } from "../../optional-package";
 import { openBatcher } from "./batcher";
-import { findBeside, findPackage } from "./package";
+import { findPackage } from "./package";
 import { answered, unanswered, type ForecastEngine, type Size } from "./port";
 import { chooseTensors } from "./signature";
 import type { FromTfjs, LayersArtifacts, TfjsTask, ToTfjs } from "./tfjs-messages";
@@ -30,7 +31,7 @@ export function openTfjs(
   folder: string | undefined,
 ): ForecastEngine {
   const entry = findPackage("@tensorflow/tfjs", folder);
-  const task: TfjsTask = { entry, wasm: findBeside(WASM, folder), artifacts };
+  const task: TfjsTask = { entry, wasm: findOptional(WASM, folder), artifacts };
   const start = (): Thread => startThread(task, size, where, () => (thread = undefined));
   let thread: Thread | undefined = start();
   const { opened } = thread;

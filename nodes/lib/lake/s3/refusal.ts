@@ -6,7 +6,7 @@ import { fieldsOf } from "./xml";
 /** By the code in an answer's body (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). */
 const rules: readonly (readonly [pattern: RegExp, problem: StoreProblem, advice: string])[] = [
   [/^PreconditionFailed$/, "exists", ""],
-  [/^NoSuchKey$/, "missing", ""],
+  [/^(?:NoSuchKey|NoSuchUpload)$/, "missing", ""],
   [/^NoSuchBucket$/, "setting", "make the bucket, or enter the name of one that is there."],
   [
     /^(?:InvalidAccessKeyId|SignatureDoesNotMatch|XAdminUserNotFound)$/,

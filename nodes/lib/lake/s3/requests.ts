@@ -6,6 +6,8 @@ import { sign } from "../../../../vendor/aws4";
 import { Retriable } from "../../errors";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../../http";
 import { StoreError } from "../store";
+import type { CredentialSource } from "./credentials";
+import { fieldsOf } from "./xml";
 
 export interface S3Options {
   readonly bucket: string;
@@ -14,9 +16,7 @@ export interface S3Options {
   readonly region: string;
   /** `http://host:port` of a server that speaks S3, whose buckets are the first part of its paths; absent: Amazon's. */
   readonly endpoint?: string | undefined;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
+  readonly credentials: CredentialSource;
   readonly client: HttpClient;
 }
 
@@ -27,6 +27,8 @@ export interface S3Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: readonly Uint8Array[];
+  /** A success may turn out to be a failure in the answer's body. */
+  readonly mayFailLate?: boolean;
 }
 
 const encoded = (text: string): string =>
@@ -52,6 +54,11 @@ const hashOf = async (body: readonly Uint8Array[]): Promise<string> => {
   return hash.digest("hex");
 };
 
+const REFUSED_KEYS = new Set(["ExpiredToken", "InvalidToken", "InvalidAccessKeyId"]);
+
+const isKeyRefused = ({ status, body }: HttpAnswer): boolean =>
+  (status === 400 || status === 403) && REFUSED_KEYS.has(fieldsOf(body.toString("utf8"), "Error")["Code"] ?? "");
+
 export class S3Requests {
   private readonly base: URL;
   /** Of the bucket, without a slash at its end. */
@@ -73,6 +80,13 @@ export class S3Requests {
 
   /** The whole answer, whatever its status. @throws StoreError `unreachable` when there is none */
   async ask(request: S3Request): Promise<HttpAnswer> {
+    const first = await this.signed(request);
+    const answer = await this.reached(() => this.options.client.request(first.url, first.signed));
+    if (!isKeyRefused(answer)) return answer;
+    // keys of roles end, or are taken back before their time
+    const before = await this.options.credentials();
+    const now = await this.options.credentials(true);
+    if (now.accessKeyId === before.accessKeyId && now.sessionToken === before.sessionToken) return answer;
     const { url, signed } = await this.signed(request);
     return this.reached(() => this.options.client.request(url, signed));
   }
@@ -103,7 +117,8 @@ export class S3Requests {
     headers,
     body,
   }: S3Request): Promise<{ url: URL; signed: HttpRequest }> {
-    const { region, accessKeyId, secretAccessKey, sessionToken } = this.options;
+    const { region, credentials } = this.options;
+    const { accessKeyId, secretAccessKey, sessionToken } = await credentials();
     const search = Object.entries(query)
       .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
       .join("&");

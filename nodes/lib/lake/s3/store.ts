@@ -1,22 +1,18 @@
 /** A lake in a bucket of S3, or of a server that speaks its API and knows conditional writes. */
 import type { IncomingMessage } from "node:http";
-import type { HttpAnswer } from "../../http";
 import { type Entry, type ObjectStore, StoreError, isProblem } from "../store";
+import { type Ask, type Part, PartedUploads, partsOf } from "./parts";
 import { refusal } from "./refusal";
-import { S3Requests, type S3Options, type S3Request } from "./requests";
-import { listingOf, type Listing } from "./xml";
+import { S3Requests, type S3Options } from "./requests";
+import { listingOf, type Listing, uploadsOf } from "./xml";
 
 /** Longest key, in bytes of UTF-8. */
 const LONGEST_KEY = 1024;
 /** Objects that are removed at the same time. */
 const REMOVING = 16;
 
-const gathered = async (body: AsyncIterable<Uint8Array> | readonly Uint8Array[]): Promise<readonly Uint8Array[]> => {
-  if (Array.isArray(body)) return body as readonly Uint8Array[];
-  const parts: Uint8Array[] = [];
-  for await (const part of body) parts.push(part);
-  return parts;
-};
+/** Parts that are sent as one, without the three requests more that parts cost. */
+const AS_ONE = 2;
 
 export function s3Store(options: S3Options): ObjectStore {
   const { bucket, prefix, client } = options;
@@ -24,10 +20,13 @@ export function s3Store(options: S3Options): ObjectStore {
   const address = `s3://${bucket}${prefix === "" ? "" : `/${prefix.slice(0, -1)}`}`;
   const place = options.endpoint === undefined ? address : `${options.endpoint.replace(/\/$/u, "")} (${address})`;
 
-  const ask = async (request: S3Request, doing: string, ...expected: number[]): Promise<HttpAnswer> => {
+  const ask: Ask = async (request, doing, ...expected) => {
     if (request.key !== undefined && Buffer.byteLength(prefix + request.key) > LONGEST_KEY)
       throw new StoreError("invalid", `${place} can't ${doing}: a key has at most ${LONGEST_KEY} bytes`);
     const answer = await requests.ask(request);
+    // Amazon may say that a copy, or an object made of parts, failed after it has said 200.
+    if (answer.status === 200 && request.mayFailLate && /<Error>/u.test(answer.body.toString("utf8")))
+      throw refusal(place, doing, { ...answer, status: 500 });
     if (answer.status >= 200 && answer.status < 300) return answer;
     if (expected.includes(answer.status)) return answer;
     throw refusal(place, doing, answer);
@@ -62,35 +61,46 @@ export function s3Store(options: S3Options): ObjectStore {
     } while (after !== undefined);
   }
 
+  const end = new AbortController();
+  const uploads = new PartedUploads(ask, end.signal);
+
+  const write = async (
+    key: string,
+    body: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+    onlyNew: boolean,
+  ): Promise<void> => {
+    const parts = partsOf(body);
+    const first: Part[] = [];
+    for (let next = await parts.next(); !next.done; next = await parts.next()) {
+      first.push(next.value);
+      if (first.length <= AS_ONE) continue;
+      const all = async function* (): AsyncGenerator<Part> {
+        yield* first.splice(0);
+        yield* parts;
+      };
+      await uploads.write(key, all(), onlyNew);
+      return;
+    }
+    const headers = onlyNew ? { "if-none-match": "*" } : {};
+    await ask({ method: "PUT", key, headers, body: first.flat() }, `write ${key}`);
+  };
+
   const keyBelow = (path: string): string => (path === "" ? prefix : `${prefix}${path}/`);
 
   const store: ObjectStore = {
     kind: "objects",
     address: place,
-    async create(path, body) {
-      const doing = `write ${path}`;
-      const request = {
-        key: path,
-        method: "PUT" as const,
-        headers: { "if-none-match": "*" },
-        body: await gathered(body),
-      };
-      await ask(request, doing);
-    },
-    async put(path, body) {
-      await ask({ method: "PUT", key: path, body }, `write ${path}`);
-    },
+    create: (path, body) => write(path, body, true),
+    put: (path, body) => write(path, body, false),
     async copy(from, to) {
       const doing = `copy ${from} to ${to}`;
       const headers = { "x-amz-copy-source": requests.source(from) };
-      const answer = await ask({ method: "PUT", key: to, headers }, doing, 404);
+      const answer = await ask({ method: "PUT", key: to, headers, mayFailLate: true }, doing, 404);
       if (answer.status === 404) {
         const failure = refusal(place, doing, answer);
         if (isProblem(failure, "missing")) return false;
         throw failure;
       }
-      // Amazon may say that a copy failed after it has said 200.
-      if (/<Error>/u.test(answer.body.toString("utf8"))) throw refusal(place, doing, { ...answer, status: 500 });
       return true;
     },
     async list(path) {
@@ -135,10 +145,27 @@ export function s3Store(options: S3Options): ObjectStore {
         for (let at = 0; at < objects.length; at += REMOVING)
           await Promise.all(objects.slice(at, at + REMOVING).map(({ key }) => removeKey(key.slice(prefix.length))));
     },
+    async endUploads(path, which) {
+      const below = `${prefix}${path}/`;
+      let after: Readonly<Record<string, string>> = {};
+      for (;;) {
+        const query = { uploads: "", prefix: below, ...after };
+        const { body } = await ask({ method: "GET", query }, `list unfinished uploads below ${path}`);
+        const found = uploadsOf(body.toString("utf8"));
+        for (const { key, uploadId } of found.uploads)
+          if (key.startsWith(below) && which(key.slice(below.length).split("/")[0] ?? ""))
+            await uploads.abort({ key: key.slice(prefix.length), uploadId });
+        if (!found.next) return;
+        after = found.next;
+      }
+    },
     async mkdirs() {
       // A directory is what the keys of its objects have in common.
     },
-    close: () => client.close(),
+    close() {
+      end.abort();
+      client.close();
+    },
   };
   return store;
 }

@@ -3,7 +3,7 @@ import type * as FastXml from "../../../../vendor/fast-xml-parser";
 import { lazily } from "../../lazily";
 
 /** Elements that may come several times. */
-const LISTS = new Set(["Contents", "CommonPrefixes"]);
+const LISTS = new Set(["Contents", "CommonPrefixes", "Upload"]);
 const parser = lazily(() => {
   const { XMLParser } = require("../../../../vendor/fast-xml-parser") as typeof FastXml;
   return new XMLParser({
@@ -51,5 +51,23 @@ export function listingOf(xml: string): Listing | undefined {
     })),
     prefixes: many("CommonPrefixes").map((one) => String(one["Prefix"])),
     next: root["IsTruncated"] === "true" && typeof token === "string" ? token : undefined,
+  };
+}
+
+export interface Uploads {
+  readonly uploads: readonly { readonly key: string; readonly uploadId: string }[];
+  /** What asks for the next page. */
+  readonly next: Readonly<Record<string, string>> | undefined;
+}
+
+/** A page of ListMultipartUploads; empty when the answer is something else. */
+export function uploadsOf(xml: string): Uploads {
+  const root = parsed(xml, "ListMultipartUploadsResult") ?? {};
+  const all = (root["Upload"] as Record<string, string>[] | undefined) ?? [];
+  const [key, upload] = [root["NextKeyMarker"], root["NextUploadIdMarker"]];
+  const isMore = root["IsTruncated"] === "true" && typeof key === "string";
+  return {
+    uploads: all.map((one) => ({ key: String(one["Key"]), uploadId: String(one["UploadId"]) })),
+    next: isMore ? { "key-marker": key, ...(typeof upload === "string" && { "upload-id-marker": upload }) } : undefined,
   };
 }
