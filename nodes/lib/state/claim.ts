@@ -41,6 +41,9 @@ const claimed = /^\d{10}$/u;
 /** The state of a claim; before it is complete, what it is copied to. */
 const [STATE, COPY] = ["state", "copy"];
 
+/** Again where somebody who does not know yet that it is of the past writes into it. */
+const REMOVED = { recursive: true, force: true, maxRetries: 5, retryDelay: 100 } as const;
+
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
 /** An empty list where there is no such folder. */
@@ -87,7 +90,7 @@ export async function claimState(root: string, confirm: () => Promise<boolean>):
     await syncDirectory(own);
     await syncDirectory(root);
   } catch (error) {
-    await rm(own, { recursive: true, force: true }).catch(() => undefined);
+    await rm(own, REMOVED).catch(() => undefined);
     throw error;
   }
   return { directory: path.join(own, STATE), sweep: () => sweep(root, n) };
@@ -153,6 +156,5 @@ async function copyDurably(from: string, to: string): Promise<void> {
 }
 
 async function sweep(root: string, n: number): Promise<void> {
-  for (const other of await numbersIn(root))
-    if (other < n) await rm(path.join(root, nameOf(other)), { recursive: true, force: true });
+  for (const other of await numbersIn(root)) if (other < n) await rm(path.join(root, nameOf(other)), REMOVED);
 }

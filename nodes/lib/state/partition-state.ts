@@ -1,7 +1,7 @@
 /** The state of one partition for one tenure: claimed when its first record comes, closed when the tenure is over. */
 import { setTimeout as wait } from "node:timers/promises";
 import type { Tenure } from "../delivery/contract";
-import { asError, Retriable } from "../errors";
+import { asError, messageOf, Retriable } from "../errors";
 import type { StreamRecord } from "../stream/record";
 import type { CheckpointedState } from "./checkpointed";
 import { claimState, type Claim } from "./claim";
@@ -27,9 +27,12 @@ export class PartitionState<S, R, T extends StreamRecord> {
   private state: CheckpointedState<S, R, T> | undefined;
   private isOpen = false;
   private readonly closing = new AbortController();
+  private readonly ended = new Promise<false>((resolve) => {
+    this.closing.signal.addEventListener("abort", () => resolve(false));
+  });
   private failure: Error | undefined;
   private closed: Promise<void> | undefined;
-  private swept = false;
+  private sweeping: Promise<void> | undefined;
   /** Others in this process may have the folder. */
   private letGo = (): void => undefined;
 
@@ -76,39 +79,42 @@ export class PartitionState<S, R, T extends StreamRecord> {
     try {
       await this.state?.close();
       await this.settled;
+      await this.sweeping;
     } finally {
       this.letGo();
     }
   }
 
   private async opened(): Promise<void> {
-    const { signal } = this.closing;
-    const { tenure, around } = this;
-    let claim: Claim | undefined;
-    for (let failed = false; tenure && !claim;)
-      try {
-        claim = await this.claim(tenure);
-        if (failed) around.trouble(undefined);
-      } catch (error) {
-        if (error instanceof Retriable) throw error;
-        failed = true;
-        around.trouble(asError(error));
-        await wait(AGAIN, undefined, { signal }).catch(() => undefined);
-      }
-    if (signal.aborted) throw closedError();
-    this.state = around.open(claim?.directory ?? this.folder, () => this.written(claim));
+    const claim = this.tenure && (await this.untilClaimed(this.tenure));
+    if (this.closing.signal.aborted) throw closedError();
+    this.state = this.around.open(claim?.directory ?? this.folder, () => this.written(claim));
     await this.state.ready;
     this.isOpen = true;
+  }
+
+  /** Again and again, until the folder can be used. */
+  private async untilClaimed(tenure: Tenure): Promise<Claim> {
+    const { signal } = this.closing;
+    for (let failed = false; ; failed = true)
+      try {
+        const claim = await this.claim(tenure);
+        if (failed) this.around.trouble(undefined);
+        return claim;
+      } catch (error) {
+        if (error instanceof Retriable) throw error;
+        this.around.trouble(asError(error));
+        await wait(AGAIN, undefined, { signal }).catch(() => undefined);
+      }
   }
 
   /** @throws Retriable when the partition is in other hands, or the node was closed */
   private async claim(tenure: Tenure): Promise<Claim> {
     const { signal } = this.closing;
     const { inUse } = this.around;
-    const ended = new Promise<false>((resolve) => signal.addEventListener("abort", () => resolve(false)));
     const before = inUse.get(this.folder);
     if (before) {
-      await Promise.race([before, ended, wait(AGAIN, undefined, { ref: false })]);
+      await Promise.race([before, this.ended, wait(AGAIN, undefined, { ref: false })]);
       if (inUse.get(this.folder) === before && !signal.aborted && !tenure.over)
         throw new Error(
           `${this.folder} is in use for another source that reads the partition, or by a node that is still closing; one node can read it from one source only`,
@@ -123,7 +129,7 @@ export class PartitionState<S, R, T extends StreamRecord> {
     });
     inUse.set(this.folder, used);
     try {
-      const claim = await claimState(this.folder, () => Promise.race([tenure.confirm(), ended]));
+      const claim = await claimState(this.folder, () => Promise.race([tenure.confirm(), this.ended]));
       if (!claim) throw closedError();
       return claim;
     } catch (error) {
@@ -133,12 +139,10 @@ export class PartitionState<S, R, T extends StreamRecord> {
   }
 
   private written(claim: Claim | undefined): void {
-    if (!claim || this.swept) return;
-    this.swept = true;
     // What can't be removed now is in nobody's way: the next claim's checkpoint tries again.
-    claim
-      .sweep()
-      .catch((error: unknown) => this.around.warn(`earlier state stays in ${this.folder}: ${asError(error).message}`));
+    this.sweeping ??= claim?.sweep().catch((error: unknown) => {
+      this.around.warn(`what was kept earlier stays in ${this.folder}: ${messageOf(error)}`);
+    });
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import path from "node:path";
 import type { Message, Tenure } from "../delivery/contract";
-import { asError, Rejected, Retriable, Undone } from "../errors";
+import { asError, messageOf, Rejected, Retriable, Undone } from "../errors";
 import { isObject, type StreamRecord } from "../stream/record";
 import { CheckpointedState, type CheckpointOptions } from "./checkpointed";
 import type { Surroundings } from "./checkpoints";
@@ -114,14 +114,10 @@ export class PartitionedState<S, R, T extends StreamRecord = StreamRecord> imple
       return [...new Set(emissions.map(({ tenure }) => tenure))].map((tenure) => this.partFor(tenure));
     const { source } = message;
     if (!isObject(source) || source["kind"] !== "kafka") return [this.partFor(undefined)];
-    // Its record has ended elsewhere (it timed out) and this is late.
-    const found = [...this.parts.values()].find(({ tenure }) => tenure && !tenure.over && isFrom(tenure, source));
-    if (found) return [found];
+    // Of which tenure it is can't be known, and in another one it would come before others that it came after.
     throw new Retriable(
-      "nothing is known of where it came from: a node before this one has made it a message of its own",
-      {
-        unreachable: true,
-      },
+      "not taken into the state, since its record has ended already: it timed out, has moved or was sent again, or a node before this one sent it on after it was done",
+      { unreachable: true },
     );
   }
 
@@ -195,9 +191,7 @@ export class PartitionedState<S, R, T extends StreamRecord = StreamRecord> imple
     this.parts.delete(part.tenure);
     const left = part
       .close()
-      .catch((error: unknown) =>
-        this.options.warn(`the state of a partition is not closed well: ${asError(error).message}`),
-      )
+      .catch((error: unknown) => this.options.warn(`the state of a partition is not closed well: ${messageOf(error)}`))
       .finally(() => this.leaving.delete(left));
     this.leaving.add(left);
   }

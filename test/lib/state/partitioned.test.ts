@@ -205,6 +205,13 @@ describe("state by partition", () => {
     await assert.rejects(tell(state, from, [record(3, 0)]), gone);
   });
 
+  it("takes no record of Kafka that has ended, since nobody knows under which assignment it came", async () => {
+    const state = make();
+    await tell(state, [new Assigned()], [record(1)]);
+    const late: Tracked = { ...record(2), from: [] };
+    assert.throws(() => throughState({ hold: () => () => undefined }, state, late, assert.fail), gone);
+  });
+
   it("keeps the order of messages that wait for several partitions", async () => {
     const state = make();
     const [first, second] = [new Assigned(0), new Assigned(1)];
