@@ -3,6 +3,7 @@ import type {
   DeadLetter,
   Delivery,
   DeliverySource,
+  Emission,
   Failure,
   Message,
   SourceOptions,
@@ -26,9 +27,15 @@ export class SourceRecord {
   running = false;
 
   /** Delivers record `id`; its message has the payload that `payload` makes, by default its number. */
-  deliver(id: number, payload: (id: number) => unknown = (value) => value, extra: object = {}): void {
+  deliver(
+    id: number,
+    payload: (id: number) => unknown = (value) => value,
+    extra: object = {},
+    emission: Pick<Emission, "tenure"> = {},
+  ): void {
     this.source?.deliver(
       {
+        ...emission,
         records: 1,
         bytes: 100,
         message: () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { Message } from "../../nodes/lib/delivery/contract";
+import type { Message, Tenure } from "../../nodes/lib/delivery/contract";
 import type { ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { writeModel, type Model } from "../../nodes/lib/forecast/model-file";
 import { laboratory, runtimeWithTestNodes } from "../delivery/nodes";
@@ -59,11 +59,12 @@ describe("lstm-predictor, its series", () => {
       { id: "k", type: "test-sink" },
     );
   /** Record `hour` of a series with all features of all models, numbered as Kafka does. */
-  const deliver = (hour: number): void => {
+  const deliver = (hour: number, tenure?: Tenure): void => {
     const { payload, ...rest } = record("k", hour, Math.sin(hour), 1);
     const source = { kind: "kafka", topic: "t", partition: 0, offset: hour };
-    laboratory.source("s").deliver(hour, () => ({ ...(payload as object), c: 2 }), { ...rest, source });
+    laboratory.source("s").deliver(hour, () => ({ ...(payload as object), c: 2 }), { ...rest, source }, { tenure });
   };
+  const assigned = (): Tenure => ({ topic: "t", partition: 0, over: false, confirm: () => Promise.resolve(true) });
   const forecastOf = ({ forecast }: Message): ForecastReady => forecast as ForecastReady;
   const hours = (): number[] => laboratory.at("k").map(({ record: hour }) => hour as number);
 
@@ -128,7 +129,7 @@ describe("lstm-predictor, its series", () => {
     );
   });
 
-  for (const stateKept of ["disk", "memory"])
+  for (const stateKept of ["disk", "memory", "shared"])
     it(`lose no record and mix no answer when models of other features come and go under load (${stateKept})`, async () => {
       const red = await runtimeWithTestNodes();
       await red.deploy(tracked({ stateKept, checkpointEvery: 0.02 }));
@@ -136,8 +137,9 @@ describe("lstm-predictor, its series", () => {
       await red.until("the source runs", () => source.running);
       await restored(red);
       const last = 1_000;
+      const tenure = stateKept === "shared" ? assigned() : undefined;
       for (let hour = 0; hour < last; hour++) {
-        deliver(hour);
+        deliver(hour, tenure);
         if (hour % 100 === 50) red.receive("node", { loadModel: hour % 200 === 50 ? other : models.one });
         if (hour % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
       }
@@ -158,6 +160,24 @@ describe("lstm-predictor, its series", () => {
       assert.deepEqual([...versions].sort(), ["1", "3"]);
       assert.ok(full > last / 2, `${full} forecasts`);
     });
+
+  it("go along with their partition", async () => {
+    const red = await runtimeWithTestNodes();
+    const settings = { stateKept: "shared", checkpointEvery: 0.02 };
+    await red.deploy(tracked(settings));
+    const source = laboratory.source("s");
+    await red.until("the source runs", () => source.running);
+    const before = { ...assigned(), over: false };
+    for (let hour = 0; hour < 3; hour++) deliver(hour, before);
+    await red.until("all are delivered", () => source.count("delivered") === 3);
+    before.over = true;
+    deliver(3, before);
+    await red.until("what came too late is given back", () => source.count("abandoned") === 1);
+    deliver(3, assigned());
+    await red.until("it is told", () => hours().length === 4);
+    const [last] = laboratory.at("k").slice(-1);
+    assert.equal(forecastOf(last as Message).ready, true, "the first three are in its window");
+  });
 
   it("are apart for each set of features on disk, and are there again with a model of the first", async () => {
     const red = await nodeRed();

@@ -41,6 +41,19 @@ export interface FailedElement {
   readonly error: Error;
 }
 
+/** The time in which a process has a partition of a log without a break. */
+export interface Tenure {
+  readonly topic: string;
+  readonly partition: number;
+  /** The partition was taken away, or its source closed: what was fetched under it comes again to whoever has it now. */
+  readonly over: boolean;
+  /**
+   * Asks whoever shares partitions out. True: at some time since the question nobody else had it. False: it is over.
+   * While there is no answer it asks again.
+   */
+  confirm(): Promise<boolean>;
+}
+
 /** One message that a source hands to the flow, and how to make it again. */
 export interface Emission {
   /**
@@ -61,6 +74,11 @@ export interface Emission {
    * come again after a restart; undefined while that is not known.
    */
   readonly resumesAt?: number | undefined;
+  /**
+   * For sources that share partitions with other processes: the one under which it was fetched. Once that is over, a try
+   * that fails is the last one here: the emission ends as `abandoned`.
+   */
+  readonly tenure?: Tenure | undefined;
   /** Tries that have failed before this emission was made of the same records. */
   readonly tries?: number;
   /**

@@ -130,6 +130,8 @@ export class Flight implements TokenOwner, Passenger, Linked<Flight> {
     else if (this.owner.closing) this.land("abandoned", causeOf(cause));
     else {
       this.stopResting();
+      // Another process has the record.
+      if (this.emission.tenure?.over && !this.emission.once) return this.land("abandoned", causeOf(cause));
       if (cause === unwired) this.owner.warn(unwired.error.message);
       this.judge(cause);
     }

@@ -206,6 +206,19 @@ export const makeConsumer = (cluster: ClusterOptions, options: ConsumerOptions, 
       const member = session?.epoch === epoch && epoch > 0 ? session.member : undefined;
       return member && { groupId, generationId: member.generationId, memberId: member.memberId };
     },
+    async isMember(epoch) {
+      const own = session;
+      if (!own?.member || own.epoch !== epoch || epoch === 0) return false;
+      const { generationId: groupGenerationId, memberId } = own.member;
+      try {
+        const coordinator = await own.link.cluster.findGroupCoordinator({ groupId });
+        await coordinator.heartbeat({ groupId, groupGenerationId, memberId });
+        return true;
+      } catch (error) {
+        if (REJOIN.has((error as RawError).type ?? "") || isFenced(error)) return false;
+        throw explain(error, own.link.context);
+      }
+    },
     rejoin(error) {
       session?.crashed(error);
     },

@@ -93,6 +93,8 @@ export interface RawBroker {
   fetch(request: { readonly topics: readonly FetchedTopic[]; readonly isolationLevel?: number }): Promise<unknown>;
   initProducerId(options: object): Promise<{ producerId: string; producerEpoch: number }>;
   offsetCommit(options: object): Promise<unknown>;
+  /** Rejects with what the coordinator answers. */
+  heartbeat(member: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
   offsetFetch(options: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string }[] }[];
   }>;

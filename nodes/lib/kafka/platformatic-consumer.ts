@@ -47,6 +47,7 @@ export const makeConsumer = (
   const { groupId, sessionTimeout } = options;
   const closing = new AbortController();
   let current: Assignment | undefined;
+  let present: Group | undefined;
   let epochs = 0;
   let { instanceId } = options;
   /** Ends the present membership, for a new one. */
@@ -196,6 +197,7 @@ export const makeConsumer = (
       },
       signal,
     );
+    present = group;
     watchdog = watchProgress(options.stallLimit ?? STALL_LIMIT, (idle) => {
       const text = `Nothing has moved for ${Math.round(idle / 1000)} s (${link.outstanding() || "no request is open"}): the consumer starts again`;
       events.warn(text);
@@ -249,9 +251,22 @@ export const makeConsumer = (
     return (await commitPositions(own.link, groupId, own.member, due)) ? due : [];
   };
 
+  const isMember = async (epoch: number): Promise<boolean> => {
+    const own = current?.epoch === epoch && !current.ended ? current : undefined;
+    if (!own) return false;
+    try {
+      return (await present?.has(own.member)) ?? false;
+    } catch (error) {
+      own.link.forgetCoordinator();
+      if (isFenced(error)) return false;
+      throw explain(error, own.link.context);
+    }
+  };
+
   const running = supervise();
   return {
     commit,
+    isMember,
     membership(epoch) {
       const member = current?.epoch === epoch ? current.member : undefined;
       return member && { groupId, generationId: member.generation, memberId: member.memberId };

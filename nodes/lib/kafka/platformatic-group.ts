@@ -69,6 +69,8 @@ export interface GroupEvents {
 export interface Group {
   /** Until the signal aborts. @throws when another process has joined under this member's name */
   run(): Promise<void>;
+  /** Asks the coordinator. False: not any more, or not for long, since the group rebalances. @throws when it is out of reach */
+  has(member: Member): Promise<boolean>;
   /** Joins again: subscribes anew, and shares out anew when it leads. */
   rejoin(): void;
   /** What it subscribed to when it last joined. */
@@ -230,6 +232,11 @@ export const makeGroup = (link: Link, options: GroupOptions, events: GroupEvents
     },
     get shared() {
       return shared;
+    },
+    async has(member) {
+      const code = await beat(member);
+      if (COORDINATOR_AWAY.has(code)) link.forgetCoordinator();
+      return code === 0;
     },
     rejoin() {
       wake.abort();

@@ -137,6 +137,12 @@ export interface Consumer {
   resume(partition: TopicPartition): void;
   /** This member under an assignment; undefined once that is over. */
   membership(epoch: number): Membership | undefined;
+  /**
+   * Asks the coordinator, by a heartbeat, whether this member has what it was assigned under this epoch. False: that is
+   * over, or about to be, since the group rebalances.
+   * @throws Retriable when the coordinator is out of reach
+   */
+  isMember(epoch: number): Promise<boolean>;
   /** Leaves and joins again, because of `error`: an assignment of which others seem to have a newer one. */
   rejoin(error: Error): void;
   /** The next fetch of a partition that is owned begins at `offset`; what was fetched and not taken is dropped. */

@@ -18,6 +18,8 @@ export interface CheckpointOptions extends StoreOptions {
   readonly records: number;
   /** Keys whose state stays in memory; that of others is read when it is needed. */
   readonly inMemory: number;
+  /** Told after each durable checkpoint. */
+  readonly written?: () => void;
 }
 
 /** Records that may wait for the disk before their source does, as so many checkpoints'. */
@@ -56,6 +58,10 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
     let keys = this.store?.keys ?? 0;
     for (const key of this.dirty) if (!this.store?.has(key)) keys++;
     return keys;
+  }
+
+  get full(): boolean {
+    return this.keys >= this.options.most;
   }
 
   take(key: string, record: T, identity: Identity | undefined = identityOf(record, key)): R | undefined {
@@ -133,6 +139,7 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
       const gone = await store.write(states, added, () => this.contained.list(), Date.now());
       for (const key of gone) if (!this.dirty.has(key)) this.hot.delete(key);
       this.cool();
+      this.options.written?.();
     } catch (error) {
       for (const key of dirty) this.dirty.add(key);
       this.added = [...added, ...this.added];

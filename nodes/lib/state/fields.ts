@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Message } from "../delivery/contract";
-import { asError } from "../errors";
+import { asError, ConfigError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
@@ -10,7 +10,8 @@ import type { StreamRecord } from "../stream/record";
 import { CheckpointedState } from "./checkpointed";
 import { weightOf, type Surroundings } from "./checkpoints";
 import { forgetMemory, InMemoryState, memoryOf } from "./in-memory";
-import type { Advance, KeyedState } from "./port";
+import { PartitionedState } from "./partitioned";
+import { readyToTake, type Advance, type KeyedState } from "./port";
 import type { StoreOptions } from "./store-options";
 
 /** In the user directory. */
@@ -33,30 +34,40 @@ export const checkpointFields = () => ({
   }),
 });
 
-const onDisk = { field: "stateKept", is: ["disk"] };
+const onDisk = { field: "stateKept", is: ["disk", "shared"] };
 
-/** @param usual defaults that depend on how large a node's states are, and on what they cost beside its work */
-export const stateFields = (usual: {
+const HERE = { disk: "kept on disk, over restarts", memory: "in memory only" } as const;
+const HINT =
+  "On disk a record is finished once a checkpoint holds what it changed; what comes again after that changes nothing.";
+
+/** Defaults that depend on how large a node's states are, and on what they cost beside its work. */
+interface Usual {
   readonly keys: number;
   readonly inMemory: number;
   readonly kept?: "disk" | "memory";
-}) => ({
+}
+
+const KEYS = "Most keys that have a state; the one unused for longest makes room.";
+const keysField = ({ keys }: Pick<Usual, "keys">, hint: string) =>
+  number({ label: "Keys", default: keys, min: 1, max: 16_000_000, integer: true, section: "state", hint });
+
+/** The same for a node whose state can't be taken apart by partition. */
+export const stateFieldsHere = (usual: Usual) => ({
+  ...stateFields(usual),
+  stateKept: choice({ label: "State", default: usual.kept ?? "disk", options: HERE, section: "state", hint: HINT }),
+  keys: keysField(usual, KEYS),
+  stateFolder: { ...checkpointFields().stateFolder, showIf: onDisk },
+});
+
+export const stateFields = (usual: Usual) => ({
   stateKept: choice({
     label: "State",
     default: usual.kept ?? "disk",
-    options: { disk: "kept on disk, over restarts", memory: "in memory only" },
+    options: { ...HERE, shared: "on disk, by partition, in a folder that all instances share" },
     section: "state",
-    hint: "On disk a record is finished once a checkpoint holds what it changed; what comes again after that changes nothing.",
+    hint: `${HINT} By partition, the state goes along when Kafka moves a partition to another instance: the key must be what Kafka partitions by.`,
   }),
-  keys: number({
-    label: "Keys",
-    default: usual.keys,
-    min: 1,
-    max: 16_000_000,
-    integer: true,
-    section: "state",
-    hint: "Most keys that have a state; the one unused for longest makes room.",
-  }),
+  keys: keysField(usual, `${KEYS} By partition: of each.`),
   keysInMemory: number({
     label: "Keys in memory",
     default: usual.inMemory,
@@ -75,7 +86,11 @@ export const stateFields = (usual: {
     showIf: onDisk,
     hint: "A key of which no record came for so long begins anew. 0: never.",
   }),
-  stateFolder: { ...checkpointFields().stateFolder, showIf: onDisk },
+  stateFolder: {
+    ...checkpointFields().stateFolder,
+    showIf: onDisk,
+    hint: "Empty: citystream/state in the user directory. By partition: a folder that all instances share, such as NFS mounted without attribute caching (actimeo=0 or noac), so that what one has written is what the next one finds.",
+  },
 });
 
 export type StateSettings = Settings<ReturnType<typeof stateFields>>;
@@ -126,20 +141,33 @@ export function openState<S, R, T extends StreamRecord = StreamRecord>(
       ? new InMemoryState(advance, settings.keys, memoryOf<S>(node.id, format), node.emissionsOf)
       : new InMemoryState(advance, settings.keys);
   forgetMemory(node.id);
-  const directory = stateDirectory(node, settings.stateFolder);
-  return new CheckpointedState(
+  const options = {
+    ...more,
+    format,
+    ttl: settings.forgetAfter > 0 ? settings.forgetAfter * DAY : Infinity,
+    most: settings.keys,
+    inMemory: settings.keysInMemory,
+    interval: settings.checkpointEvery * 1000,
+    records: 10_000,
+    warn: node.warn,
+  };
+  const within = (folder: string): string => {
+    const directory = stateDirectory(node, folder);
+    return apart ? path.join(directory, nameOf(format)) : directory;
+  };
+  if (settings.stateKept === "disk")
+    return new CheckpointedState(
+      advance,
+      { ...options, directory: within(settings.stateFolder) },
+      stateSurroundings(node),
+    );
+  if (settings.stateFolder === "")
+    throw new ConfigError(
+      "Folder: it is empty; state by partition needs the folder that all instances share, such as /mnt/shared/state",
+    );
+  return new PartitionedState(
     advance,
-    {
-      ...more,
-      directory: apart ? path.join(directory, nameOf(format)) : directory,
-      format,
-      ttl: settings.forgetAfter > 0 ? settings.forgetAfter * DAY : Infinity,
-      most: settings.keys,
-      inMemory: settings.keysInMemory,
-      interval: settings.checkpointEvery * 1000,
-      records: 10_000,
-      warn: node.warn,
-    },
+    { ...options, shared: within(settings.stateFolder), own: within("") },
     stateSurroundings(node),
   );
 }
@@ -153,7 +181,7 @@ const nameOf = (format: string): string => createHash("sha256").update(format).d
  */
 export function throughState(
   node: Pick<NodeContext, "hold">,
-  state: Pick<KeyedState<unknown>, "ready" | "kept">,
+  state: Pick<KeyedState<unknown>, "ready" | "readyFor" | "kept">,
   message: Message,
   work: () => void,
 ): Promise<void> | undefined {
@@ -169,8 +197,8 @@ export function throughState(
     if (!kept) throw failure;
     return kept.then(() => Promise.reject(failure));
   };
-  const { ready } = state;
+  const ready = readyToTake(state, message);
   if (!ready) return go();
   const release = node.hold(message, { ...weightOf(message), counts: true });
-  return ready.finally(release).then(go);
+  return ready.finally(release).then(() => (state.readyFor ? throughState(node, state, message, work) : go()));
 }

@@ -50,6 +50,10 @@ export class InMemoryState<S, R, T extends StreamRecord = StreamRecord> implemen
     return this.memory.states.size;
   }
 
+  get full(): boolean {
+    return this.keys >= this.most;
+  }
+
   take(key: string, record: T, given?: Identity): R | undefined {
     const { states, contained } = this.memory;
     const identity = contained && (given ?? identityOf(record, key));

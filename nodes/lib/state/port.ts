@@ -3,6 +3,12 @@ import type { Message } from "../delivery/contract";
 import type { StreamRecord } from "../stream/record";
 import type { Identity } from "./contained";
 
+/** Resolves once `readyToTake` may be asked again; undefined: the records of the message may be taken now, in this turn. */
+export const readyToTake = (
+  state: Pick<KeyedState<unknown>, "ready" | "readyFor">,
+  message: Message,
+): Promise<void> | undefined => (state.readyFor ? state.readyFor(message) : state.ready);
+
 /** What a record makes of its key's state, and what is to be said of the record; both as JSON can hold them. */
 export interface Step<S, R> {
   readonly state: S;
@@ -24,8 +30,16 @@ export interface KeyedState<R, T extends StreamRecord = StreamRecord> {
    * @throws Retriable when it is closed before
    */
   readonly ready: Promise<void> | undefined;
+  /**
+   * Where it depends on the message: resolves once it may be asked again, and undefined when the records of the message may
+   * be taken, which is then to be done in the same turn. The order in which messages asked is kept.
+   * @throws Retriable when they belong to another process, or it is closed
+   */
+  readyFor?(message: Message): Promise<void> | undefined;
   /** Keys that have a state. */
   readonly keys: number;
+  /** Further keys take the places of others. */
+  readonly full: boolean;
   /**
    * Takes a record into its key's state and gives what is to be said of it. A record that the state holds already, by its
    * `source`, changes nothing and gets what was said the first time.

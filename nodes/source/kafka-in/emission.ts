@@ -1,5 +1,5 @@
 /** Records → emissions of the delivery ledger, which can make their messages again for each try. */
-import type { Emission, Message } from "../../lib/delivery/contract";
+import type { Emission, Message, Tenure } from "../../lib/delivery/contract";
 import type { Positions } from "../../lib/delivery/low-water-mark";
 import { asError } from "../../lib/errors";
 import type { PackedRecords } from "../../lib/kafka/packed-records";
@@ -31,6 +31,7 @@ export interface EmissionOwner {
   readonly once?: boolean;
   /** The offset that its group has committed, as far as is known. */
   readonly committed?: number | undefined;
+  readonly tenure?: Tenure | undefined;
   /** Nodes hold `records` more (or fewer) of an emission on purpose. */
   hold(emission: PlacedEmission, records: number): void;
   /** A message that went to the flow unread has been read. */
@@ -57,6 +58,9 @@ export class RecordEmission implements PlacedEmission {
   }
   get resumesAt(): number | undefined {
     return this.owner.committed;
+  }
+  get tenure(): Tenure | undefined {
+    return this.owner.tenure;
   }
   message(): Message {
     const message = this.first ?? messageOf(this.record, this.origin, this.decoders);
@@ -105,6 +109,9 @@ export class BatchEmission implements PlacedEmission {
   }
   get resumesAt(): number | undefined {
     return this.owner.committed;
+  }
+  get tenure(): Tenure | undefined {
+    return this.owner.tenure;
   }
   private get span(): Span {
     return [this.packed.offset(0), this.packed.offset(this.records - 1)];

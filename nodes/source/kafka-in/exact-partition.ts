@@ -4,7 +4,7 @@
  * and sent again (docs/decisions/exactly-once.md).
  */
 import { backOff } from "../../lib/back-off";
-import type { FailedTry } from "../../lib/delivery/contract";
+import type { FailedTry, Tenure } from "../../lib/delivery/contract";
 import { asError, messageOf as textOf, Retriable } from "../../lib/errors";
 import type { RecordTransaction } from "../../lib/kafka/exactly-once";
 import { Fenced, type FetchedRecord, type TransactionalProducer } from "../../lib/kafka/port";
@@ -49,6 +49,7 @@ export class ExactPartition implements AssignedPartition {
     readonly epoch: number,
     /** Where the user wants it to go on; absent: where the group has committed. */
     private sought?: number,
+    private readonly tenure?: Tenure,
   ) {
     this.next = sought;
     this.topic = topic;
@@ -129,7 +130,7 @@ export class ExactPartition implements AssignedPartition {
 
   private open(first: number): Unit {
     if (this.unit) return this.unit;
-    const unit = new Unit(this.origin(), first, this.settings);
+    const unit = new Unit(this.origin(), first, this.settings, this.tenure);
     this.unit = unit;
     this.after(this.settings.interval, () => this.seal(unit));
     this.limit(unit);

@@ -96,7 +96,7 @@ export const exactlyOnce = (options: ExactlyOnceOptions): ExactlyOnce => {
     bury,
   };
   return {
-    partition: (each, epoch, from) => new ExactPartition(settings, each, epoch, from),
+    partition: (each, epoch, from, tenure) => new ExactPartition(settings, each, epoch, from, tenure),
     close: () => transactions.close(),
   };
 };

@@ -8,6 +8,7 @@ import { makeFeed, type FeedSettings, type Holding } from "./feed";
 import { covers, makePauses, type Scope } from "./pauses";
 import { Partition, type AssignedPartition, type MakePartition, type Surroundings } from "./partition";
 import { makeSeeking, type Seeking } from "./seeking";
+import { OwnTenure } from "./tenure";
 
 export interface IntakeSettings extends FeedSettings {
   /** In ms. */
@@ -46,11 +47,14 @@ const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${part
 export const makeIntake = (
   surroundings: Omit<Surroundings, "moved">,
   settings: IntakeSettings,
-  consumer: () => Pick<Consumer, "commit" | "pause" | "resume" | "seek" | "rejoin"> | undefined,
+  consumer: () => Pick<Consumer, "commit" | "pause" | "resume" | "seek" | "rejoin" | "isMember"> | undefined,
   /** Makes partitions of another kind. */
   make?: MakePartition,
 ): Intake => {
   let partitions = new Map<string, AssignedPartition>();
+  let tenures = new Map<string, OwnTenure>();
+  /** Of the present assignment. */
+  let present = 0;
   const pauses = makePauses();
   let stopped = false;
   /** Partitions are about to move: nothing more is given to the flow. */
@@ -64,6 +68,12 @@ export const makeIntake = (
     ...surroundings,
     moved: (records) => commits.finished(records),
   };
+
+  const made: MakePartition = (each, epoch, from) => {
+    const tenure = tenures.get(keyOf(each));
+    return make?.(each, epoch, from, tenure) ?? new Partition(all, each, epoch, from, tenure);
+  };
+  const isMember = async (): Promise<boolean> => (await consumer()?.isMember(present)) ?? false;
 
   const holding: Holding = {
     get stopped() {
@@ -80,7 +90,7 @@ export const makeIntake = (
   const seeking = makeSeeking({
     consumer,
     current: (target) => (stopped || revoking ? undefined : partitions.get(keyOf(target))),
-    make: (target, epoch, offset) => make?.(target, epoch, offset) ?? new Partition(all, target, epoch, offset),
+    make: (target, epoch, offset) => made(target, epoch, offset),
     async committed() {
       await commits.now();
       await claims.settled();
@@ -122,13 +132,21 @@ export const makeIntake = (
     records,
     wanted: (each) => partitions.get(keyOf(each))?.wanted,
     assigned(owned, epoch, kept) {
-      const before = partitions;
+      const [before, had] = [partitions, tenures];
       revoking = false;
+      present = epoch;
+      tenures = new Map(
+        owned.map((each) => {
+          const same = kept ? had.get(keyOf(each)) : undefined;
+          return [keyOf(each), same ?? new OwnTenure(each, isMember)];
+        }),
+      );
+      for (const [key, tenure] of had) if (tenures.get(key) !== tenure) tenure.end();
       partitions = new Map(
         owned.map((each) => {
           const same = kept ? before.get(keyOf(each)) : undefined;
           if (same?.keep(epoch)) return [keyOf(each), same];
-          return [keyOf(each), make?.(each, epoch) ?? new Partition(all, each, epoch)];
+          return [keyOf(each), made(each, epoch)];
         }),
       );
       for (const partition of before.values()) {
@@ -168,6 +186,7 @@ export const makeIntake = (
       }
     },
     async commit() {
+      for (const tenure of tenures.values()) tenure.end();
       await commits.last();
       const lost = await claims.giveBack();
       if (lost > 0)

@@ -1,5 +1,5 @@
 /** One assigned partition: what of it is in the flow, and what may be committed. */
-import type { DeliverySource, Message } from "../../lib/delivery/contract";
+import type { DeliverySource, Message, Tenure } from "../../lib/delivery/contract";
 import { LowWaterMark, type Positions, type SpanLimit } from "../../lib/delivery/low-water-mark";
 import { asError } from "../../lib/errors";
 import { PackedRecords } from "../../lib/kafka/packed-records";
@@ -97,6 +97,7 @@ export type MakePartition = (
   each: { readonly topic: string; readonly partition: number },
   epoch: number,
   from?: number,
+  tenure?: Tenure,
 ) => AssignedPartition;
 
 export class Partition implements EmissionOwner, AssignedPartition {
@@ -124,6 +125,7 @@ export class Partition implements EmissionOwner, AssignedPartition {
     public epoch: number,
     /** Where the user wants it to go on; absent: where the group has committed. */
     private sought?: number,
+    readonly tenure?: Tenure,
   ) {
     this.next = sought;
     this.topic = topic;

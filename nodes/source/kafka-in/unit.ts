@@ -1,6 +1,6 @@
 /** What is read, processed and committed together: some records of one partition, and what became of each. */
 import { randomUUID } from "node:crypto";
-import type { DeadLetter, Emission, FailedTry, Message, NodeRef } from "../../lib/delivery/contract";
+import type { DeadLetter, Emission, FailedTry, Message, NodeRef, Tenure } from "../../lib/delivery/contract";
 import type { RecordTransaction, TransactionalEmission } from "../../lib/kafka/exactly-once";
 import type { FetchedRecord } from "../../lib/kafka/port";
 import { messageOf, rawMessageOf, type Decoders, type Origin } from "./decode";
@@ -44,6 +44,9 @@ export class UnitEmission implements TransactionalEmission {
   get resumesAt(): number {
     return this.unit.first;
   }
+  get tenure(): Tenure | undefined {
+    return this.unit.tenure;
+  }
   message(elements?: readonly number[]): Message {
     const { records, first } = this.slot;
     this.slot.first = undefined;
@@ -75,6 +78,7 @@ export class Unit {
     readonly origin: Origin,
     readonly first: number,
     private readonly settings: UnitSettings,
+    readonly tenure?: Tenure,
   ) {
     this.next = first;
   }

@@ -24,14 +24,14 @@ export = defineNode(declaration, (node) => {
   let raised = 0;
   let warned = false;
   const show = paced(() => {
-    if (state.keys >= settings.keys && !warned) {
+    if (state.full && !warned) {
       node.warn(
         `Keys: ${settings.keys} keys are remembered, as many as it may be; each further one takes the place of the least recently used, which is learned anew when it comes again`,
       );
       warned = true;
     }
     if (raised > 0) node.status("alerts", "yellow", raised);
-    else if (state.keys >= settings.keys) node.status("full", "yellow");
+    else if (state.full) node.status("full", "yellow");
     else node.status("watching", "green", state.keys);
   });
 

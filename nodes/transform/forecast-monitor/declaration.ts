@@ -1,6 +1,6 @@
 import { declareNode } from "../../lib/declare";
 import { choice, flag, number, text } from "../../lib/fields";
-import { stateFields, stateSection, stateStatuses } from "../../lib/state/fields";
+import { stateFieldsHere, stateSection, stateStatuses } from "../../lib/state/fields";
 import { DURATION } from "../../lib/stream/duration";
 
 export const declaration = declareNode({
@@ -105,7 +105,8 @@ export const declaration = declareNode({
       section: "memory",
       hint: "A reading further ahead of the clock than this fails, as all that follow would be late. 0: any time is taken.",
     }),
-    ...stateFields({ keys: 10_000, inMemory: 1_000 }),
+    // Its scores are of all series together, whose partitions may be in several instances.
+    ...stateFieldsHere({ keys: 10_000, inMemory: 1_000 }),
   },
   sections: { drift: "Drift", memory: "Forecasts kept", ...stateSection },
   statuses: {

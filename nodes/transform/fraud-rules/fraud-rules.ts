@@ -30,7 +30,7 @@ export = defineNode(declaration, (node) => {
   let held = 0;
   let warned = false;
   const show = paced(() => {
-    if (state.keys >= settings.keys) {
+    if (state.full) {
       node.status("full", "yellow");
       if (!warned)
         node.warn(`Keys: ${settings.keys} keys are remembered; for more, the least recently used are forgotten`);

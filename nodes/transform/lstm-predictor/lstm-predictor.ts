@@ -7,6 +7,7 @@ import { eventTime } from "../../lib/forecast/readings";
 import { defineNode } from "../../lib/node";
 import { weightOf } from "../../lib/state/checkpoints";
 import { forgetMemory } from "../../lib/state/in-memory";
+import { readyToTake } from "../../lib/state/port";
 import { compileKey } from "../../lib/stream/path";
 import { declaration } from "./declaration";
 import { isWindow, type LoadedModel } from "./loaded-model";
@@ -115,13 +116,22 @@ export = defineNode(declaration, (node) => {
     }
   }
 
+  /** The same of a message's series; undefined when they are back. */
+  function restoredFor(message: Message): Promise<void> | undefined {
+    const model = place.present;
+    const ready = model && readyToTake(model.state, message);
+    return ready?.catch((error: unknown) => {
+      if (place.present === model) throw error;
+    });
+  }
+
   /** Its answers leave at once; it is finished when they have, and what its records changed is kept. */
   async function handle(message: Message): Promise<void> {
     const arrived = performance.now();
     const joins = !isWindow(message);
-    if (joins && place.present?.state.ready) {
+    for (let ready = joins && restoredFor(message); ready; ready = restoredFor(message)) {
       const release = node.hold(message, { ...weightOf(message), counts: true });
-      await restored().finally(release);
+      await ready.finally(release);
     }
     const model = place.present;
     // Series take its records in the turn in which the model is looked up.

@@ -24,9 +24,7 @@ export = defineNode(declaration, (node) => {
 
   let warned = false;
   const show = paced(() => {
-    const [keys, full] = weigher
-      ? [weigher.keys, weigher.evicted > 0]
-      : [state?.keys ?? 0, (state?.keys ?? 0) >= settings.keys];
+    const [keys, full] = weigher ? [weigher.keys, weigher.evicted > 0] : [state?.keys ?? 0, state?.full ?? false];
     if (!full) return node.status("weighing", "green", keys);
     node.status("full", "yellow");
     if (!warned)

@@ -107,6 +107,7 @@ describe("the second driver", () => {
       "sink/kafka-out",
       "source/kafka-in",
       "source/kafka-in-leaderless",
+      "source/kafka-in-tenure",
     ]);
     assert.match(printed, /the platformatic driver/u);
     assert.match(printed, /[1-9]\d+ passing/u);
