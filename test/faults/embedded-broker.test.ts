@@ -1,5 +1,4 @@
 /** Records on their way through the embedded broker, which keeps them in memory, over deploys, stops and kills. */
-import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
