@@ -83,6 +83,39 @@ describe("mqtt broker", () => {
     }
   });
 
+  it("embedded holds a sensor's message until the flow has finished, over deploys of its mqtt in, and for none that was deleted", async () => {
+    const port = await freePort();
+    const out: FlowNode = { id: "out", type: "test-collect", manual: true };
+    const receiver = (more: object = {}): FlowNode => ({
+      id: "in",
+      type: "citystream-mqtt-in",
+      broker: "broker",
+      topics: "a",
+      qos: "1",
+      wires: [["out"]],
+      ...more,
+    });
+    await red.deploy(flowOf(embedded(port), receiver(), out));
+    await connected();
+    const sensor = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`);
+    const acknowledged: number[] = [];
+    const publish = (n: number): void =>
+      void sensor.publishAsync("a", String(n), { qos: 1 }).then(() => acknowledged.push(n));
+    [1, 2, 3].forEach(publish);
+    await red.arrived("out", 3);
+    red.collected("out")[0]?.done();
+    await until("the first is acknowledged", () => acknowledged.length === 1);
+    await red.deploy(flowOf(embedded(port), receiver({ inFlight: 50 }), out), "nodes");
+    await red.until("the others came again", () => red.collected("out").length >= 5);
+    assert.deepEqual(acknowledged, [1]);
+    red.collected("out").at(-2)?.done();
+    await until("the second is acknowledged", () => acknowledged.length === 2);
+    await red.deploy(flowOf(embedded(port), out), "nodes");
+    await until("the third is acknowledged", () => acknowledged.length === 3);
+    assert.deepEqual(acknowledged, [1, 2, 3]);
+    await sensor.endAsync();
+  });
+
   it("embedded names a port that is taken, does not use who has it, and starts when it is free", async () => {
     const other = net.createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
     await once(other, "listening");

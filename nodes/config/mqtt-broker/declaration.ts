@@ -32,7 +32,7 @@ export const declaration = declareNode({
       min: 1,
       max: 65_535,
       integer: true,
-      hint: "The broker runs inside Node-RED for trying out: MQTT 3.1.1, reachable from this machine only, everything in memory. What it holds is gone when Node-RED stops or this configuration is deployed again.",
+      hint: "The broker runs inside Node-RED for trying out: MQTT 3.1.1, reachable from this machine only, everything in memory. What mqtt in nodes here have not finished is not acknowledged to its publisher, which sends it again.",
       showIf: { field: "server", is: ["embedded"] },
     }),
     username: secret({ label: "User", visible: true }),

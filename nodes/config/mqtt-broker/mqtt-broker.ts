@@ -10,10 +10,17 @@ export = defineConfigNode(declaration, (node) => {
   const { server, address, version, port, username, password, tls, clientId, keepalive } = node.settings;
   const isEmbedded = server === "embedded";
   const isTested = node.node === undefined;
+  let open!: () => void;
+  const when = new Promise<void>((resolve) => (open = resolve));
   const embedded =
     isEmbedded && !isTested
-      ? new EmbeddedBroker({ port, username, password, warn: (text) => node.warn(text) })
+      ? new EmbeddedBroker({ port, username, password, when, warn: (text) => node.warn(text) })
       : undefined;
+  const started = (): void => {
+    embedded?.settle();
+    open();
+  };
+  if (embedded) node.RED.events.on("flows:started", started);
   const broker: Broker = {
     address: isEmbedded ? `mqtt://127.0.0.1:${port}` : brokerAddress(address, tls !== undefined),
     version: isEmbedded || version === "3.1.1" ? 4 : 5,
@@ -23,6 +30,10 @@ export = defineConfigNode(declaration, (node) => {
     tls,
     keepalive,
     ready: (away) => embedded?.ready(away) ?? Promise.resolve(),
+    ...(embedded && {
+      join: (id) => embedded.join(id),
+      attend: (id, filters, qos) => embedded.attend(id, filters, qos),
+    }),
   };
 
   return {
@@ -33,7 +44,11 @@ export = defineConfigNode(declaration, (node) => {
       if (isEmbedded) return { word: "running", values: { port } };
       return { word: "connected", values: { version: spoken, product, milliseconds } };
     },
-    close: () => embedded?.close(),
+    async close() {
+      node.RED.events.removeListener("flows:started", started);
+      open();
+      await embedded?.close();
+    },
   };
 });
 

@@ -22,6 +22,10 @@ export interface Broker {
   readonly keepalive: number;
   /** Resolves when it makes sense to connect; calls `away` with what stands in the way until then. */
   ready(away: (reason: Reason) => void): Promise<void>;
+  /** Embedded: tells it of a client of this Node-RED; call the result when it has disconnected. */
+  join?(clientId: string): () => void;
+  /** Embedded: keeps a session from now on, before its subscriber connects; call the result when that closes. */
+  attend?(clientId: string, filters: readonly string[], qos: number): () => void;
 }
 
 export interface Session {
@@ -88,12 +92,14 @@ export class Connection {
   #closed = false;
   #reason: Reason | undefined;
   #up = false;
+  readonly #leave: (() => void) | undefined;
 
   constructor(
     readonly broker: Broker,
     readonly session: Session,
     private readonly listener: ConnectionListener,
   ) {
+    this.#leave = broker.join?.(session.clientId);
     void broker.ready((reason) => this.#down(reason)).then(() => this.#start());
   }
 
@@ -112,7 +118,11 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     const client = this.#client;
-    if (!client) return;
+    if (client) await this.#disconnect(client);
+    this.#leave?.();
+  }
+
+  async #disconnect(client: MqttClient): Promise<void> {
     const polite = client.connected && Object.keys(client.outgoing).length === 0;
     await new Promise<void>((resolve) => {
       const impatient = setTimeout(() => {

@@ -1,7 +1,12 @@
-/** A broker inside Node-RED for trying out: MQTT 3.1.1, in memory, on loopback. */
+/**
+ * A broker inside Node-RED for trying out: MQTT 3.1.1, in memory, on loopback. A publisher at QoS 1 and 2 is acknowledged
+ * when every subscriber of this Node-RED has acknowledged the message: what the memory loses, its publisher has.
+ */
 import { createServer, type Server, type Socket } from "node:net";
 import { AuthErrorCode, type Aedes, type AuthenticateError, type Client } from "aedes";
 import { messageOf } from "../errors";
+import { LateAcknowledgements } from "./late-acknowledgements";
+import { OwnSessions, type Persistence } from "./own-sessions";
 import type { Reason } from "./reasons";
 
 export interface EmbeddedOptions {
@@ -9,12 +14,16 @@ export interface EmbeddedOptions {
   /** Asked of every client when a user name is given. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** It listens only from then on, since what comes before every own subscriber is known could pass it by; at once by default. */
+  readonly when?: Promise<void>;
   /** Told once per cause when the broker cannot listen, and when a client is turned away. */
   warn(text: string): void;
 }
 
 /** Delay before a taken port is tried again, in ms. */
 const AGAIN = 2_000;
+/** How long closing waits for own clients, which finish what is under way for 5 s and then disconnect, in ms. */
+const FAREWELL = 8_000;
 const LOOPBACK = "127.0.0.1";
 /** MQTT 5, 3.2.2.2: Unsupported Protocol Version. */
 const UNSUPPORTED_VERSION = 0x84;
@@ -25,7 +34,11 @@ export class EmbeddedBroker {
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
   #failure: Reason | undefined;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Map<Socket, Client>();
+  readonly #sessions = new OwnSessions();
+  readonly #acknowledgements = new LateAcknowledgements(this.#sessions, (id) => this.#isOwn(id));
+  readonly #joined = new Set<{ readonly clientId: string }>();
+  #deserted: (() => void) | undefined;
   readonly #waiting = new Set<(reason: Reason) => void>();
   readonly #listening: Promise<void>;
   #announce!: () => void;
@@ -43,20 +56,65 @@ export class EmbeddedBroker {
     this.#waiting.delete(away);
   }
 
-  /** Lets the port go; resolves when it is free. */
+  /** Keeps a session for a subscriber of this Node-RED; call the result when it closes. */
+  attend(clientId: string, filters: readonly string[], qos: number): () => void {
+    return this.#sessions.attend(clientId, filters, qos);
+  }
+
+  /** The flows have started: who attends no session now has gone for good. */
+  settle(): void {
+    this.#sessions.settle();
+  }
+
+  /** A client of this Node-RED, for which closing waits; call the result when it has disconnected. */
+  join(clientId: string): () => void {
+    const member = { clientId };
+    this.#joined.add(member);
+    return () => {
+      this.#joined.delete(member);
+      this.#acknowledgements.left(clientId);
+      if (this.#joined.size === 0) this.#deserted?.();
+    };
+  }
+
+  /** Disconnects others at once and own clients when they have finished, and lets the port go; resolves when it is free. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
-    for (const socket of this.#sockets) socket.destroy();
     const server = this.#server;
-    if (server?.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
+    const isFree = new Promise<void>((resolve) => {
+      if (server?.listening) server.close(() => resolve());
+      else resolve();
+    });
+    for (const [socket, client] of this.#sockets) if (!this.#isOwn(client.id)) socket.destroy();
+    if (this.#joined.size > 0) await this.#farewell();
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await isFree;
     const aedes = this.#aedes;
     if (aedes) await new Promise<void>((resolve) => aedes.close(() => resolve()));
+  }
+
+  #isOwn(clientId: string): boolean {
+    for (const member of this.#joined) if (member.clientId === clientId) return true;
+    return false;
+  }
+
+  async #farewell(): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#deserted = resolve;
+      late = setTimeout(resolve, FAREWELL);
+    });
+    clearTimeout(late);
   }
 
   async #start(): Promise<void> {
     const { Aedes: Broker } = await import("aedes");
     const aedes = await Broker.createBroker({
+      // without a bound messages are given out in the order in which they are published
+      concurrency: 0,
+      authorizePublish: (client, packet, done) => this.#acknowledgements.take(client, packet, done),
+      authorizeForward: (client, packet) => this.#sessions.forward(client, packet),
       authenticate: (_client, username, password, done) => this.#authenticate(username, password, done),
       preConnect: (client, packet, done) => {
         const version = (packet as { protocolVersion?: number }).protocolVersion;
@@ -67,6 +125,12 @@ export class EmbeddedBroker {
     this.#aedes = aedes;
     aedes.on("clientError", () => undefined);
     aedes.on("connectionError", () => undefined);
+    const { persistence } = aedes as unknown as {
+      persistence: Persistence & Parameters<LateAcknowledgements["install"]>[1];
+    };
+    this.#sessions.install(persistence);
+    this.#acknowledgements.install(aedes, persistence);
+    await this.options.when;
     if (this.#closed) aedes.close();
     else this.#listen(aedes);
   }
@@ -74,10 +138,9 @@ export class EmbeddedBroker {
   #listen(aedes: Aedes): void {
     const { port } = this.options;
     const server = createServer((socket) => {
-      this.#sockets.add(socket);
       socket.on("error", () => undefined);
       socket.on("close", () => this.#sockets.delete(socket));
-      aedes.handle(socket);
+      this.#sockets.set(socket, aedes.handle(socket));
     });
     this.#server = server;
     server.on("error", (error: NodeJS.ErrnoException) => {

@@ -1,4 +1,4 @@
-import { batchOf, recordAt } from "../../lib/batch";
+import { batchOf, countOf, recordAt } from "../../lib/batch";
 import type { Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure } from "../../lib/errors";
 import { publicationOf, type PublishForm } from "../../lib/mqtt/publication";
@@ -50,20 +50,30 @@ export = defineNode(declaration, (node) => {
   const publish = async (record: Message, message: Message): Promise<void> =>
     publisher.publish(publicationOf(record, message, form));
 
+  const publishAll = async (message: Message): Promise<void> => {
+    const batch = batchOf(message);
+    if (!batch) await publish(message, message);
+    else {
+      const results = await Promise.allSettled(
+        batch.map(async (record, index) => publish(recordAt(index, record), message)),
+      );
+      const failed = results.flatMap((result, index) =>
+        result.status === "rejected" ? [{ index, error: asError(result.reason) }] : [],
+      );
+      const [first] = failed;
+      if (first)
+        throw new BatchFailure(`${failed.length} of ${batch.length} records failed: ${first.error.message}`, failed);
+    }
+  };
+
   return {
     async receive(message) {
-      const batch = batchOf(message);
-      if (!batch) await publish(message, message);
-      else {
-        const results = await Promise.allSettled(
-          batch.map(async (record, index) => publish(recordAt(index, record), message)),
-        );
-        const failed = results.flatMap((result, index) =>
-          result.status === "rejected" ? [{ index, error: asError(result.reason) }] : [],
-        );
-        const [first] = failed;
-        if (first)
-          throw new BatchFailure(`${failed.length} of ${batch.length} records failed: ${first.error.message}`, failed);
+      // the embedded broker acknowledges when the flow behind it has finished, however long that takes
+      const release = broker.attend && node.hold(message, { records: countOf(message), bytes: 0, counts: true });
+      try {
+        await publishAll(message);
+      } finally {
+        release?.();
       }
       node.send(message);
     },

@@ -39,6 +39,7 @@ export = defineNode(declaration, (node) => {
     node.warn(text);
   };
 
+  const id = clientId || `${broker.clientId}-${node.id}`;
   let subscriber: Subscriber | undefined;
   let lastFault: string | undefined;
   let isFull = false;
@@ -46,7 +47,7 @@ export = defineNode(declaration, (node) => {
     new Subscriber(
       broker,
       {
-        clientId: clientId || `${broker.clientId}-${node.id}`,
+        clientId: id,
         persistent: qos > 0,
         expiry,
         receiveMaximum: inFlight,
@@ -121,11 +122,14 @@ export = defineNode(declaration, (node) => {
     },
   });
 
+  const leave = qos > 0 ? broker.attend?.(id, topics, qos) : undefined;
+
   return {
     async close() {
       subscriber?.pause();
       await source.close(DRAIN);
       await subscriber?.close();
+      leave?.();
       await deadLetters.close();
     },
   };
