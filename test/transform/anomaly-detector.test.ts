@@ -55,6 +55,12 @@ describe("anomaly-detector", () => {
     assert.deepEqual([at<Told>(cleared, "payload").state, cleared?.["key"]], ["cleared", "a"]);
   });
 
+  it("shows, once its state is there, how many keys it has, before any record comes", async () => {
+    const red = await nodeRed();
+    await red.deploy(flow({ stateKept: "disk" }));
+    await red.until("it shows its keys", () => red.status("node")?.text === "keys 0");
+  });
+
   it("parts a batch into its records and its alerts, in order, and names what cannot be judged", async () => {
     const red = await nodeRed();
     await red.deploy(flow({ pause: "0" }));

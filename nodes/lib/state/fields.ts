@@ -172,6 +172,12 @@ export function openState<S, R, T extends StreamRecord = StreamRecord>(
   );
 }
 
+/** Shows a node's own status as soon as its state is there, not with the first record only. */
+export function whenRestored({ ready }: Pick<KeyedState<unknown>, "ready">, show: () => void): void {
+  if (ready) ready.then(show, () => undefined);
+  else show();
+}
+
 /** A folder's name for a format. */
 const nameOf = (format: string): string => createHash("sha256").update(format).digest("hex").slice(0, 16);
 

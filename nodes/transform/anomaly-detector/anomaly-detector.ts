@@ -2,7 +2,7 @@ import type { Message } from "../../lib/delivery/contract";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
-import { openState, throughState } from "../../lib/state/fields";
+import { openState, whenRestored, throughState } from "../../lib/state/fields";
 import type { Alert } from "../../lib/stream/anomaly/alerts";
 import { detector, type Judgement, type KeyState } from "../../lib/stream/anomaly/detector";
 import { clockCheck } from "../../lib/stream/clock-ahead";
@@ -34,6 +34,7 @@ export = defineNode(declaration, (node) => {
     else if (state.full) node.status("full", "yellow");
     else node.status("watching", "green", state.keys);
   });
+  whenRestored(state, show);
 
   function route(record: StreamRecord): readonly Routed[] {
     const key = keyOf(record);

@@ -3,7 +3,7 @@ import { Rejected } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
-import { openState, throughState } from "../../lib/state/fields";
+import { openState, whenRestored, throughState } from "../../lib/state/fields";
 import { fraudAdvance } from "../../lib/stream/fraud/advance";
 import { ACTIONS, type KeyState, type Verdict } from "../../lib/stream/fraud/contract";
 import { notNegative } from "../../lib/stream/duration";
@@ -38,6 +38,7 @@ export = defineNode(declaration, (node) => {
     } else if (held === 0) node.status("passing", "green", passed);
     else node.status("holding", "yellow", `${held} / ${passed + held}`);
   });
+  whenRestored(state, show);
 
   /** Judges a transaction; feedback goes into the state and nowhere else. */
   function route(record: StreamRecord): readonly Routed[] {

@@ -3,7 +3,7 @@ import { asError, BatchFailure } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { batchOf, recordAt } from "../../lib/batch";
-import { openState, throughState } from "../../lib/state/fields";
+import { openState, whenRestored, throughState } from "../../lib/state/fields";
 import type { StreamRecord } from "../../lib/stream/record";
 import { laneOf } from "../../lib/stream/lanes";
 import { compileKey } from "../../lib/stream/path";
@@ -33,6 +33,7 @@ export = defineNode(declaration, (node) => {
       );
     warned = true;
   });
+  if (state) whenRestored(state, show);
 
   /** The record's priority: its own, else the weight of its change. Its values are the key's previous ones from now on. */
   function priorityOf(record: StreamRecord): number {

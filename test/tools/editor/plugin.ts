@@ -53,8 +53,8 @@ export function editorIn(language: "en-US" | "ko"): { plugin: Plugin; arrives(ty
         status: message,
         _: (key) => {
           const [, kind = "", ...names] = key.split(".");
-          const found = names.reduce<unknown>((at, name) => (at as Record<string, unknown>)?.[name], words?.[kind]);
-          return typeof found === "string" ? found : key;
+          const word = names.reduce<unknown>((at, name) => (at as Record<string, unknown>)?.[name], words?.[kind]);
+          return typeof word === "string" ? word : key;
         },
       });
       listener?.("status/n", message);
