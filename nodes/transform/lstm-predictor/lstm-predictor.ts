@@ -7,7 +7,6 @@ import { eventTime } from "../../lib/forecast/readings";
 import { defineNode } from "../../lib/node";
 import { weightOf } from "../../lib/state/checkpoints";
 import { forgetMemory } from "../../lib/state/in-memory";
-import { readyToTake } from "../../lib/state/port";
 import { compileKey } from "../../lib/stream/path";
 import { declaration } from "./declaration";
 import { isWindow, type LoadedModel } from "./loaded-model";
@@ -116,11 +115,10 @@ export = defineNode(declaration, (node) => {
     }
   }
 
-  /** The same of a message's series; undefined when they are back. */
+  /** The same of the series of a message's partition, where each has its own; undefined when they are back. */
   function restoredFor(message: Message): Promise<void> | undefined {
     const model = place.present;
-    const ready = model && readyToTake(model.state, message);
-    return ready?.catch((error: unknown) => {
+    return model?.state.readyFor?.(message)?.catch((error: unknown) => {
       if (place.present === model) throw error;
     });
   }
@@ -129,6 +127,10 @@ export = defineNode(declaration, (node) => {
   async function handle(message: Message): Promise<void> {
     const arrived = performance.now();
     const joins = !isWindow(message);
+    if (joins && place.present?.state.ready) {
+      const release = node.hold(message, { ...weightOf(message), counts: true });
+      await restored().finally(release);
+    }
     for (let ready = joins && restoredFor(message); ready; ready = restoredFor(message)) {
       const release = node.hold(message, { ...weightOf(message), counts: true });
       await ready.finally(release);
