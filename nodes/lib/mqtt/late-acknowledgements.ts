@@ -55,9 +55,8 @@ interface Incoming {
 }
 
 export class LateAcknowledgements {
-  /** Publishers with a session of their own, by client id; the others by their connection. */
-  readonly #lasting = new Map<string, Publisher>();
-  readonly #passing = new WeakMap<Client, Publisher>();
+  /** By client id, so that what is unfinished counts on when a publisher connects anew. */
+  readonly #publishers = new Map<string, Publisher>();
   readonly #queue = new Deque<Taken>();
   #aedes: Aedes | undefined;
   #isPublishing = false;
@@ -70,7 +69,10 @@ export class LateAcknowledgements {
 
   /** A publisher of this Node-RED has gone: who comes under its id knows nothing of its messages. */
   left(clientId: string): void {
-    this.#lasting.delete(clientId);
+    const publisher = this.#publishers.get(clientId);
+    publisher?.unfinished.clear();
+    publisher?.acknowledged.clear();
+    this.#forget(clientId);
   }
 
   install(aedes: Aedes, persistence: Incoming): void {
@@ -83,10 +85,10 @@ export class LateAcknowledgements {
       },
       incomingDelPacket: async (client, { messageId }) => {
         this.#publisherOf(client).acknowledged.delete(messageId);
-        this.#forget(client);
       },
-      cleanIncoming: async (client) => void this.#lasting.delete(client.id),
+      cleanIncoming: async (client) => this.left(client.id),
     } satisfies Incoming);
+    aedes.on("clientDisconnect", ({ id }) => this.#forget(id));
   }
 
   /** aedes' authorizePublish. */
@@ -171,7 +173,7 @@ export class LateAcknowledgements {
         if (qos === 2 || (client?.closed && !client.clean)) remember(publisher, messageId, publish);
         if (client) acknowledge(client, qos, messageId);
       }
-      if (client?.closed) this.#forget(client);
+      if (client?.closed) this.#forget(client.id);
     }
     while (hasRoom(publisher)) {
       const go = publisher.waiting.shift();
@@ -180,18 +182,15 @@ export class LateAcknowledgements {
     }
   }
 
-  #publisherOf(client: Client): Publisher {
-    const before = client.clean ? this.#passing.get(client) : this.#lasting.get(client.id);
-    if (before) return before;
-    const publisher = newPublisher();
-    if (client.clean) this.#passing.set(client, publisher);
-    else this.#lasting.set(client.id, publisher);
+  #publisherOf({ id }: Client): Publisher {
+    const publisher = this.#publishers.get(id) ?? newPublisher();
+    this.#publishers.set(id, publisher);
     return publisher;
   }
 
-  #forget({ id }: Client): void {
-    const publisher = this.#lasting.get(id);
-    if (publisher?.messages === 0 && publisher.acknowledged.size === 0) this.#lasting.delete(id);
+  #forget(clientId: string): void {
+    const publisher = this.#publishers.get(clientId);
+    if (publisher?.messages === 0 && publisher.acknowledged.size === 0) this.#publishers.delete(clientId);
   }
 }
 
