@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { execFileSync } from "node:child_process";
+import path from "node:path";
 import * as fc from "fast-check";
 import {
   copyWindow,
@@ -11,6 +11,7 @@ import {
   type Window,
 } from "../../../nodes/lib/forecast/history";
 import { joinedCodec, seriesCodec } from "../../../nodes/lib/forecast/history-bytes";
+import type { Grown } from "./history-memory";
 
 const HOUR = 3_600_000;
 const GRID: Grid = { width: 1, kept: 3, stepLength: HOUR };
@@ -203,50 +204,12 @@ describe("history of a series", () => {
     assert.ok(mean < 250, `${mean} characters a record; a window has 1,440`);
   });
 
-  it("holds 10,000 series of the shipped model's size in less than 25 MB", () => {
-    const grid = { width: 10, kept: 27, stepLength: HOUR };
-    const join = joinReading(grid);
-    const states = new Map<string, Series>();
-    const before = memory();
-    for (let hour = 0; hour < 60; hour++)
-      for (let i = 0; i < 10_000; i++) {
-        const key = `station-${i}`;
-        states.set(key, join(states.get(key), { payload: new Float32Array(10), timestamp: hour * HOUR }).state);
-      }
-    const grown = memory() - before;
-    assert.equal(states.size, 10_000);
-    assert.ok(grown < 25e6, `${grown} bytes`);
-  });
-
-  it("remembers the windows of 100,000 records in less than 55 MB, of one series and of 10,000", () => {
-    const grid = { width: 10, kept: 27, stepLength: HOUR };
-    for (const keys of [1, 10_000]) {
-      const join = joinReading(grid);
-      const states = new Map<string, Series>();
-      const told: unknown[] = [];
-      const take = (n: number): unknown => {
-        const key = `station-${n % keys}`;
-        const step = join(states.get(key), {
-          payload: new Float32Array(10),
-          timestamp: Math.floor(n / keys) * HOUR,
-        });
-        states.set(key, step.state);
-        return step.result;
-      };
-      for (let n = 0; n < 30 * keys; n++) take(n);
-      const before = memory();
-      for (let n = 30 * keys; n < 30 * keys + 100_000; n++) told.push(take(n));
-      const grown = memory() - before;
-      assert.equal(told.length, 100_000);
-      assert.ok(grown < 55e6, `${keys} series: ${grown} bytes`);
-    }
+  it("holds 10,000 series of the shipped model's size in less than 25 MB, and the windows of 100,000 records in less than 55 MB", () => {
+    const program = path.join(__dirname, "history-memory.js");
+    const { series, windows } = JSON.parse(
+      execFileSync(process.execPath, ["--expose-gc", program], { encoding: "utf8" }),
+    ) as Grown;
+    assert.ok(series < 25e6, `${series} bytes of series`);
+    for (const bytes of windows) assert.ok(bytes < 55e6, `${bytes} bytes of windows`);
   });
 });
-
-/** Bytes in use, in V8's heap and beside it. */
-function memory(): number {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-  const { arrayBuffers, heapUsed } = process.memoryUsage();
-  return arrayBuffers + heapUsed;
-}
