@@ -205,7 +205,13 @@ describe(`a producer with a spool, by ${CLIENT}, of a topic that can't be writte
     send(healthy, 50);
     send(leaderless, 50);
     await Promise.all(sent);
-    assert.match(trouble ?? "", new RegExp(`"${leaderless}": partition 0 has no leader`));
+    const away = new RegExp(`"${leaderless}": partition 0 has no leader`, "u");
+    await until(
+      "it says what is away",
+      () => away.test(trouble ?? ""),
+      LONG,
+      () => trouble ?? "nothing",
+    );
     await spools(producer, 150);
     await close();
     producer = await open();
