@@ -205,10 +205,10 @@ describe(`a producer with a spool, by ${CLIENT}, of a topic that can't be writte
     send(healthy, 50);
     send(leaderless, 50);
     await Promise.all(sent);
-    const away = new RegExp(`"${leaderless}": partition 0 has no leader`, "u");
+    const expected = new RegExp(`"${leaderless}": partition 0 has no leader`, "u");
     await until(
       "it says what is away",
-      () => away.test(trouble ?? ""),
+      () => expected.test(trouble ?? ""),
       LONG,
       () => trouble ?? "nothing",
     );
