@@ -7,10 +7,20 @@ import type {
   Failure,
   Message,
   SourceOptions,
+  Tenure,
   Verdict,
 } from "../../nodes/lib/delivery/contract";
 import { deliveryOf } from "../../nodes/lib/delivery";
 import { nodeRed, type Harness } from "../harness";
+
+/** A tenure that goes on, unless said otherwise. */
+export const assigned = (more: Partial<Tenure> = {}) => ({
+  topic: "t",
+  partition: 0,
+  over: false,
+  confirm: () => Promise.resolve(true),
+  ...more,
+});
 
 export interface Outcome {
   readonly verdict: Verdict;

@@ -19,6 +19,21 @@ export const flow = (settings: Record<string, unknown> = {}) =>
     { id: "caught", type: "test-collect" },
   );
 
+/** The rules under the delivery ledger, with state on disk. */
+export const trackedRules = (stateFolder: string, settings: Record<string, unknown> = {}) =>
+  flowOf(
+    { id: "s", type: "test-source", wires: [["node"]] },
+    {
+      id: "node",
+      type: "citystream-fraud-rules",
+      stateFolder,
+      checkpointEvery: 0.05,
+      ...settings,
+      wires: [["k"], ["k"], ["k"]],
+    },
+    { id: "k", type: "test-sink" },
+  );
+
 export const T = Date.UTC(2026, 0, 5);
 export const SEOUL = { lat: 37.5665, lon: 126.978 };
 export const TOKYO = { lat: 35.6762, lon: 139.6503 };

@@ -6,7 +6,7 @@ import path from "node:path";
 import type { Message, Tenure } from "../../nodes/lib/delivery/contract";
 import type { ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { writeModel, type Model } from "../../nodes/lib/forecast/model-file";
-import { laboratory, runtimeWithTestNodes } from "../delivery/nodes";
+import { assigned, laboratory, runtimeWithTestNodes } from "../delivery/nodes";
 import { flowOf, nodeRed, type FlowNode } from "../harness";
 import { metadataOf, testModel } from "../lib/forecast/models";
 import {
@@ -64,7 +64,6 @@ describe("lstm-predictor, its series", () => {
     const source = { kind: "kafka", topic: "t", partition: 0, offset: hour };
     laboratory.source("s").deliver(hour, () => ({ ...(payload as object), c: 2 }), { ...rest, source }, { tenure });
   };
-  const assigned = (): Tenure => ({ topic: "t", partition: 0, over: false, confirm: () => Promise.resolve(true) });
   const forecastOf = ({ forecast }: Message): ForecastReady => forecast as ForecastReady;
   const hours = (): number[] => laboratory.at("k").map(({ record: hour }) => hour as number);
 
@@ -137,11 +136,17 @@ describe("lstm-predictor, its series", () => {
       await red.until("the source runs", () => source.running);
       await restored(red);
       const last = 1_000;
+      red.logs.length = 0;
+      const present = (): string | undefined =>
+        red.logs.flatMap(({ msg }) => /the model is test (\d)/u.exec(String(msg))?.[1] ?? []).at(-1);
       const tenure = stateKept === "shared" ? assigned() : undefined;
       for (let hour = 0; hour < last; hour++) {
         deliver(hour, tenure);
         if (hour % 100 === 50) red.receive("node", { loadModel: hour % 200 === 50 ? other : models.one });
-        if (hour % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        // So that each model comes while records are under way, and answers some.
+        if (hour % 100 === 49) await red.until("most are answered", () => laboratory.at("k").length > hour - 10);
+        if (hour % 100 === 99)
+          await red.until("the model is the other one", () => present() === (hour % 200 === 99 ? "3" : "1"));
       }
       await red.until("all are delivered", () => source.count("delivered") === last);
       assert.deepEqual([source.deadLetters.length, new Set(hours()).size], [0, last]);

@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Tenure } from "../../nodes/lib/delivery/contract";
-import { laboratory, runtimeWithTestNodes, type SourceRecord } from "../delivery/nodes";
-import { flowOf, until, type FlowNode } from "../harness";
-import { decisionOf, T } from "./fraud";
+import { assigned, laboratory, runtimeWithTestNodes, type SourceRecord } from "../delivery/nodes";
+import { until, type FlowNode } from "../harness";
+import { decisionOf, T, trackedRules } from "./fraud";
 
 describe("rules with state by partition, under the ledger", () => {
   let folder: string;
@@ -21,26 +21,7 @@ describe("rules with state by partition, under the ledger", () => {
   });
 
   const rules = (more: Record<string, unknown> = {}): FlowNode[] =>
-    flowOf(
-      { id: "s", type: "test-source", wires: [["node"]] },
-      {
-        id: "node",
-        type: "citystream-fraud-rules",
-        stateKept: "shared",
-        stateFolder: folder,
-        checkpointEvery: 0.05,
-        ...more,
-        wires: [["k"], ["k"], ["k"]],
-      },
-      { id: "k", type: "test-sink" },
-    );
-  const assigned = (more: Partial<Tenure> = {}) => ({
-    topic: "t",
-    partition: 0,
-    over: false,
-    confirm: () => Promise.resolve(true),
-    ...more,
-  });
+    trackedRules(folder, { stateKept: "shared", ...more });
   /** The n-th payment of a card, a second after the one before: the sixth within a minute is too many. */
   const pay = (source: SourceRecord, n: number, tenure: Tenure): void =>
     source.deliver(

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { laboratory, runtimeWithTestNodes, type SourceRecord } from "../delivery/nodes";
 import { flowOf, until, type FlowNode } from "../harness";
-import { decisionOf, T } from "./fraud";
+import { decisionOf, T, trackedRules } from "./fraud";
 import { LIMITS } from "./anomaly";
 
 describe("detectors with state on disk, under the ledger", () => {
@@ -20,19 +20,7 @@ describe("detectors with state on disk, under the ledger", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const rules = (more: Record<string, unknown> = {}): FlowNode[] =>
-    flowOf(
-      { id: "s", type: "test-source", wires: [["node"]] },
-      {
-        id: "node",
-        type: "citystream-fraud-rules",
-        stateFolder: folder,
-        checkpointEvery: 0.05,
-        ...more,
-        wires: [["k"], ["k"], ["k"]],
-      },
-      { id: "k", type: "test-sink" },
-    );
+  const rules = (more: Record<string, unknown> = {}): FlowNode[] => trackedRules(folder, more);
   const limits = (more: Record<string, unknown> = {}): FlowNode[] =>
     flowOf(
       { id: "s", type: "test-source", wires: [["node"]] },
