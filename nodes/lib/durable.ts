@@ -3,8 +3,14 @@ import { open } from "node:fs/promises";
 
 /** Makes a directory's entries durable; Windows has no such call and needs none. */
 export async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(directory, "r");
+  if (process.platform !== "win32") await sync(directory, "r");
+}
+
+/** Makes a whole file's content durable. */
+export const syncFile = (file: string): Promise<void> => sync(file, "r+");
+
+async function sync(file: string, flags: "r" | "r+"): Promise<void> {
+  const handle = await open(file, flags);
   try {
     await handle.sync();
   } finally {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { serviceFor } from "../../tools/services/for-test";
 import { NODE_REDS } from "../harness/node-reds";
-import { needsBrowser, openEditor, type EditorPage } from "./browser";
-import { serveEmpty, type Served } from "./served";
+import { editorOf } from "./served";
 
 /** Each version in another language. */
 const EDITORS = [
@@ -12,21 +11,10 @@ const EDITORS = [
 
 for (const { version, language, test, away } of EDITORS) {
   describe(`editing in the browser, ${version.title} in ${language}`, () => {
-    let served: Served;
-    let editor: EditorPage;
-
-    before(async function open() {
-      needsBrowser(this);
-      served = await serveEmpty(this, version);
-      editor = await openEditor(served.url, language);
-    });
-    after(async () => {
-      await editor?.close();
-      await served?.stop();
-    });
+    const browser = editorOf(version, language);
 
     it("drags a node from the palette, keeps what is typed, and one output a lane", async () => {
-      const { page } = editor;
+      const { page } = browser.editor;
       await page.locator("#red-ui-palette-search input").pressSequentially("priority");
       const entry = page.locator('.red-ui-palette-node[data-palette-type="citystream-priority-weigher"]');
       await page.locator('.red-ui-palette-node[data-palette-type="inject"]').waitFor({ state: "hidden" });
@@ -58,11 +46,11 @@ for (const { version, language, test, away } of EDITORS) {
       assert.equal(saved.outputs, 3);
       assert.deepEqual(saved.lanes[2], { lane: "urgent", from: "5" });
       assert.equal(saved.valid, true);
-      assert.deepEqual(editor.problems, []);
+      assert.deepEqual(browser.editor.problems, []);
     });
 
     it("shows the settings of the engine that is chosen, and no other's", async () => {
-      const { page } = editor;
+      const { page } = browser.editor;
       await page.evaluate(`(function() {
         var defaults = RED.nodes.getType("citystream-lstm-predictor").defaults;
         var node = { id: "engines", type: "citystream-lstm-predictor", x: 200, y: 200, wires: [], z: RED.workspaces.active() };
@@ -98,12 +86,12 @@ for (const { version, language, test, away } of EDITORS) {
         })()`);
       assert.equal(await page.evaluate(`RED.nodes.node("engines").engine`), "tfjs");
       assert.deepEqual([await valid("tfjs"), await valid("server")], [true, false], "a server must be chosen");
-      assert.deepEqual(editor.problems, []);
+      assert.deepEqual(browser.editor.problems, []);
     });
 
     it("tests a connection from the form: what was found, or what is wrong", async function connects() {
       const kafka = await serviceFor(this, "kafka");
-      const { page } = editor;
+      const { page } = browser.editor;
       await page.evaluate(`RED.editor.editConfig("", "citystream-kafka-cluster", "_ADD_")`);
       const form = page.locator(".red-ui-tray .citystream-form");
       await form.waitFor();
@@ -117,7 +105,7 @@ for (const { version, language, test, away } of EDITORS) {
       await found.filter({ hasText: "✘" }).waitFor();
       assert.match(await found.innerText(), away);
       await page.locator("#node-config-dialog-cancel").click();
-      assert.deepEqual(editor.problems, []);
+      assert.deepEqual(browser.editor.problems, []);
     });
   });
 }

@@ -4,8 +4,8 @@ import path from "node:path";
 import { english, korean, type Words } from "../../tools/editor/catalogue";
 import { packNodes, type PackNode } from "../../tools/editor/nodes";
 import { NODE_REDS } from "../harness/node-reds";
-import { needsBrowser, openEditor, type EditorPage } from "./browser";
-import { serveEmpty, type Served } from "./served";
+import type { EditorPage } from "./browser";
+import { editorOf } from "./served";
 
 /** Where CITYSTREAM_SHOTS names a folder, every form is photographed there. */
 const SHOTS = process.env["CITYSTREAM_SHOTS"];
@@ -80,31 +80,23 @@ const EDITORS = [
 
 for (const { version, language } of EDITORS) {
   describe(`the forms of ${version.title} in ${language}`, () => {
-    let served: Served;
-    let editor: EditorPage;
-    before(async function open() {
-      needsBrowser(this);
-      served = await serveEmpty(this, version);
-      editor = await openEditor(served.url, language);
-    });
-    after(async () => {
-      await editor?.close();
-      await served?.stop();
-    });
+    const browser = editorOf(version, language);
 
     for (const node of packNodes()) {
       it(`${node.set} opens, every word in place, and closes`, async () => {
-        const text = await openForm(editor, node);
+        const text = await openForm(browser.editor, node);
         if (SHOTS) {
           mkdirSync(SHOTS, { recursive: true });
-          await editor.page.screenshot({ path: path.join(SHOTS, `${node.set}.${language}.${version.version}.png`) });
+          await browser.editor.page.screenshot({
+            path: path.join(SHOTS, `${node.set}.${language}.${version.version}.png`),
+          });
         }
         const keys = text.match(
           new RegExp(`${node.set}\\.(form|field|hint|section|option|column|placeholder|word)\\.\\S*`, "gu"),
         );
         assert.deepEqual(keys, null, "keys shown instead of words");
         const words = language === "ko" ? korean(node).words : english(node);
-        const shown = await shownWords(editor);
+        const shown = await shownWords(browser.editor);
         assert.ok(shown.length > 1);
         for (const { key, text: word } of shown) {
           const plain = key.replace(/^\[placeholder\]/u, "").replace(/^.*:/u, "");
@@ -113,9 +105,9 @@ for (const { version, language } of EDITORS) {
         }
         if (language === "ko") assert.match(text, /[가-힣]/u);
         else assert.doesNotMatch(text, /[가-힣]/u);
-        await closeForm(editor, node);
+        await closeForm(browser.editor, node);
         // Taken out, so that the next form is not blamed for them.
-        assert.deepEqual(editor.problems.splice(0), []);
+        assert.deepEqual(browser.editor.problems.splice(0), []);
       });
     }
   });

@@ -6,6 +6,7 @@ import type { Context } from "mocha";
 import { flowOf, nodeRed, type FlowNode } from "../harness";
 import { startChild } from "../harness/child";
 import type { NodeRedVersion } from "../harness/node-reds";
+import { needsBrowser, openEditor, type EditorPage } from "./browser";
 
 export interface Served {
   readonly url: string;
@@ -51,4 +52,25 @@ export async function serveEmpty(context: Context, version: NodeRedVersion): Pro
   const red = await nodeRed();
   await red.deploy(flowOf());
   return { url: red.url, userDir: red.userDir, stop: () => Promise.resolve() };
+}
+
+/** For the tests of one `describe`: a browser in the editor of a Node-RED with an empty tab. Without one they are skipped. */
+export function editorOf(version: NodeRedVersion, language: "en-US" | "ko"): { readonly editor: EditorPage } {
+  let served: Served | undefined;
+  let editor: EditorPage | undefined;
+  before(async function open() {
+    needsBrowser(this);
+    served = await serveEmpty(this, version);
+    editor = await openEditor(served.url, language);
+  });
+  after(async () => {
+    await editor?.close();
+    await served?.stop();
+  });
+  return {
+    get editor() {
+      if (!editor) throw new Error("the editor is open in the tests only");
+      return editor;
+    },
+  };
 }

@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { packNodes, ROOT } from "../../tools/editor/nodes";
 import { NODE_REDS } from "../harness/node-reds";
-import { needsBrowser, openEditor, type EditorPage } from "./browser";
-import { serveEmpty, type Served } from "./served";
+import type { EditorPage } from "./browser";
+import { editorOf } from "./served";
 
 /** A property in a help text: its name, its type, and what is said of it, as plain words. */
 type Property = readonly [name: string, type: string, description: string];
@@ -44,23 +44,13 @@ const FLOWS = [
 for (const version of NODE_REDS)
   for (const language of ["en-US", "ko"] as const)
     describe(`the texts of ${version.title} in ${language}`, () => {
-      let served: Served;
-      let editor: EditorPage;
-      before(async function open() {
-        needsBrowser(this);
-        served = await serveEmpty(this, version);
-        editor = await openEditor(served.url, language);
-      });
-      after(async () => {
-        await editor?.close();
-        await served?.stop();
-      });
+      const browser = editorOf(version, language);
 
       it("show every property of every help text whole", async () => {
         const help = language === "ko" ? "help.ko.md" : "help.md";
         for (const { set, source, declaration } of packNodes()) {
           const expected = written(readFileSync(path.join(source, help), "utf8"));
-          assert.deepEqual(await shown(editor, declaration.type), expected, set);
+          assert.deepEqual(await shown(browser.editor, declaration.type), expected, set);
         }
       });
 
@@ -72,7 +62,7 @@ for (const version of NODE_REDS)
               const nodes = flow.map((node) =>
                 Object.fromEntries(Object.entries(node).filter(([name]) => !without.includes(name))),
               );
-              const wrong = await editor.page.evaluate(
+              const wrong = await browser.editor.page.evaluate(
                 `(function() {
                   var wrong = [];
                   var imported = RED.nodes.import(${JSON.stringify(nodes)}, { generateIds: true }).nodes;
@@ -85,6 +75,6 @@ for (const version of NODE_REDS)
               assert.deepEqual(wrong, [], path.basename(file));
             }
           }
-          assert.deepEqual(editor.problems.splice(0), []);
+          assert.deepEqual(browser.editor.problems.splice(0), []);
         });
     });

@@ -9,9 +9,9 @@
  */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { syncDirectory } from "../durable";
+import { syncDirectory, syncFile } from "../durable";
 import { segmentNumbers } from "./segment";
 
 export interface Claim {
@@ -147,12 +147,7 @@ async function copyLast(last: Kept | undefined, own: string): Promise<void> {
 
 async function copyDurably(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const handle = await open(to, "r+");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncFile(to);
 }
 
 async function sweep(root: string, n: number): Promise<void> {
