@@ -3,6 +3,7 @@ import type { Origin } from "./engines/port";
 import { fillGaps, inputMaker } from "./inputs";
 import type { ForecastMetadata } from "./metadata";
 import { outOfRange } from "./readings";
+import { findNotFinite, hasMissing } from "./scan";
 
 /** What the predictor adds to a message. */
 export type Forecast = ForecastReady | ForecastMissing;
@@ -92,9 +93,8 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
   const { features, steps, stepLength, fill, outputs, inputs } = metadata;
   const width = features.length;
   const prepareInputs = inputMaker(metadata);
-  const horizons = Object.fromEntries(
-    outputs.map(({ horizon }) => [horizonName(horizon * stepLength), horizon * stepLength]),
-  );
+  const names = outputs.map(({ horizon }) => horizonName(horizon * stepLength));
+  const horizons = Object.fromEntries(outputs.map(({ horizon }, o) => [names[o] as string, horizon * stepLength]));
   const target = [...new Set(outputs.map((output) => output.target))];
   const units = Object.fromEntries(
     target.map((name) => [name, features.find((feature) => feature.name === name)?.unit ?? ""]),
@@ -134,13 +134,13 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
     }),
     prepare(rows, count, end, key, arrived) {
       const actual = actualOf(rows.subarray(rows.length - width));
-      const gaps = features.map((_, f) => hasGap(rows, width, f, Math.max(0, count - steps)));
+      const gaps = features.map((_, f) => hasMissing(rows, Math.max(0, count - steps) * width + f, rows.length, width));
       fillGaps(rows, width, fill);
       const window = rows.subarray(Math.max(0, count - steps) * width);
-      if (count < steps || window.some(Number.isNaN)) return { lacking: lacking(window, key, end, actual) };
+      if (count < steps || hasMissing(window)) return { lacking: lacking(window, key, end, actual) };
       const made = new Float32Array(steps * inputs.length);
       prepareInputs(rows, count - steps, steps, end, made, 0);
-      const wild = made.findIndex((value) => !Number.isFinite(value));
+      const wild = findNotFinite(made);
       if (wild >= 0) {
         const { of = [], as } = inputs[wild % inputs.length] as (typeof inputs)[0];
         throw new Rejected(
@@ -156,7 +156,7 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
           for (const [o, output] of outputs.entries()) {
             const raw = output.offset + output.scale * (answers[o] as number);
             const value = raw + (output.change ? (last[columns[o] as number] as number) : 0);
-            const name = horizonName(output.horizon * stepLength);
+            const name = names[o] as string;
             const bounded = Math.max(value, output.min ?? -Infinity);
             if (output.quantile === undefined) (values[output.target] ??= {})[name] = bounded;
             else ((spread[output.target] ??= {})[name] ??= []).push([output.quantile, bounded]);
@@ -189,15 +189,10 @@ function testErrors({ scores = [], stepLength }: ForecastMetadata): ForecastRead
   return scores.length ? found : undefined;
 }
 
-function hasGap(rows: Float32Array, width: number, feature: number, first: number): boolean {
-  for (let at = first * width + feature; at < rows.length; at += width) if (Number.isNaN(rows[at])) return true;
-  return false;
-}
-
 function completeRows(window: Float32Array, width: number): number {
   let complete = 0;
   for (let at = 0; at < window.length; at += width) {
-    if (!window.subarray(at, at + width).some(Number.isNaN)) complete++;
+    if (!hasMissing(window, at, at + width)) complete++;
   }
   return complete;
 }

@@ -4,6 +4,7 @@ import { Retriable } from "../errors";
 import type { EngineKind } from "./engine";
 import type { Model } from "./model-file";
 import { openRunner } from "./runner";
+import { findNotFinite } from "./scan";
 import type { ToWorker, WorkerTask } from "./worker-messages";
 
 /** Answers windows of a model, those that wait together in one batch, in the order in which they were asked. */
@@ -58,7 +59,7 @@ export function openPredictor(model: Pick<Model, "architecture" | "weights">): P
   function valid(request: Request): boolean {
     const { inputs, count } = request;
     try {
-      if (inputs.length !== count * size || !inputs.every(Number.isFinite)) runner.run(inputs, count);
+      if (inputs.length !== count * size || findNotFinite(inputs) >= 0) runner.run(inputs, count);
       return true;
     } catch (error) {
       request.reject(error);

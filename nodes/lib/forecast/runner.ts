@@ -1,6 +1,7 @@
 import type { Architecture, Weights } from "./architecture";
 import { openEngine, type EngineKind } from "./engine";
 import { forward, placeNetwork, type Value } from "./network";
+import { findNotFinite } from "./scan";
 
 /** Computes windows on this thread. */
 export interface Runner {
@@ -39,7 +40,7 @@ export function openRunner(architecture: Architecture, weights: Weights, kind?: 
           `${count} windows of [${steps} × ${width}] are ${count * size} numbers, not ${inputs.length}.`,
         );
       }
-      const bad = inputs.findIndex((value) => !Number.isFinite(value));
+      const bad = findNotFinite(inputs);
       if (bad >= 0) {
         const [step, input] = [Math.floor((bad % size) / width), bad % width];
         throw new RangeError(`Window ${Math.floor(bad / size)}, step ${step}, input ${input} is ${inputs[bad]}.`);

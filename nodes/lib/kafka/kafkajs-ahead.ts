@@ -15,6 +15,7 @@ interface Answer {
       readonly partition: number;
       readonly highWatermark: string;
       readonly lastStableOffset: string;
+      readonly preferredReadReplica: number;
       readonly messages: readonly { readonly offset: string }[];
     }[];
   }[];
@@ -35,6 +36,8 @@ interface Ahead {
 const MOST_UNPACKED = 8 * 1024 * 1024;
 /** READ_COMMITTED */
 const COMMITTED = 1;
+/** As the preferred read replica: there is none but the leader. */
+const NO_REPLICA = -1;
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -85,6 +88,17 @@ const only = (answer: Answer, fits: ReadonlySet<string>): Answer => ({
   })),
 });
 
+/** Without the partitions that have nothing for kafkajs: it takes each of them through all its queues, at every fetch. */
+const telling = (answer: Answer): Answer => ({
+  ...answer,
+  responses: answer.responses.map(({ topicName, partitions }) => ({
+    topicName,
+    partitions: partitions.filter(
+      ({ messages, preferredReadReplica }) => messages.length > 0 || preferredReadReplica !== NO_REPLICA,
+    ),
+  })),
+});
+
 /**
  * A broker's `fetch` that reads one answer ahead, once a flow has been seen to take all of one while more records wait.
  * What came ahead is used for the partitions that kafkajs then asks for at the very offsets; after a seek, a pause or a
@@ -106,6 +120,6 @@ export const readAhead = (fetch: Fetch): Fetch => {
     const { topics, asked, due } = after(request, answer);
     const goesOn = fits !== undefined && due.size > 0;
     ahead = { asked, due, answer: goesOn ? early({ ...request, topics }, answer) : undefined };
-    return answer;
+    return telling(answer);
   };
 };

@@ -24,6 +24,10 @@ const POLL = 500;
 /** kafkajs's longest wait for an answer, in ms, see cluster-options. */
 const REQUEST_TIMEOUT = 30_000;
 
+/** Partitions whose records are handed over at once: each costs time at every fetch, whether it has records or not. */
+const LEAST_WORKERS = 8;
+const MOST_WORKERS = 64;
+
 export type Member = Omit<Membership, "groupId">;
 
 export interface Session {
@@ -35,6 +39,8 @@ export interface Session {
   ended: AbortController;
   /** Seeks that kafkajs has not been seen to take up: it keeps such over assignments, and has no way to take one back. */
   readonly seeks: Map<string, { readonly offset: number; epoch: number }>;
+  /** Partitions that may be handed over at once. */
+  workers: number;
   readonly crash: Promise<Error | undefined>;
   crashed(error: Error | undefined): void;
 }
@@ -62,6 +68,7 @@ export const newSession = (link: Link): Session => {
     epoch: 0,
     ended: new AbortController(),
     seeks: new Map(),
+    workers: 0,
     crash,
     crashed,
   };
@@ -180,6 +187,8 @@ const assigned = (own: Session, events: ConsumerEvents, shared: Shared, payload:
     shared.last !== undefined &&
     own.member?.memberId === shared.last.memberId &&
     own.member.generationId === shared.last.generationId + 1;
+  // There are more than when it began: each is to have its records without waiting for another's.
+  if (partitions.length > own.workers && own.workers < MOST_WORKERS) return own.crashed(undefined);
   const pending = partitions.flatMap((one) => own.seeks.get(keyOf(one)) ?? []);
   // Meant for a partition that was, or may have been, in other hands meanwhile: only a new session is without it.
   if (pending.some(({ epoch }) => !kept || epoch !== shared.epochs)) return own.crashed(undefined);
@@ -192,6 +201,14 @@ const assigned = (own: Session, events: ConsumerEvents, shared: Shared, payload:
   const from = events.assigned(partitions, own.epoch, kept);
   for (const { offset, ...one } of from) seekTo(own, one, offset);
   events.state(shared.missing);
+};
+
+/** So many as its topics have partitions, whichever of them it will get. */
+const workersFor = ({ cluster }: Link, topics: readonly string[]): number => {
+  const all = (cluster.brokerPool.metadata?.topicMetadata ?? [])
+    .filter(({ topic }) => topics.includes(topic))
+    .reduce((sum, { partitionMetadata }) => sum + partitionMetadata.length, 0);
+  return Math.min(MOST_WORKERS, Math.max(LEAST_WORKERS, all));
 };
 
 /** Joins and fetches; `own.crash` tells when that ends. Nothing moving for too long is a crash too. */
@@ -242,10 +259,11 @@ export const open = async (
   });
   raw.on("consumer.crash", ({ payload }) => own.crashed((payload as { error: Error }).error));
   await raw.subscribe({ topics, fromBeginning: options.start === "earliest" });
+  own.workers = workersFor(link, topics);
   await raw.run({
     autoCommit: false,
     eachBatchAutoResolve: false,
-    partitionsConsumedConcurrently: 64,
+    partitionsConsumedConcurrently: own.workers,
     eachBatch: ({ batch, resolveOffset, heartbeat }) => handle(own, options, events, batch, resolveOffset, heartbeat),
   });
 };

@@ -124,6 +124,24 @@ describe("state with checkpoints", () => {
     assert.equal(kept(state, 1), undefined);
   });
 
+  it("lets what has waited go on in pieces, between which the event loop turns", async () => {
+    const ALL = 1000;
+    const state = await make({ interval: 0 });
+    let gone = 0;
+    const waits = Array.from({ length: ALL }, (_, offset) => {
+      take(state, offset);
+      return Promise.resolve(kept(state, offset)).then(() => gone++);
+    });
+    const pieces: number[] = [];
+    while (gone < ALL) {
+      const before = gone;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (gone > before) pieces.push(gone - before);
+    }
+    await Promise.all(waits);
+    assert.ok(Math.max(...pieces) <= 128, `${pieces.join(", ")} messages went on in one turn`);
+  });
+
   it("writes at once when a source waits, and when many records wait", async () => {
     const state = await make({ interval: 3_600_000, records: 3 });
     take(state, 1);
