@@ -2,6 +2,7 @@
  * One run of kafkajs's consumer, from its connection to its crash: batches in hand and their heartbeats, assignments and
  * revocations. What outlives a run is in kafkajs-consumer.ts.
  */
+import { setMaxListeners } from "node:events";
 import { Retriable } from "../errors";
 import { rebalanceTimeout } from "./group-protocol";
 import type { Link } from "./kafkajs-cluster";
@@ -58,6 +59,13 @@ export interface Shared {
 export const stallLimit = ({ sessionTimeout, stallLimit: given }: ConsumerOptions): number =>
   given ?? Math.max(REQUEST_TIMEOUT, rebalanceTimeout(sessionTimeout) + 5000) + 15_000;
 
+/** Each batch in hand listens to it: Node would warn of more than ten. */
+const newEnd = (): AbortController => {
+  const end = new AbortController();
+  setMaxListeners(MOST_WORKERS, end.signal);
+  return end;
+};
+
 export const newSession = (link: Link): Session => {
   let crashed: Session["crashed"] = () => undefined;
   const crash = new Promise<Error | undefined>((resolve) => (crashed = resolve));
@@ -66,7 +74,7 @@ export const newSession = (link: Link): Session => {
     raw: undefined,
     member: undefined,
     epoch: 0,
-    ended: new AbortController(),
+    ended: newEnd(),
     seeks: new Map(),
     workers: 0,
     crash,
@@ -193,7 +201,7 @@ const assigned = (own: Session, events: ConsumerEvents, shared: Shared, payload:
   // Meant for a partition that was, or may have been, in other hands meanwhile: only a new session is without it.
   if (pending.some(({ epoch }) => !kept || epoch !== shared.epochs)) return own.crashed(undefined);
   own.epoch = ++shared.epochs;
-  own.ended = new AbortController();
+  own.ended = newEnd();
   for (const seek of pending) seek.epoch = own.epoch;
   shared.last = own.member;
   // kafkajs remembers what was paused under the assignment before.

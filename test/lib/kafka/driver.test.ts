@@ -144,6 +144,42 @@ describe(`the ${CLIENT} driver, as every driver`, () => {
     assert.equal(await brought(), 30);
   });
 
+  it("brings the records of each partition while those of all others are in hand, also of a topic that was not there when it began", async function comes() {
+    this.timeout(60_000);
+    const PARTITIONS = 12;
+    const topic = unique("comes");
+    const inHand = new Set<number>();
+    let missing = false;
+    const finish = new AbortController();
+    const finished = new Promise<void>((resolve) => finish.signal.addEventListener("abort", () => resolve()));
+    const consumer = cluster.kafka.consumer(
+      { groupId: unique("group"), topics: [topic], start: "earliest", sessionTimeout: 6000 },
+      {
+        async records({ partition }) {
+          inHand.add(partition);
+          await finished;
+        },
+        assigned: () => [],
+        revoking: async () => undefined,
+        state: (error) => void (missing ||= error !== undefined),
+        warn: () => undefined,
+      },
+    );
+    open.push(consumer);
+    await until("it waits for its topic", () => missing, 20_000);
+    await cluster.kafka.createTopic(topic, { partitions: PARTITIONS, replication: 1, config: {} });
+    await write(
+      cluster.kafka,
+      Array.from({ length: PARTITIONS }, (_, partition) => record(topic, partition, { partition })),
+    );
+    await until(
+      "each partition has its record in hand",
+      () => inHand.size === PARTITIONS,
+      30_000,
+      () => [...inHand],
+    ).finally(() => finish.abort());
+  });
+
   it("keeps the order of a key's records, and stores each once, however many sends are under way", async () => {
     const topic = await newTopic(cluster.kafka, 3);
     const producer = cluster.kafka.producer({

@@ -5,7 +5,7 @@ type Fetch = Parameters<typeof readAhead>[0];
 type Request = Parameters<Fetch>[0];
 
 /** A broker with `held` records in each partition, which gives at most `most` of a partition at a time. */
-const broker = (held: Record<number, number>, most = 10, unpacked = 0) => {
+const broker = (held: Record<number, number>, most = 10, unpacked = 0, replicas: Record<number, number> = {}) => {
   const requests: Record<number, number>[] = [];
   const fails: Error[] = [];
   const fetch: Fetch = async ({ topics }) => {
@@ -25,6 +25,7 @@ const broker = (held: Record<number, number>, most = 10, unpacked = 0) => {
             partition,
             highWatermark: String(held[partition] ?? 0),
             lastStableOffset: String(held[partition] ?? 0),
+            preferredReadReplica: replicas[partition] ?? -1,
             messages: end > +fetchOffset ? [{ offset: String(end - 1) }] : [],
           };
         }),
@@ -71,6 +72,17 @@ describe("reading ahead", () => {
     assert.deepEqual(await got(ahead(ask({ 0: 20 }))), { 0: 29 });
     assert.deepEqual(await got(ahead(ask({ 0: 30 }))), { 0: 39 });
     assert.deepEqual(requests, [{ 0: 0 }, { 0: 10 }, { 0: 20 }, { 0: 30 }], "each was asked for once");
+  });
+
+  it("leaves out partitions in which nothing is, but for one that names the replica to read from", async () => {
+    const { fetch } = broker({ 0: 5 }, 10, 0, { 2: 7 });
+    const { responses } = (await readAhead(fetch)(ask({ 0: 0, 1: 0, 2: 0 }))) as {
+      responses: { partitions: { partition: number }[] }[];
+    };
+    assert.deepEqual(
+      responses.map(({ partitions }) => partitions.map(({ partition }) => partition)),
+      [[0, 2]],
+    );
   });
 
   it("asks for nothing where nothing waits", async () => {
