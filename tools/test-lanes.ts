@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
 /** Tests of the first lane, below `test/`: about half of the time that all take. */
-const FIRST = ["faults", "delivery", "flows", "tools", "config", "install.test.ts"];
+const FIRST = ["faults", "delivery", "source", "flows", "tools", "config", "install.test.ts"];
 /** What two Kafkas, two HDFS, two browsers and their tests take at most, in bytes. */
 const MEMORY = 8 * 2 ** 30;
 

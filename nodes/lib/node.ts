@@ -1,6 +1,7 @@
 /** Where Node-RED's callbacks are met, once: registration, receive → done, status, close. */
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import { serveConnectionTests, type ConnectionTest } from "./connection-test";
+import { Complaints } from "./complaints";
 import type { Declaration } from "./declare";
 import { countOf } from "./batch";
 import { countsOf, forgetCounts, serveCounts, type NodeCounts } from "./counters";
@@ -51,6 +52,7 @@ export function defineNode<F extends Fields>(
   return (RED) => {
     RED.nodes.registerType(declaration.type, function construct(this: Node, definition: NodeDef) {
       RED.nodes.createNode(this, definition);
+      fewComplaints(this);
       const context = nodeContext(RED, this, declaration);
       let behaviour: Behaviour;
       try {
@@ -72,6 +74,23 @@ export function defineNode<F extends Fields>(
       });
     });
   };
+}
+
+/** Private parts of Node-RED: whether a Catch node takes an error of a message. */
+interface Caught {
+  readonly _flow?: { handleError?(node: unknown, error: unknown, message: object): boolean };
+}
+
+/** Node-RED logs an error of every message that no Catch node takes: here of the first ones, then how many more there were. */
+function fewComplaints(node: Node): void {
+  const log = node.error.bind(node) as (error: unknown, message?: object) => void;
+  const complaints = new Complaints(log);
+  node.error = (error: unknown, message?: object) => {
+    const flow = (node as Caught)._flow;
+    if (!message || !flow?.handleError) log(error, message);
+    else if (!flow.handleError(node, error, message) && complaints.heed(error)) log(error);
+  };
+  node.on("close", () => complaints.close());
 }
 
 /** Node-RED's three-argument handler: `done` follows the promise that `receive` returned. */

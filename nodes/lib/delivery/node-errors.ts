@@ -13,6 +13,7 @@ import type { Tracking } from "./tracking";
 export const watchErrors = (place: Place, tracking: Tracking): void => {
   const { node } = place;
   const original = node.error;
+  const own = Object.hasOwn(node, "error");
   node.error = (thrown: unknown, about?: unknown): void => {
     const message = typeof about === "object" && about !== null ? (about as RedMessage) : undefined;
     const token = message === undefined ? undefined : tokenOf(place, message, tracking);
@@ -25,7 +26,10 @@ export const watchErrors = (place: Place, tracking: Tracking): void => {
       afterwards(place, token, message, tracking);
     }
   };
-  place.undo.push(() => Reflect.deleteProperty(node, "error"));
+  place.undo.push(() => {
+    if (own) node.error = original;
+    else Reflect.deleteProperty(node, "error");
+  });
 };
 
 const tokenOf = (place: Place, message: RedMessage, tracking: Tracking): Token | undefined => {
