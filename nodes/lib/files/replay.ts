@@ -202,7 +202,7 @@ export class Replay {
         isFirst = false;
         if (wasFirst && this.#header(reader, row, file)) continue;
         const record = reader.read(row);
-        if (record) items.push({ ...record, progress, reader });
+        if (record) items.push({ progress, reader, ...record });
       }
       if (items.length > 0) yield items;
     }

@@ -166,7 +166,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       lane.sequence = 0;
     }
     const { transactional = false } = wire;
-    stampBatch(bytes, { ...own, sequence: idempotent ? lane.sequence : -1, transactional });
+    stampBatch(bytes, { sequence: idempotent ? lane.sequence : -1, transactional, ...own });
     batch.encoded = bytes;
     return bytes;
   };

@@ -208,7 +208,7 @@ export class LakeReader {
           const record = reader.read(row);
           if (!record) continue;
           if (record.error) await flush();
-          items.push({ ...record, path: file.path, range, reader });
+          items.push({ path: file.path, range, reader, ...record });
           if (record.error || items.length >= this.options.batch) await flush();
         }
         // a big file must not keep the event loop from everybody else

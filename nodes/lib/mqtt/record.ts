@@ -27,11 +27,12 @@ export interface RecordForm {
 export function recordOf(packet: Received, form: RecordForm): Message {
   const payload = decodePayload(form.format, packet.payload);
   const timestamp = form.time(payload);
-  return { ...envelopeOf(packet), payload, ...(timestamp === undefined ? {} : { timestamp }) };
+  return Object.assign(envelopeOf(packet), { payload }, timestamp === undefined ? undefined : { timestamp });
 }
 
 /** The record of a message that could not be read, with its bytes: what a dead letter keeps. */
-export const unreadRecordOf = (packet: Received): Message => ({ ...envelopeOf(packet), payload: packet.payload });
+export const unreadRecordOf = (packet: Received): Message =>
+  Object.assign(envelopeOf(packet), { payload: packet.payload });
 
 function envelopeOf(packet: Received): Message {
   const { topic, qos, retain, dup, properties } = packet;

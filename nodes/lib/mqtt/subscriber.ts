@@ -38,6 +38,8 @@ export interface SubscriberListener {
 const USUAL_BROKER_LIMIT = 20;
 /** How long nothing must come, with as much in flight, before the broker counts as waiting for us, in ms. */
 const QUIET = 1_000;
+/** Messages handed on at a stretch: what stands behind hundreds that came at once would wait for all of them at every node. */
+const STRETCH = 32;
 /** Delay before a refused subscription is asked for again, in ms. */
 const RESUBSCRIBE = 10_000;
 
@@ -50,6 +52,7 @@ export class Subscriber {
   #unfinished = 0;
   #paused = false;
   #lastArrival = 0;
+  #handed = 0;
   /** Filters that the broker is known to hold in the session of this process. */
   #subscribed = false;
 
@@ -107,8 +110,7 @@ export class Subscriber {
     client.handleMessage = (packet, done) => {
       this.#whenRoom(() => {
         this.#take(packet as Received);
-        if (packet.qos === 0) done();
-        else done(HELD);
+        this.#goOn(() => (packet.qos === 0 ? done() : done(HELD)));
       });
     };
     client.options.customHandleAcks = (_topic, _payload, packet, done) => {
@@ -116,9 +118,15 @@ export class Subscriber {
       else
         this.#whenRoom(() => {
           this.#take(packet as Received);
-          done(HELD);
+          this.#goOn(() => done(HELD));
         });
     };
+  }
+
+  /** To the next message, after a turn of the event loop now and then. */
+  #goOn(next: () => void): void {
+    if (++this.#handed % STRETCH === 0) setImmediate(next);
+    else next();
   }
 
   #take(packet: Received): void {

@@ -62,9 +62,9 @@ export class Checkpoints {
   wait(message: Message, { now, counts }: { readonly now: boolean; readonly counts: boolean }): Promise<void> {
     return new Promise((resolve, reject) => {
       const release = this.around.hold(message, {
-        ...weightOf(message),
-        relieve: () => this.soon(0),
         gathers: true,
+        relieve: () => this.soon(0),
+        ...weightOf(message),
         ...(counts && { counts }),
       });
       this.waiting.push({

@@ -205,6 +205,6 @@ export function throughState(
   };
   const ready = readyToTake(state, message);
   if (!ready) return go();
-  const release = node.hold(message, { ...weightOf(message), counts: true });
+  const release = node.hold(message, { counts: true, ...weightOf(message) });
   return ready.finally(release).then(() => (state.readyFor ? throughState(node, state, message, work) : go()));
 }

@@ -160,7 +160,7 @@ export class KeptWindows {
   /** Beyond the bound the source waits for windows that were sent and have not finished. */
   private room(message: Message): Promise<void> | undefined {
     if (this.records <= this.options.windows.maxRecords) return undefined;
-    const release = this.around.hold(message, { ...weightOf(message), gathers: true, counts: true });
+    const release = this.around.hold(message, { gathers: true, counts: true, ...weightOf(message) });
     return new Promise((resolve) =>
       this.waitingForRoom.push(() => {
         release();

@@ -1,5 +1,6 @@
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, Rejected } from "../../lib/errors";
+import { extended } from "../../lib/extended";
 import type { LakeRun, Origin } from "../../lib/lake/place";
 import type { TakenBatch } from "../../lib/node-sink";
 import { compilePath, describe } from "../../lib/stream/path";
@@ -35,7 +36,7 @@ export function located(value: unknown, origin: Origin | undefined): Record<stri
   if (typeof record !== "object" || record === null || Array.isArray(record) || ArrayBuffer.isView(record))
     throw new Rejected("_offset can be added to a payload that is an object, no other");
   const { topic = null, partition = null, offset = null } = origin ?? {};
-  return { ...record, _topic: topic, _partition: partition, _offset: offset };
+  return extended(record, { _topic: topic, _partition: partition, _offset: offset });
 }
 
 /**

@@ -40,10 +40,10 @@ export = defineNode(declaration, (node) => {
   const recordOf = (item: FileItem, again: boolean): Message => {
     const { row, time, progress, reader } = item;
     return {
-      ...(topic === "" ? {} : { topic }),
       payload: again ? reader.read(row)?.payload : item.payload,
-      ...(item.hasTime ? { timestamp: time } : {}),
       source: { kind: "file", path: progress.file, line: row.line, offset: row.offset },
+      ...(topic !== "" && { topic }),
+      ...(item.hasTime && { timestamp: time }),
     };
   };
   const isDue = dues();

@@ -22,8 +22,8 @@ export function recordOf(item: LakeItem, again: boolean, topic: string): Message
   if (!item.error && isWholeRecord(payload)) {
     const { key, headers, timestamp, source: origin } = payload;
     return {
-      ...common,
       payload: payload.payload,
+      ...common,
       ...(key === null ? {} : { key }),
       headers: reader.isSparse ? present(headers) : headers,
       ...(hasTime ? { timestamp: time } : timestamp === null ? {} : { timestamp }),
@@ -32,8 +32,8 @@ export function recordOf(item: LakeItem, again: boolean, topic: string): Message
   }
   const located = item.error ? undefined : locatedAt(payload);
   return {
-    ...common,
     payload,
+    ...common,
     ...(hasTime ? { timestamp: time } : {}),
     source: located ? { ...source, origin: { kind: "kafka", ...located } } : source,
   };

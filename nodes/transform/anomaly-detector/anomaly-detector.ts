@@ -1,4 +1,5 @@
 import type { Message } from "../../lib/delivery/contract";
+import { extended } from "../../lib/extended";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
@@ -41,7 +42,7 @@ export = defineNode(declaration, (node) => {
     const time = options.timeOf(record);
     checkClock(time);
     const { anomaly, alerts = [] } = state.take(key, record) ?? {};
-    const passed = anomaly ? { ...record, anomaly } : record;
+    const passed = anomaly ? extended(record, { anomaly }) : record;
     return [
       { record: passed, port: RECORDS },
       ...alerts.map((alert) => ({ record: alertRecord(record, key, time, alert), port: ALERTS })),

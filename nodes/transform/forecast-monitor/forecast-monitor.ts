@@ -1,4 +1,5 @@
 import type { Message } from "../../lib/delivery/contract";
+import { extended } from "../../lib/extended";
 import { monitorStep, openMonitor, type MonitorAnswer, type MonitorState } from "../../lib/forecast/monitor/monitor";
 import { readForecast, type Told } from "../../lib/forecast/monitor/read-forecast";
 import { defineNode } from "../../lib/node";
@@ -59,7 +60,7 @@ export = defineNode(declaration, (node) => {
         const { word, values } = reasonOf(event, settings.factor);
         drifts.push(driftMessage(record, told, event, node.word(word, values)));
       }
-      return [{ record: { ...record, outcome: outcomeOf(taken) }, port: SCORED }];
+      return [{ record: extended(record, { outcome: outcomeOf(taken) }), port: SCORED }];
     };
     try {
       // A window of records is no batch: it has one forecast.

@@ -1,5 +1,6 @@
 import type { Message } from "../../lib/delivery/contract";
 import { Rejected } from "../../lib/errors";
+import { extended } from "../../lib/extended";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { sendRouted, type Routed } from "../../lib/route";
@@ -58,7 +59,9 @@ export = defineNode(declaration, (node) => {
     if (action === "pass") passed++;
     else held++;
     const told = reasons.map((reason) => ({ ...reason, text: sentenceOf(reason, node.word) }));
-    return [{ record: { ...record, decision: { action, score, reasons: told } }, port: ACTIONS.indexOf(action) }];
+    return [
+      { record: extended(record, { decision: { action, score, reasons: told } }), port: ACTIONS.indexOf(action) },
+    ];
   }
 
   function decide(message: Message): void {

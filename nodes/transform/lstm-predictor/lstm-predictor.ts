@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure, messageOf, Rejected } from "../../lib/errors";
+import { extended } from "../../lib/extended";
 import type { Forecast, ForecastMissing, Prepared } from "../../lib/forecast/forecast";
 import { eventTime } from "../../lib/forecast/readings";
 import { defineNode } from "../../lib/node";
@@ -128,11 +129,11 @@ export = defineNode(declaration, (node) => {
     const arrived = performance.now();
     const joins = !isWindow(message);
     if (joins && place.present?.state.ready) {
-      const release = node.hold(message, { ...weightOf(message), counts: true });
+      const release = node.hold(message, { counts: true, ...weightOf(message) });
       await restored().finally(release);
     }
     for (let ready = joins && restoredFor(message); ready; ready = restoredFor(message)) {
-      const release = node.hold(message, { ...weightOf(message), counts: true });
+      const release = node.hold(message, { counts: true, ...weightOf(message) });
       await ready.finally(release);
     }
     const model = place.present;
@@ -180,7 +181,7 @@ export = defineNode(declaration, (node) => {
         continue;
       }
       // Elements may be shared with other branches: only the message is this node's own.
-      if (batch) (forecast.ready ? ready : waiting).push({ ...record, forecast });
+      if (batch) (forecast.ready ? ready : waiting).push(extended(record, { forecast }));
       else (forecast.ready ? ready : waiting).push(Object.assign(message, { forecast }));
     }
     const instead = results.some((one) => !(one instanceof Error) && one.ready && one.fallback);

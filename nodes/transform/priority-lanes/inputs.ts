@@ -2,6 +2,7 @@
 import { recordAt } from "../../lib/batch";
 import { TOKEN, type FailedElement, type Leg, type Message } from "../../lib/delivery/contract";
 import { BatchFailure } from "../../lib/errors";
+import { extended } from "../../lib/extended";
 import type { Waiting } from "../../lib/spool/overflow";
 
 /** A message that came. */
@@ -41,7 +42,7 @@ export const KEPT = new Set(["_msgid", TOKEN]);
 /** A batch's record as a message of its own, with what its message carries beside the batch. */
 export function elementMessage(message: Message, index: number, element: unknown): Message {
   const { payload: _batch, ...rest } = message;
-  return { ...rest, ...recordAt(index, element) };
+  return extended(rest, recordAt(index, element));
 }
 
 /** What is left of a batch to recognise its records by. */

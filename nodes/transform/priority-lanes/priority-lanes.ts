@@ -136,7 +136,7 @@ export = defineNode(declaration, (node) => {
       await overflow.fetch(entry);
       if (!gate.running) throw new Retriable("flows are being deployed", { unreachable: true });
       entry.message["shed"] = { reason: why, class: lane, waited };
-      gate.pass(entry.message, input.message, { ...partOf(entry), ended: () => undefined }, SHED);
+      gate.pass(entry.message, input.message, { ended: () => undefined, ...partOf(entry) }, SHED);
       settle(entry);
     } catch (error) {
       settle(entry, asError(error));
@@ -220,7 +220,6 @@ export = defineNode(declaration, (node) => {
     };
     tally.pass(entry.level);
     gate.pass(entry.message, entry.input.message, {
-      ...partOf(entry),
       ended() {
         rest(false);
         underWay--;
@@ -231,6 +230,7 @@ export = defineNode(declaration, (node) => {
         rest(held);
         relieve();
       },
+      ...partOf(entry),
     });
     settle(entry);
   }

@@ -1,5 +1,6 @@
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure } from "../../lib/errors";
+import { extended } from "../../lib/extended";
 import { defineNode } from "../../lib/node";
 import { paced } from "../../lib/paced";
 import { batchOf, recordAt } from "../../lib/batch";
@@ -61,7 +62,7 @@ export = defineNode(declaration, (node) => {
         const record: StreamRecord = recordAt(index, records[index]);
         const priority = priorityOf(record);
         let out = record;
-        if (shared) out = { ...record, priority };
+        if (shared) out = extended(record, { priority });
         else out.priority = priority;
         (lanes[lane(priority)] as StreamRecord[]).push(out);
       } catch (error) {

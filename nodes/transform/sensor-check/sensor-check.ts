@@ -1,4 +1,5 @@
 import { batchOf } from "../../lib/batch";
+import { extended } from "../../lib/extended";
 import { isObject, type StreamRecord } from "../../lib/stream/record";
 import { checker, sentence } from "../../lib/stream/check";
 import type { Checked } from "../../lib/stream/check";
@@ -69,8 +70,8 @@ export = defineNode(declaration, (node) => {
       const checked = check(record.payload);
       if (checked.reasons.length === 0) {
         const changed = changes(record, checked);
-        kept.push(changed ? { ...record, ...changed } : record);
-      } else if (refusedIsWired) bad.push({ ...record, check: why(checked), error: error(checked, record) });
+        kept.push(changed ? extended(record, changed) : record);
+      } else if (refusedIsWired) bad.push(extended(record, { check: why(checked), error: error(checked, record) }));
       else failed.push({ index, error: new Rejected(sentence(checked.reasons)) });
     });
     good += kept.length;

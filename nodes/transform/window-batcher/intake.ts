@@ -2,6 +2,7 @@
 import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure, Rejected } from "../../lib/errors";
+import { extended } from "../../lib/extended";
 import type { StreamRecord } from "../../lib/stream/record";
 import { compileKey } from "../../lib/stream/path";
 import { sizeOf } from "../../lib/stream/size";
@@ -69,7 +70,7 @@ export function intake({ settings, windows, lateIsWired, over }: IntakeOptions):
           if (records) recordAt(index, record);
           if (!put(record)) return;
           lateRecords++;
-          if (lateIsWired) late.push({ ...record, window: lateWindow(record, now) });
+          if (lateIsWired) late.push(extended(record, { window: lateWindow(record, now) }));
           else failed.push({ index, error: tooLate(record, now) });
         } catch (error) {
           failed.push({ index, error: asError(error) });

@@ -1,6 +1,7 @@
 /** The message that a window becomes. */
 import type { Message } from "../../lib/delivery/contract";
 import { TOKEN } from "../../lib/delivery/contract";
+import { extended } from "../../lib/extended";
 import type { StreamRecord } from "../../lib/stream/record";
 import { aggregatesOf } from "../../lib/stream/window/aggregates";
 import type { Fired } from "../../lib/stream/window/entry";
@@ -30,7 +31,7 @@ export function messageOf(window: Fired<unknown>, shape: Shape, topic: unknown):
     key,
     timestamp: last,
     payload,
-    window: { ...properties, ...(partial && { partial }), ...more },
+    window: Object.assign(properties, partial && { partial }, more),
     ...(source && { source }),
     ...(priority !== undefined && { priority }),
   };
@@ -70,7 +71,7 @@ function contentOf(
 /** A record as an element of a batch: without what belonged to the message that brought it. */
 function elementOf(record: StreamRecord, time: number): StreamRecord {
   const { _msgid: _, [TOKEN]: _token, timestamp = time, ...rest } = record;
-  return { ...rest, timestamp };
+  return extended(rest, { timestamp });
 }
 
 function highestPriority(records: readonly StreamRecord[]): number | undefined {

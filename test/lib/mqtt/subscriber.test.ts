@@ -191,6 +191,7 @@ describe("a subscriber", function () {
     });
     await until("it came", () => watched.texts.length === 1);
     assert.equal(watched.received[0]?.packet.retain, true);
+    await until("it is acknowledged", () => acknowledgements("puback").length === 1);
     proxy.cut();
     await until("connected again", () => watched.subscriptions === 2);
     await client.publishAsync("other", "later", { qos: 1 });
@@ -211,6 +212,31 @@ describe("a subscriber", function () {
     assert.deepEqual(second.texts, ["wanted"]);
     assert.deepEqual(second.notices, ["unwanted old"]);
     await second.subscriber.close();
+  });
+
+  it("hands on what comes at once in pieces, between which the event loop turns", async () => {
+    const ALL = 2000;
+    const client = await mqtt.connectAsync(mosquitto.url);
+    const watched = await watch(brokerAt(mosquitto.port), { session: session("pieces"), qos: 0, eager: true });
+    const pieces = [0];
+    let before = 0;
+    let next: NodeJS.Immediate | undefined;
+    const turns = (): void => {
+      pieces.push(watched.texts.length - before);
+      before = watched.texts.length;
+      next = setImmediate(turns);
+    };
+    turns();
+    // One piece of the publisher's own, which the broker passes on as such.
+    client.stream.cork();
+    for (const text of numbered(ALL)) client.publish("t", text);
+    client.stream.uncork();
+    await until("all came", () => watched.texts.length === ALL);
+    clearImmediate(next);
+    assert.deepEqual(watched.texts, numbered(ALL));
+    assert.ok(Math.max(...pieces) <= 64, `${Math.max(...pieces)} messages came in one turn`);
+    await client.endAsync();
+    await watched.subscriber.close();
   });
 
   it("brings a payload of 10 MB whole", async () => {

@@ -31,7 +31,7 @@ export function aggregatesOf(
   return Object.fromEntries(
     features.map(({ name, read }) => [
       name,
-      { ...aggregate(entries, read), ...(percentiles.length > 0 && ranked(entries, read, percentiles)) },
+      Object.assign(aggregate(entries, read), percentiles.length > 0 && ranked(entries, read, percentiles)),
     ]),
   );
 }
