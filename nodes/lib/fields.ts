@@ -27,6 +27,8 @@ export interface TextField extends FieldWords, Typed<string> {
   readonly required: boolean;
   /** Source of a regular expression the whole value must match. */
   readonly pattern?: string;
+  /** What the form looks at already; the node judges it when it starts, and says more. */
+  readonly looksLike?: "schedule" | "template" | "zone";
 }
 export interface NumberField<T = number | undefined> extends FieldWords, Typed<T> {
   readonly kind: "number";

@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { schedule } from "../../nodes/lib/schedule";
+import { template } from "../../nodes/lib/template";
+import { timeZone } from "../../nodes/lib/time-zone";
 import { packNodes, ROOT } from "../../tools/editor/nodes";
 import { NODE_REDS } from "../harness/node-reds";
 import type { EditorPage } from "./browser";
@@ -41,6 +44,31 @@ const FLOWS = [
     .map((name) => path.join(ROOT, "examples", name)),
 ];
 
+/** Settings that the form looks at, as the node then judges them. */
+const LOOKS = [
+  {
+    type: "citystream-hdfs-sink",
+    field: "rotateSchedule",
+    judge: (value: string) => void schedule(value, "UTC", "Schedule"),
+    right: ["0 * * * *", "*/5 9-17 * * MON-FRI", "0 0 3 L * ?", "15 30 2 * * 5#L", "@hourly"],
+    wrong: ["every hour", "0 * * *", "3:00"],
+  },
+  {
+    type: "citystream-hdfs-sink",
+    field: "zone",
+    judge: (value: string) => void timeZone(value, "Time zone"),
+    right: ["Asia/Seoul", "utc", "+09:00", "-0330", "+9"],
+    wrong: ["Seoul", "KST+9", "Asia/Soul"],
+  },
+  {
+    type: "citystream-hdfs-sink",
+    field: "directory",
+    judge: (value: string) => void template(value, "Directory"),
+    right: ["air", "{{payload.site}}/a", "{a}/{{ topic }}", '{{payload["x}y"]}}', "{{a}}{{b}}"],
+    wrong: ["{{payload.site", "{{}}", "{{ }}"],
+  },
+] as const;
+
 for (const version of NODE_REDS)
   for (const language of ["en-US", "ko"] as const)
     describe(`the texts of ${version.title} in ${language}`, () => {
@@ -52,6 +80,20 @@ for (const version of NODE_REDS)
           const expected = written(readFileSync(path.join(source, help), "utf8"));
           assert.deepEqual(await shown(browser.editor, declaration.type), expected, set);
         }
+      });
+
+      it("say what is wrong with a schedule, a time zone and a template, and take all that the node takes", async () => {
+        for (const { type, field, judge, right, wrong } of LOOKS)
+          for (const value of [...right, ...wrong]) {
+            if ((right as readonly string[]).includes(value)) judge(value);
+            else assert.throws(() => judge(value), value);
+            const said = await browser.editor.page.evaluate<true | string>(
+              `RED.nodes.getType("${type}").defaults.${field}.validate.call({ _: RED.nodes.getType("${type}")._, ${field}: ${JSON.stringify(value)} }, ${JSON.stringify(value)}, {})`,
+            );
+            const label = language === "ko" ? /[\uAC00-\uD7A3]/u : /^(?:Schedule|Time zone|Directory): \w/u;
+            if ((wrong as readonly string[]).includes(value)) assert.match(String(said), label, value);
+            else assert.equal(said, true, value);
+          }
       });
 
       if (language === "en-US")

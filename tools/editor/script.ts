@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Declaration } from "../../nodes/lib/declare";
-import type { ConfigNodeField, Field, Fields, RowsField } from "../../nodes/lib/fields";
+import type { ConfigNodeField, Field, Fields, RowsField, TextField } from "../../nodes/lib/fields";
 import { prefixOf } from "./form";
 import type { PackNode } from "./nodes";
 import { snippetsFor } from "./snippets";
@@ -113,6 +113,13 @@ const configNode = (set: string, name: string, field: ConfigNodeField, fields: F
 /** The field's label, as the beginning of what is wrong with it. */
 const labelled = (set: string, name: string): string => `this._("${set}.field.${name}") + ": "`;
 
+/** What the form asks of a text. It lets pass whatever the node may understand: a wrong triangle is worse than a late one. */
+const LOOKS: Readonly<Record<NonNullable<TextField["looksLike"]>, string>> = {
+  schedule: String.raw`/^(?:@[a-z]+|(?:[\w*?,\/#+-]+\s+){4,6}[\w*?,\/#+-]+)$/i.test(value.trim())`,
+  template: String.raw`/^(?:[^{]|\{(?!\{)|\{\{(?!\s*\}\})[^]+?\}\})*$/.test(value)`,
+  zone: String.raw`/^(?:utc|z|[+-]\d{1,2}(?::?\d{2})?)$/i.test(value.trim()) || (function() { try { return Boolean(new Intl.DateTimeFormat("en", { timeZone: value.trim() })); } catch (error) { return false; } })()`,
+};
+
 /** Statements that return a message when the value is wrong. `${ENV}` always passes: only the runtime knows it. */
 function validatorOf(set: string, name: string, field: Field): string {
   const say = (word: string, bound?: number): string =>
@@ -136,7 +143,11 @@ function validatorOf(set: string, name: string, field: Field): string {
         field.kind === "text" && field.pattern
           ? ` if (value && !/\\$\\{.+\\}/.test(value) && !new RegExp(${literal(`^(?:${field.pattern})$`)}, "u").test(value)) { ${say("pattern")} }`
           : "";
-      return `${required}${pattern}`.trim();
+      const looks =
+        field.kind === "text" && field.looksLike
+          ? ` if (value && !/\\$\\{.+\\}/.test(value) && !(${LOOKS[field.looksLike]})) { ${say(field.looksLike)} }`
+          : "";
+      return `${required}${pattern}${looks}`.trim();
     }
     case "rows":
       return field.min > 0 ? `if (!value || value.length < ${field.min}) { ${say("tooFewRows")} }` : "";

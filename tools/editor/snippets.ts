@@ -63,9 +63,9 @@ const test = `    function citystreamTest(node, set, fields, secrets) {
 /** A table in an editableList: one input a column. */
 const rows = `    function citystreamRows(node, set, id, field, columns) {
         var flex = { flag: "0 0 60px", number: "1 1 70px", choice: "1 1 90px", text: "2 1 90px" };
-        var header = $("<div>").css({ display: "flex", gap: "4px", "padding-left": "28px", "padding-right": "40px" });
+        var header = $("<div>").css({ display: "flex", gap: "4px", "align-items": "flex-end", "padding-left": "28px", "padding-right": "40px" });
         columns.forEach(function(column) {
-            $("<div>").css({ flex: flex[column.kind], overflow: "hidden", "text-overflow": "ellipsis" })
+            $("<div>").css({ flex: flex[column.kind], "overflow-wrap": "anywhere", "line-height": "1.2" })
                 .text(node._(set + ".column." + field + "." + column.name)).appendTo(header);
         });
         // A list that has a height when it becomes an editableList keeps it, and its rows overflow.

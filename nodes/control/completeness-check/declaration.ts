@@ -20,6 +20,7 @@ export const declaration = declareNode({
     lake: optionalConfigNode<Lake>("citystream-lake", { label: "Lake", showIf: { field: "over", is: ["lake"] } }),
     path: text({
       label: "Path",
+      looksLike: "template",
       placeholder: "{{payload.site}}/dt=2026-*",
       hint: "A file, or a directory with all files below it; * and ? stand for characters, ** for directories. Empty: the whole lake.",
       showIf: { field: "over", is: ["lake"] },

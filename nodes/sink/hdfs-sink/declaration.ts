@@ -15,6 +15,7 @@ export const declaration = declareNode({
     lake: configNode<Lake>("citystream-lake", { label: "Lake" }),
     directory: text({
       label: "Directory",
+      looksLike: "template",
       default: "{{source.topic}}",
       placeholder: "{{payload.site}}/dt={{time:yyyy-MM-dd}}/hour={{time:HH}}",
       hint: "Below the lake, made when the first record comes: {{payload.site}}, or the record's time: {{time:yyyy-MM-dd}}. A slash in a value is escaped.",
@@ -27,6 +28,7 @@ export const declaration = declareNode({
     }),
     zone: text({
       label: "Time zone",
+      looksLike: "zone",
       default: "UTC",
       placeholder: "Asia/Seoul",
       hint: "Of times in directories, and of the schedule: Asia/Seoul, UTC, +09:00.",
@@ -112,6 +114,7 @@ export const declaration = declareNode({
     }),
     rotateSchedule: text({
       label: "Schedule",
+      looksLike: "schedule",
       placeholder: "0 * * * *",
       section: "rotation",
       hint: "Cron: minute, hour, day, month, day of week. All files are stored then, by the clock.",

@@ -14,6 +14,7 @@ export const declaration = declareNode({
     server: configNode<InfluxTarget>("citystream-influx-server", { label: "Server" }),
     measurement: text({
       label: "Measurement",
+      looksLike: "template",
       default: "readings",
       required: true,
       placeholder: "air or {{payload.type}}",

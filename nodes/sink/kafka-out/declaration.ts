@@ -17,6 +17,7 @@ export const declaration = declareNode({
     cluster: configNode<KafkaCluster>("citystream-kafka-cluster", { label: "Cluster" }),
     topic: text({
       label: "Topic",
+      looksLike: "template",
       placeholder: "msg.topic",
       hint: "A name, or a template such as {{payload.site}}_{{payload.index}}_{{payload.type}}. Empty: msg.topic.",
     }),
@@ -36,6 +37,7 @@ export const declaration = declareNode({
     }),
     subject: text({
       label: "Subject",
+      looksLike: "template",
       placeholder: "{{topic}}-value",
       showIf: registered,
       hint: "The name of the schema in the registry, or a template. Empty: the topic's name and -value, as other producers have it.",

@@ -14,6 +14,7 @@ export const declaration = declareNode({
     broker: configNode<Broker>("citystream-mqtt-broker", { label: "Broker" }),
     publishTo: text({
       label: "Topic",
+      looksLike: "template",
       placeholder: "sensors/{{payload.station}}/air",
       hint: "May contain {{path}} parts of the record. Empty: msg.topic.",
     }),

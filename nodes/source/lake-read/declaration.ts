@@ -15,6 +15,7 @@ export const declaration = declareNode({
     lake: configNode<Lake>("citystream-lake", { label: "Lake" }),
     path: text({
       label: "Path",
+      looksLike: "template",
       placeholder: "{{payload.site}}/dt=2026-*",
       hint: "A file, or a directory with all files below it; * and ? stand for characters, ** for directories. Empty: the whole lake. Parts in braces come from the message that starts the reading.",
     }),

@@ -13,6 +13,7 @@ export const declaration = declareNode({
   fields: {
     key: text({
       label: "Key",
+      looksLike: "template",
       default: "payload.device_id",
       hint: "Each machine or station is judged by itself: a path, or a template such as {{payload.site}}/{{payload.id}}. Empty: all records are one series.",
     }),
@@ -140,7 +141,13 @@ export const declaration = declareNode({
       options: { day: "hours of the day", week: "hours of the week" },
       section: "methods",
     }),
-    zone: text({ label: "Time zone", default: "UTC", section: "methods", hint: "Asia/Seoul, UTC, +09:00" }),
+    zone: text({
+      label: "Time zone",
+      looksLike: "zone",
+      default: "UTC",
+      section: "methods",
+      hint: "Asia/Seoul, UTC, +09:00",
+    }),
     slotLeast: number({
       label: "Least per hour",
       default: 30,

@@ -14,6 +14,7 @@ export const declaration = declareNode({
   fields: {
     key: text({
       label: "Key",
+      looksLike: "template",
       default: "payload.card",
       required: true,
       hint: "Whose habits count, a card or a customer: a path, or a template such as {{payload.bank}}/{{payload.card}}.",

@@ -50,6 +50,7 @@ export const declaration = declareNode({
     }),
     key: text({
       label: "Key",
+      looksLike: "template",
       default: "key",
       hint: "What tells one series from another: a property, or a text with {{properties}}. Empty: all records are one series.",
     }),

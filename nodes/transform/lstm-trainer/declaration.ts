@@ -27,6 +27,7 @@ export const declaration = declareNode({
     }),
     key: text({
       label: "Key",
+      looksLike: "template",
       default: "key",
       hint: "What tells one station from another: a property, or a text with {{properties}}. Empty: all records are of one.",
     }),
@@ -141,11 +142,18 @@ export const declaration = declareNode({
     batch: number({ label: "Batch (windows)", default: 128, min: 1, max: 4_096, integer: true, section: "network" }),
     schedule: text({
       label: "Schedule",
+      looksLike: "schedule",
       placeholder: "0 3 * * 0",
       section: "schedule",
       hint: "Cron expression: trains at these times. Empty: when a message with msg.train comes.",
     }),
-    zone: text({ label: "Time zone", default: "UTC", placeholder: "Asia/Seoul", section: "schedule" }),
+    zone: text({
+      label: "Time zone",
+      looksLike: "zone",
+      default: "UTC",
+      placeholder: "Asia/Seoul",
+      section: "schedule",
+    }),
     kept: choice({
       label: "Readings",
       default: "disk",

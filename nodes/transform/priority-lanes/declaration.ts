@@ -47,6 +47,7 @@ export const declaration = declareNode({
     }),
     key: text({
       label: "Key",
+      looksLike: "template",
       hint: "For turns and order: a path such as payload.device_id, or a template such as {{payload.site}}/{{payload.id}}.",
     }),
     fair: flag({ label: "Keys take turns", default: false }),

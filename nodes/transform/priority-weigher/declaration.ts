@@ -12,6 +12,7 @@ export const declaration = declareNode({
   fields: {
     key: text({
       label: "Key",
+      looksLike: "template",
       default: "payload.device_id",
       required: true,
       hint: "Each sensor is compared with its own previous record: a path, or a template such as {{payload.site}}/{{payload.id}}.",

@@ -65,6 +65,7 @@ export const declaration = declareNode({
     }),
     key: text({
       label: "Key",
+      looksLike: "template",
       default: "payload.device_id",
       hint: "Windows are per key: a path, or a template such as {{payload.site}}/{{payload.id}}. Empty: all records together.",
     }),
