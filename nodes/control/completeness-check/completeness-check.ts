@@ -1,17 +1,20 @@
 import { batchOf, isRecord } from "../../lib/batch";
+import { checkInflux } from "../../lib/completeness/check-influx";
+import { checkLake } from "../../lib/completeness/check-lake";
 import { recordFeed } from "../../lib/completeness/record-feed";
 import type { Message } from "../../lib/delivery/contract";
 import { ConfigError, Rejected } from "../../lib/errors";
 import { offsetMinutes } from "../../lib/files/columns";
 import { pathTemplate } from "../../lib/lake/find";
-import { checkLake } from "../../lib/completeness/check-lake";
 import { deliveryError } from "../../lib/lake/store";
 import { defineNode } from "../../lib/node";
 import { CompletenessCheck, type CheckOptions } from "../../lib/stream/completeness/check";
 import { completenessPicture } from "../../lib/stream/completeness/picture";
 import type { CompletenessReport } from "../../lib/stream/completeness/report";
 import { completenessTable } from "../../lib/stream/completeness/table";
+import { template } from "../../lib/template";
 import { declaration } from "./declaration";
+import { timeBound } from "./time-bound";
 
 /** Ports. */
 const RESULT = 0;
@@ -20,6 +23,16 @@ const PICTURE = 2;
 const PROGRESS = 3;
 /** ms between two messages of progress. */
 const PACE = 1_000;
+
+/** Told after each piece: what the status shows of it, and the message of progress. */
+type Progress = (shown: string | number, read: object) => void;
+/** Reads all that a message asks for; `more`: what the result says of it. */
+type Examine = (
+  message: Message,
+  check: CompletenessCheck,
+  signal: AbortSignal,
+  progress: Progress,
+) => Promise<{ readonly report: CompletenessReport; readonly more: object }>;
 
 export = defineNode(declaration, (node) => {
   const { settings } = node;
@@ -30,7 +43,6 @@ export = defineNode(declaration, (node) => {
     throw new ConfigError(
       `Separator: "${separator}" is not one ASCII character other than a quote; \\t stands for tab`,
     );
-  const where = pathTemplate(settings.path, "Path");
   const options: CheckOptions = {
     interval: interval * 1_000,
     keyed: key !== "",
@@ -76,31 +88,60 @@ export = defineNode(declaration, (node) => {
     };
   }
 
-  if (!lake) throw new ConfigError("Lake: is not chosen");
+  const examine = over === "lake" ? ofLake() : ofInflux();
   recordFeed(new CompletenessCheck(options), { time, key, utcOffset });
   const stop = new AbortController();
   let last: Promise<unknown> = Promise.resolve();
 
+  function ofLake(): Examine {
+    const where = pathTemplate(settings.path, "Path");
+    if (!lake) throw new ConfigError("Lake: is not chosen");
+    return async (message, check, signal, progress) => {
+      const at = where.render(message);
+      const { report, ...more } = await checkLake(check, lake.store, at, {
+        feed: { separator, columns, nullWords, time, key, utcOffset },
+        signal,
+        progress: (read) => progress(percentOf(read), { path: at.text, ...read }),
+      }).catch((error: unknown) => {
+        throw deliveryError(error);
+      });
+      return { report, more: { path: at.text, ...more } };
+    };
+  }
+
+  function ofInflux(): Examine {
+    const { server } = settings;
+    if (!server) throw new ConfigError("Server: is not chosen");
+    if (settings.measurement.trim() === "") throw new ConfigError("Measurement: is required");
+    const where = template(settings.measurement, "Measurement");
+    const from = timeBound(settings.from, "From", utcOffset);
+    const to = timeBound(settings.to, "To", utcOffset);
+    return async (message, check, signal, progress) => {
+      const query = { measurement: where.render(message), from: from(message), to: to(message) };
+      await checkInflux(check, server, query, {
+        feed: { time, key, utcOffset },
+        signal,
+        progress: () => progress(check.rows, query),
+      });
+      return { report: check.report(), more: query };
+    };
+  }
+
   const run = async (message: Message): Promise<void> => {
-    const at = where.render(message);
     let told = Date.now();
     const check = new CompletenessCheck(options);
-    const done = await checkLake(check, lake.store, at, {
-      feed: { separator, columns, nullWords, time, key, utcOffset },
-      signal: stop.signal,
-      progress(read) {
-        node.status("checking", "blue", `${read.bytes === 0 ? 0 : Math.floor((read.read / read.bytes) * 100)} %`);
-        if (Date.now() - told < PACE) return;
-        told = Date.now();
-        node.send({ payload: { path: at.text, rows: check.rows, ...read } }, { port: PROGRESS });
-      },
-    }).catch((error: unknown) => {
-      // the next try meets the same file
+    const progress: Progress = (shown, read) => {
+      node.status("checking", "blue", shown);
+      if (Date.now() - told < PACE) return;
+      told = Date.now();
+      node.send({ payload: { rows: check.rows, ...read } }, { port: PROGRESS });
+    };
+    const { report, more } = await examine(message, check, stop.signal, progress).catch((error: unknown) => {
+      // the next try meets the same
       if (error instanceof ConfigError) throw new Rejected(error.message, { cause: error });
-      throw deliveryError(error);
+      throw error;
     });
-    const { report, ...more } = done;
-    tell(report, { path: at.text, ...more }, message, [message]);
+    tell(report, more, message, [message]);
   };
 
   return {
@@ -120,3 +161,6 @@ export = defineNode(declaration, (node) => {
     },
   };
 });
+
+const percentOf = ({ read, bytes }: { readonly read: number; readonly bytes: number }): string =>
+  `${bytes === 0 ? 0 : Math.floor((read / bytes) * 100)} %`;

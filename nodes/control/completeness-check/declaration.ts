@@ -1,5 +1,6 @@
 import { declareNode } from "../../lib/declare";
 import { choice, names, number, optionalConfigNode, optionalNumber, text } from "../../lib/fields";
+import type { InfluxTarget } from "../../lib/influx/target";
 import type { Lake } from "../../lib/lake/lake";
 import { completenessWords } from "../../lib/stream/completeness/words";
 
@@ -15,7 +16,11 @@ export const declaration = declareNode({
     over: choice({
       label: "Check",
       default: "flow",
-      options: { flow: "the records that come in", lake: "files of a lake, when a message comes" },
+      options: {
+        flow: "the records that come in",
+        lake: "files of a lake, when a message comes",
+        influx: "a measurement of InfluxDB, when a message comes",
+      },
     }),
     lake: optionalConfigNode<Lake>("citystream-lake", { label: "Lake", showIf: { field: "over", is: ["lake"] } }),
     path: text({
@@ -24,6 +29,30 @@ export const declaration = declareNode({
       placeholder: "{{payload.site}}/dt=2026-*",
       hint: "A file, or a directory with all files below it; * and ? stand for characters, ** for directories. Empty: the whole lake.",
       showIf: { field: "over", is: ["lake"] },
+    }),
+    server: optionalConfigNode<InfluxTarget>("citystream-influx-server", {
+      label: "Server",
+      showIf: { field: "over", is: ["influx"] },
+    }),
+    measurement: text({
+      label: "Measurement",
+      looksLike: "template",
+      placeholder: "air or {{payload.type}}",
+      showIf: { field: "over", is: ["influx"] },
+    }),
+    from: text({
+      label: "From",
+      looksLike: "template",
+      placeholder: "2026-05-01T00:00:00+09:00",
+      hint: "The first time that belongs to it. Parts in braces come from the message. Empty: since ever.",
+      showIf: { field: "over", is: ["influx"] },
+    }),
+    to: text({
+      label: "To",
+      looksLike: "template",
+      placeholder: "{{payload.to}}",
+      hint: "The first time that does not any more. Empty: to the end.",
+      showIf: { field: "over", is: ["influx"] },
     }),
     every: number({
       label: "Result every (s)",

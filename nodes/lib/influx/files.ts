@@ -85,6 +85,9 @@ export function influxFiles(address: string, writer: string): InfluxTarget {
 
   return {
     address: `file://${folder}`,
+    rows() {
+      throw new ConfigError(`${address} holds points for "influx write": points are read from a server`);
+    },
     async write(lines, unit) {
       const text = Buffer.from(lines.map(({ body, time }) => `${body} ${inNanoseconds(time, unit)}\n`).join(""));
       try {

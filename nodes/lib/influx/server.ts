@@ -1,10 +1,11 @@
-/** Writing to an InfluxDB server: 1.x, 2.x and 3.x differ in path, login and words. */
+/** An InfluxDB server: 1.x, 2.x and 3.x differ in path, login and words. */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { ConfigError, Retriable, messageOf } from "../errors";
+import { ConfigError, Rejected, Retriable, messageOf } from "../errors";
 import type { TlsOptions } from "../fields";
 import { type HttpAnswer, HttpClient } from "../http";
 import type { Line } from "./points";
+import { influxQl, PIECE, rowsOf } from "./rows";
 import { type InfluxTarget, LinesRefused } from "./target";
 import type { TimeUnit } from "./values";
 
@@ -66,12 +67,28 @@ export function influxServer(settings: ServerSettings): InfluxTarget {
     });
   };
 
+  const where = `${base}, ${place.name}`;
   return {
-    address: `${base}, ${place.name}`,
+    address: where,
+    async *rows(query, signal) {
+      const url = new URL(`${base}/query`);
+      const asked = { db: place.database, q: influxQl(query, place.query["rp"] ?? ""), epoch: "ms" };
+      for (const [name, value] of Object.entries({ ...asked, chunked: "true", chunk_size: String(PIECE) }))
+        url.searchParams.set(name, value);
+      const answer = await client.open(url, { method: "GET", headers }, signal);
+      const { statusCode: status = 0 } = answer;
+      if (status === 200) return yield* rowsOf(answer, where);
+      const parts: Buffer[] = [];
+      for await (const part of answer as AsyncIterable<Buffer>) parts.push(part);
+      const error = errorOf({ status, headers: answer.headers, body: Buffer.concat(parts) }, where);
+      throw error instanceof LinesRefused
+        ? new Rejected(`InfluxDB (${where}) does not answer: ${error.message}`)
+        : error;
+    },
     async write(lines, unit) {
       const answer = await post(textOf(lines), unit);
       if (answer.status === 204 || answer.status === 200) return;
-      throw errorOf(answer, `${base}, ${place.name}`);
+      throw errorOf(answer, where);
     },
     async test() {
       const version = await versionOf(client, base);
@@ -81,7 +98,7 @@ export function influxServer(settings: ServerSettings): InfluxTarget {
       // 2.x and 3.x check login and bucket before they complain about the empty body
       const fine = answer.status < 300 || (answer.status === 400 && !/not found|unauthorized/i.test(told(answer)));
       if (fine) return { word: "server", version };
-      const error = errorOf(answer, `${base}, ${place.name}`);
+      const error = errorOf(answer, where);
       throw new ConfigError(error.message, { cause: error });
     },
     close: () => Promise.resolve(client.close()),
@@ -100,6 +117,8 @@ function baseUrl(address: string): string {
 
 interface WritePlace {
   readonly name: string;
+  /** As InfluxQL names it. */
+  readonly database: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
 }
@@ -111,6 +130,7 @@ function placeOf(settings: ServerSettings, required: (label: string, value: stri
       const rp = settings.retentionPolicy.trim();
       return {
         name: `database "${db}"${rp && `, retention policy "${rp}"`}`,
+        database: db,
         path: "/write",
         query: rp ? { db, rp } : { db },
       };
@@ -118,11 +138,16 @@ function placeOf(settings: ServerSettings, required: (label: string, value: stri
     case "2": {
       const org = required("Organization", settings.org);
       const bucket = required("Bucket", settings.bucket);
-      return { name: `bucket "${bucket}" of "${org}"`, path: "/api/v2/write", query: { org, bucket } };
+      return {
+        name: `bucket "${bucket}" of "${org}"`,
+        database: bucket,
+        path: "/api/v2/write",
+        query: { org, bucket },
+      };
     }
     case "3": {
       const bucket = required("Database", settings.database);
-      return { name: `database "${bucket}"`, path: "/api/v2/write", query: { bucket } };
+      return { name: `database "${bucket}"`, database: bucket, path: "/api/v2/write", query: { bucket } };
     }
   }
 }
@@ -178,7 +203,7 @@ function errorOf(answer: HttpAnswer, where: string): Retriable | LinesRefused {
   const { status } = answer;
   const wait = (advice: string): Retriable =>
     new Retriable(`InfluxDB (${where}) answered ${status}: ${reason}${advice && `; ${advice}`}`, { unreachable: true });
-  if (status === 401 || status === 403) return wait("the user or token is refused, or may not write there");
+  if (status === 401 || status === 403) return wait("the user or token is refused, or may not do that");
   if (status === 404) return wait("it does not exist: make it or enter another");
   if (status === 413) return new LinesRefused("the request is larger than the server takes", undefined);
   if (status === 408 || status === 429 || status >= 500) return wait("");
