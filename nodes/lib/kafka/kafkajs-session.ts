@@ -16,7 +16,8 @@ import {
   type RawError,
 } from "./kafkajs-internals";
 import { isFenced } from "./kafkajs-static";
-import type { ConsumerEvents, ConsumerOptions, Membership, TopicPartition } from "./port";
+import type { ConsumerEvents, ConsumerOptions, TopicPartition } from "./port";
+import type { Membership } from "./transaction-port";
 import { within } from "./sleep";
 import { watchProgress } from "./watchdog";
 

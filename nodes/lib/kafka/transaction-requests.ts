@@ -4,7 +4,8 @@
  * Kafka 2.5), and OffsetFetch v7 waits for offsets of open transactions. Drivers send them (TransactionWire); the answers
  * hold the broker's error codes.
  */
-import type { Membership, TopicPartition } from "./port";
+import type { TopicPartition } from "./port";
+import type { Membership } from "./transaction-port";
 import { type FieldReader, FieldWriter } from "./wire-fields";
 
 export interface Identity {

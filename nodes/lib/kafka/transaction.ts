@@ -4,7 +4,8 @@
  */
 import { Retriable } from "../errors";
 import { explain } from "./errors";
-import { Fenced, type Producer, type TransactionalProducer, type TransactionOptions } from "./port";
+import type { Producer } from "./port";
+import { Fenced, type TransactionalProducer, type TransactionOptions } from "./transaction-port";
 import { makeProducer } from "./producer";
 import type { PartitionBatch, ProducerWire, TransactionWire } from "./producer-wire";
 import * as requests from "./transaction-requests";

@@ -2,7 +2,8 @@
 import type { DeadLetter, DeadLetters, DeliverySource, NodeRef, RetryPolicy } from "../../lib/delivery/contract";
 import { Rejected } from "../../lib/errors";
 import { deadLetterRecords } from "../../lib/kafka/dead-letter-record";
-import type { Consumer, Kafka, Membership, TransactionalProducer } from "../../lib/kafka/port";
+import type { Consumer, Kafka } from "../../lib/kafka/port";
+import type { Membership, TransactionalProducer } from "../../lib/kafka/transaction-port";
 import type { Decoders } from "./decode";
 import { ExactPartition } from "./exact-partition";
 import type { MakePartition } from "./partition";

@@ -1,7 +1,8 @@
 /** What kafka out nodes below are offered: the transaction of a unit, one for each of its tries. */
 import { Undone } from "../../lib/errors";
 import type { RecordTransaction } from "../../lib/kafka/exactly-once";
-import type { Kafka, TransactionalProducer } from "../../lib/kafka/port";
+import type { Kafka } from "../../lib/kafka/port";
+import type { TransactionalProducer } from "../../lib/kafka/transaction-port";
 import { UnitEmission, type Unit } from "./unit";
 
 /** The partition whose units these are. */

@@ -1,6 +1,6 @@
 /** Transactional producers of the driver, against a real Kafka; read by kafkajs itself, in committed isolation. */
 import assert from "node:assert/strict";
-import { Fenced, type Transactions, type TransactionalProducer } from "../../../nodes/lib/kafka/port";
+import { Fenced, type Transactions, type TransactionalProducer } from "../../../nodes/lib/kafka/transaction-port";
 import { until } from "../../harness";
 import { clusterFor, committedOf, newTopic, readAll, record, unique, write, type Cluster } from "./harness";
 
