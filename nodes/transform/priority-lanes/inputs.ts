@@ -16,14 +16,23 @@ export interface Input {
   waiting: number;
   bytes: number;
   readonly failed: FailedElement[];
-  /** Its hold counts against its source's span. */
-  counts: boolean;
   /** Where only the `source` of its records is, once their content went to disk. */
   coordinates: readonly unknown[] | undefined;
   endHold?: () => void;
   /** Called when nothing of it waits any more. */
   finish?: () => void;
 }
+
+/** @param batch records that are in it when it is split. It counts itself as waiting until all of it has come. */
+export const newInput = (message: Message, tracked: boolean, batch: number | undefined): Input => ({
+  message,
+  tracked,
+  batch,
+  waiting: 1,
+  bytes: 0,
+  failed: [],
+  coordinates: undefined,
+});
 
 /** What waits for its turn. */
 export interface Entry extends Waiting {

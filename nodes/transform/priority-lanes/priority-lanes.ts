@@ -1,4 +1,3 @@
-import path from "node:path";
 import { existsSync } from "node:fs";
 import { batchOf } from "../../lib/batch";
 import type { Message } from "../../lib/delivery/contract";
@@ -12,8 +11,19 @@ import { Pace } from "../../lib/stream/priority/pace";
 import { Scheduler } from "../../lib/stream/priority/scheduler";
 import { declaration } from "./declaration";
 import { Exits } from "./exits";
-import { elementMessage, failureOf, highestPriority, KEPT, letGo, partOf, type Entry, type Input } from "./inputs";
-import { laneOptions } from "./options";
+import { InputHolds } from "./holds";
+import {
+  elementMessage,
+  failureOf,
+  highestPriority,
+  KEPT,
+  letGo,
+  newInput,
+  partOf,
+  type Entry,
+  type Input,
+} from "./inputs";
+import { folderOf, laneOptions } from "./options";
 import { shedError, Tally, type Shed } from "./tally";
 
 const SHED = 1;
@@ -34,18 +44,13 @@ export = defineNode(declaration, (node) => {
   /** Messages below that have not finished, and those of them that rest there in declared holds. */
   let underWay = 0;
   let resting = 0;
-  /** Inputs whose holds count against their source's span, since there was no room. */
-  let counting: Input[] = [];
   let alarm: NodeJS.Timeout | undefined;
   let soon: NodeJS.Immediate | undefined;
   let trouble: string | undefined;
   /** What waits that no source would bring again. */
   let strangers = 0;
 
-  const directory = path.join(
-    path.resolve(node.RED.settings.userDir ?? process.cwd(), settings.folder || "citystream/lanes"),
-    node.id,
-  );
+  const directory = folderOf(node);
   const overflow = new Overflow<Entry>({
     levels: lanes.length,
     memoryBytes: settings.memory * MB,
@@ -72,6 +77,7 @@ export = defineNode(declaration, (node) => {
   });
 
   const full = (): boolean => scheduler.waiting >= settings.maxRecords || overflow.full;
+  const holds = new InputHolds(node.hold, full);
   const show = paced(() => {
     const { waiting } = scheduler;
     if (trouble !== undefined) node.status("refuses", "red");
@@ -174,7 +180,7 @@ export = defineNode(declaration, (node) => {
       exits.add(next, overflow.fetch(next));
     }
     lookAgain(now);
-    if (counting.length > 0) recount();
+    holds.recount();
     if (underWay >= most) relieve();
     show();
   }
@@ -235,30 +241,8 @@ export = defineNode(declaration, (node) => {
     settle(entry);
   }
 
-  /** There is room again: what waits does so at this node's cost, not at its source's. */
-  function recount(): void {
-    counting = counting.filter(({ waiting }) => waiting > 0);
-    while (counting.length > 0 && !full()) {
-      const input = counting.shift();
-      if (input) hold(input, false);
-    }
-  }
-
-  function hold(input: Input, counts: boolean): void {
-    input.counts = counts;
-    const records = input.batch ?? 1;
-    input.endHold = node.hold(input.message, { records, bytes: input.bytes, ...(counts && { counts }) });
-  }
-
   function report(into: Record<string, unknown>): void {
-    const payload = {
-      waiting: scheduler.waiting,
-      underWay,
-      shed: { ...tally.shed },
-      memory: { messages: overflow.memoryCount, bytes: overflow.memoryBytes },
-      disk: { messages: overflow.stored, bytes: overflow.diskBytes },
-      classes: tally.classes(scheduler, Date.now()),
-    };
+    const payload = tally.report(scheduler, overflow, underWay);
     if (gate.running) gate.pass({ ...into, payload }, {}, { ended: () => undefined }, REPORT);
   }
   const reporting =
@@ -272,17 +256,7 @@ export = defineNode(declaration, (node) => {
       throw new Retriable(`there is no more room: ${scheduler.waiting} wait, and nothing would bring this one again`);
     const batch = batchOf(message);
     const split = settings.batches === "split" ? batch : undefined;
-    const input: Input = {
-      message,
-      tracked,
-      batch: split?.length,
-      waiting: 1,
-      bytes: 0,
-      failed: [],
-      counts: false,
-      coordinates: undefined,
-    };
-    // It counts itself until all of it waits, so that it does not finish while it comes.
+    const input = newInput(message, tracked, split?.length);
     (split ?? [message]).forEach((element, index) => {
       try {
         const record = split ? elementMessage(message, index, element) : message;
@@ -300,8 +274,7 @@ export = defineNode(declaration, (node) => {
       if (outcome) throw outcome;
       return undefined;
     }
-    hold(input, isFull);
-    if (isFull) counting.push(input);
+    holds.add(input, isFull);
     return new Promise((resolve, reject) => {
       input.finish = () => {
         input.endHold?.();

@@ -1,5 +1,6 @@
 /** What has passed and what waits, by class, for people and for messages. */
 import { Rejected } from "../../lib/errors";
+import type { Overflow, Waiting } from "../../lib/spool/overflow";
 import type { Scheduler } from "../../lib/stream/priority/scheduler";
 import type { Lane } from "./options";
 
@@ -43,6 +44,18 @@ export class Tally {
   drop(level: number, why: Shed): void {
     this.shed[why]++;
     this.shedIn[level] = (this.shedIn[level] ?? 0) + 1;
+  }
+
+  /** What waits, where, and what has become of others, for a message. */
+  report<T extends Waiting>(scheduler: Scheduler<T>, overflow: Overflow<T>, underWay: number): object {
+    return {
+      waiting: scheduler.waiting,
+      underWay,
+      shed: { ...this.shed },
+      memory: { messages: overflow.memoryCount, bytes: overflow.memoryBytes },
+      disk: { messages: overflow.stored, bytes: overflow.diskBytes },
+      classes: this.classes(scheduler, Date.now()),
+    };
   }
 
   /** Highest class first. */
