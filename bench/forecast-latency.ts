@@ -2,7 +2,7 @@
  * How long a reading takes from Kafka to its forecast in Kafka: kafka in → function → lstm predictor → function → kafka out in a
  * Node-RED of its own: without the predictor, with LSTM(64) → Dense(6) over 24 steps × 6 features, the network of bench/forecast.ts, and
  * with the model that comes with the pack (twelve networks, four times the work), in one run. Beside them the bare client, kafkajs, that
- * copies from topic to topic: what broker and machine take whoever asks.
+ * copies from topic to topic: what broker and machine take whoever asks. Who writes the readings gives way to all of these.
  *
  *   npm run build && node dist/bench/forecast-latency.js [--seconds 60] [--warm 30] [--per-second 1000] [--keys 100] [--linger 5]
  *     [--mode record|batch] [--node <binary>]
@@ -19,8 +19,6 @@ import { parseArgs } from "node:util";
 import type { Architecture } from "../nodes/lib/forecast/architecture";
 import { writeModel } from "../nodes/lib/forecast/model-file";
 import { initialWeights } from "../nodes/lib/forecast/random";
-import { openKafka } from "../nodes/lib/kafka/kafkajs-client";
-import type { OutgoingRecord } from "../nodes/lib/kafka/port";
 import { startMember, stopMember } from "../test/faults/lab/member";
 import { clusterNode, outOf, tabOf } from "../test/faults/lab/flow";
 import { Observer, unique } from "../test/faults/lab/observer";
@@ -33,7 +31,6 @@ import { cpuOf, needLinux, peakOf } from "./process-meter";
 
 const STEPS = 24;
 const PARTITIONS = 4;
-const HOUR = 3_600_000;
 
 /** Features of the small network, which are also among those of the shipped model. */
 const FEATURES = ["PM2.5", "PM10", "NO2", "CO", "TEMP", "WSPM"];
@@ -111,26 +108,19 @@ function flowFor({ brokers, model, linger, mode }: Trial, input: string, output:
   );
 }
 
-/** A day of a station, and what follows it. */
-const readingOf = (n: number, at: number): string =>
-  JSON.stringify({
-    n,
-    at,
-    ...Object.fromEntries(
-      [
-        ["PM2.5", 80],
-        ["PM10", 120],
-        ["NO2", 60],
-        ["CO", 1200],
-        ["TEMP", 3],
-        ["PRES", 1020],
-        ["DEWP", -8],
-        ["RAIN", 0],
-        ["WSPM", 1.5],
-      ].map(([name, mean]) => [name, Number(mean) * (1 + 0.2 * Math.sin(at / HOUR / 4))]),
-    ),
-    wd: "NNW",
-  });
+/** Readings `from` to `to` are written by a process of their own; `perSecond` 0: as fast as it can. */
+async function load(
+  { brokers, keys }: Trial,
+  input: string,
+  from: number,
+  to: number,
+  perSecond: number,
+): Promise<void> {
+  const numbers = [PARTITIONS, keys, from, to, perSecond].map(String);
+  const child = fork(path.join(__dirname, "forecast-latency-load.js"), [brokers, input, ...numbers]);
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  if (code !== 0) throw new Error(`the load ended with ${String(code)}`);
+}
 
 /** What stands between the topics, in a process of its own. */
 interface Between {
@@ -170,21 +160,6 @@ async function measure(trial: Trial): Promise<Measured> {
   const [input, output] = [unique("readings"), unique("forecasts")];
   await observer.createTopic(input, PARTITIONS, true);
   await observer.createTopic(output, PARTITIONS, true);
-  const kafka = openKafka({ brokers: [brokers], clientId: "bench" });
-  const producer = kafka.producer({
-    acks: "all",
-    compression: "none",
-    linger: 0,
-    batchBytes: 256 * 1024,
-    bufferBytes: 64 * 1024 * 1024,
-    create: { partitions: PARTITIONS, replication: 1, config: {} },
-    state: () => undefined,
-  });
-  const recordOf = (n: number): OutgoingRecord => {
-    const key = n % keys;
-    const value = Buffer.from(readingOf(n, Math.floor(n / keys) * HOUR));
-    return { topic: input, partition: key % PARTITIONS, key: Buffer.from(`station-${key}`), value };
-  };
   const between = await startBetween(trial, folder, input, output);
   const came = async (): Promise<number> =>
     [...(await observer.ends(output)).values()].reduce((sum, end) => sum + end, 0);
@@ -193,18 +168,12 @@ async function measure(trial: Trial): Promise<Measured> {
   const filling = (STEPS + 5) * keys;
   const warm = filling + trial.warm * perSecond;
   try {
-    for (let n = 0; n < filling; n += 1000)
-      await producer.send(Array.from({ length: Math.min(1000, filling - n) }, (_, i) => recordOf(n + i)));
+    await load(trial, input, 0, filling, 0);
     await until("the windows are full", async () => (await came()) === filling - lacking, 600_000);
     const all = warm + seconds * perSecond;
     const began = performance.now();
     const before = cpuOf(between.pid);
-    let sent = filling;
-    while (sent < all) {
-      const due = Math.min(all, filling + Math.floor(((performance.now() - began) / 1000) * perSecond));
-      for (; sent < due; sent++) void producer.send([recordOf(sent)]);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await load(trial, input, filling, all, perSecond);
     const cpu = ((cpuOf(between.pid) - before) / (performance.now() - began)) * 1000;
     await until("everything has come", async () => (await came()) === all - lacking, 60_000);
     const stored = new Map<number, number>();
@@ -218,8 +187,6 @@ async function measure(trial: Trial): Promise<Measured> {
     });
     return { times, cpu, peak: peakOf(between.pid) };
   } finally {
-    await producer.close(10_000);
-    await kafka.close();
     await between.stop();
     await observer.remove([input, output], []);
     await observer.close();
