@@ -65,39 +65,67 @@ interface Entry {
   readonly result: unknown;
 }
 
+/** The records of one place, in the order in which they came. */
+class Place {
+  readonly entries = new Map<string, Entry>();
+  /**
+   * Goes on where it was: a map keeps the room of what was deleted for a time, and who begins at its front passes over all of that, for
+   * each record anew.
+   */
+  private walk = this.entries.keys();
+  private front: string | undefined;
+
+  /** The first of them. */
+  get oldest(): string | undefined {
+    while (this.front === undefined || !this.entries.has(this.front)) {
+      const next = this.walk.next();
+      this.front = next.value;
+      if (!next.done) continue;
+      if (this.entries.size === 0) return undefined;
+      this.walk = this.entries.keys();
+    }
+    return this.front;
+  }
+
+  /** Without the first of them, which may come again later as the last. */
+  dropOldest(): void {
+    const { oldest } = this;
+    if (oldest !== undefined) this.entries.delete(oldest);
+    this.front = undefined;
+  }
+}
+
 export class ContainedRecords {
-  private readonly places = new Map<string, Map<string, Entry>>();
+  private readonly places = new Map<string, Place>();
 
   /** @param most identities of a place whose source does not say from where it would begin again */
   constructor(private readonly most = MOST) {}
 
   get size(): number {
     let size = 0;
-    for (const entries of this.places.values()) size += entries.size;
+    for (const { entries } of this.places.values()) size += entries.size;
     return size;
   }
 
   find({ place, id }: Identity): { readonly result: unknown } | undefined {
-    return this.places.get(place)?.get(id);
+    return this.places.get(place)?.entries.get(id);
   }
 
   add({ place, id, offset }: Identity, result: unknown): void {
-    let entries = this.places.get(place);
-    if (!entries) this.places.set(place, (entries = new Map()));
-    entries.set(id, { offset, result });
+    let at = this.places.get(place);
+    if (!at) this.places.set(place, (at = new Place()));
+    at.entries.set(id, { offset, result });
     const most = place === UNNUMBERED ? MOST_UNNUMBERED : this.most;
-    if (entries.size > most) for (const oldest of entries.keys()) if (entries.delete(oldest)) break;
+    if (at.entries.size > most) at.dropOldest();
   }
 
   /** What lies before this offset comes again no more. */
   forget(place: string, below: number): void {
-    const entries = this.places.get(place);
-    if (!entries) return;
+    const at = this.places.get(place);
+    if (!at) return;
     // In the order in which they came, which is nearly that of offsets: what is left over goes with a later call.
-    for (const [id, { offset }] of entries) {
-      if (offset >= below) return;
-      entries.delete(id);
-    }
+    for (let id = at.oldest; id !== undefined && (at.entries.get(id) as Entry).offset < below; id = at.oldest)
+      at.dropOldest();
   }
 
   /** Forgets what the source of a message from this place has committed. */
@@ -109,7 +137,7 @@ export class ContainedRecords {
 
   /** All that is kept, as `restore` takes it. */
   list(): Contained[] {
-    return [...this.places].flatMap(([place, entries]) =>
+    return [...this.places].flatMap(([place, { entries }]) =>
       [...entries].map(([id, { offset, result }]) => containedOf({ place, id, offset }, result)),
     );
   }

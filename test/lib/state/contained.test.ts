@@ -71,4 +71,49 @@ describe("the records that a state contains", () => {
     assert.deepEqual(restored.find(six), contained.find(six));
     assert.equal(restored.size, 2);
   });
+
+  it("are the latest so many of a place, less what was committed from the front, also where some come again", () => {
+    const MOST = 50;
+    const contained = new ContainedRecords(MOST);
+    /** Offsets that a state should contain, in the order in which they came. */
+    let expected: number[] = [];
+    let seed = 7;
+    const random = (below: number): number => (seed = (Math.imul(seed, 48_271) >>> 0) % 2_147_483_647) % below;
+    const identity = (offset: number) => identityOf(kafka(offset), "a") ?? assert.fail();
+    let next = 0;
+    for (let n = 0; n < 20_000; n++) {
+      const kind = random(10);
+      if (kind === 0) {
+        const below = Math.max(0, next - random(2 * MOST));
+        contained.forget(identity(0).place, below);
+        const kept = expected.findIndex((offset) => offset >= below);
+        expected = kept < 0 ? [] : expected.slice(kept);
+      } else {
+        // Most are new, some come again: their source brings what was not finished.
+        const offset = kind < 3 ? Math.max(0, next - random(MOST)) : next++;
+        contained.add(identity(offset), undefined);
+        if (!expected.includes(offset)) expected.push(offset);
+        if (expected.length > MOST) expected.shift();
+      }
+      if (n % 100 === 0)
+        assert.deepEqual(
+          contained.list().map(([, , offset]) => offset),
+          expected,
+        );
+    }
+  });
+
+  it("are forgotten at the front as quickly after many as after few", () => {
+    const took = (first: number): number => {
+      const contained = new ContainedRecords(50_000);
+      const add = (offset: number): void => contained.add({ place: "p", offset, id: String(offset) }, undefined);
+      for (let offset = 0; offset < first; offset++) add(offset);
+      const begin = performance.now();
+      for (let offset = first; offset < first + 50_000; offset++) add(offset);
+      return performance.now() - begin;
+    };
+    took(50_000);
+    const [few, many] = [Math.min(took(0), took(0)), Math.min(took(90_000), took(90_000))];
+    assert.ok(many < 20 * few, `50,000 records took ${few.toFixed(0)} ms, and later ${many.toFixed(0)} ms`);
+  });
 });
