@@ -45,14 +45,7 @@ export class HttpClient {
   async request(url: URL, request: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer> {
     const answer = await this.open(url, request, signal);
     try {
-      const parts: Buffer[] = [];
-      let length = 0;
-      for await (const part of answer as AsyncIterable<Buffer>) {
-        length += part.length;
-        if (length > LONGEST_ANSWER) throw new Error(`its answer is longer than ${LONGEST_ANSWER} bytes`);
-        parts.push(part);
-      }
-      return { status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(parts, length) };
+      return await answerOf(answer);
     } catch (error) {
       throw unreachable(url, asError(error));
     }
@@ -87,6 +80,18 @@ export class HttpClient {
     this.plain.destroy();
     this.secure.destroy();
   }
+}
+
+/** All of an answer that came as a stream. @throws Error as the connection has it, or when it is too long */
+export async function answerOf(stream: http.IncomingMessage): Promise<HttpAnswer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > LONGEST_ANSWER) throw new Error(`its answer is longer than ${LONGEST_ANSWER} bytes`);
+    parts.push(part);
+  }
+  return { status: stream.statusCode ?? 0, headers: stream.headers, body: Buffer.concat(parts, length) };
 }
 
 const reasons: Readonly<Record<string, string>> = {

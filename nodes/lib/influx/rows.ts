@@ -36,6 +36,13 @@ export function influxQl({ measurement, from, to }: InfluxQuery, policy: string)
   return `SELECT * FROM ${place}${bounds.length > 0 ? ` WHERE ${bounds.join(" AND ")}` : ""}`;
 }
 
+/** The error for an answer of which the rest does not come. */
+export const brokenOff = (where: string, error: unknown): Retriable =>
+  new Retriable(`InfluxDB (${where}) broke its answer off: ${asError(error).message}`, {
+    cause: error,
+    unreachable: true,
+  });
+
 interface Piece {
   readonly error?: string;
   readonly results?: readonly {
@@ -69,11 +76,7 @@ export async function* rowsOf(answer: IncomingMessage, where: string): AsyncGene
     }
     if (rest.trim() !== "") yield* piece(rest);
   } catch (error) {
-    if (error instanceof Rejected) throw error;
-    throw new Retriable(`InfluxDB (${where}) broke its answer off: ${asError(error).message}`, {
-      cause: error,
-      unreachable: true,
-    });
+    throw error instanceof Rejected ? error : brokenOff(where, error);
   }
   if (!isWhole) throw new Retriable(`InfluxDB (${where}) ended its answer early`, { unreachable: true });
 }

@@ -3,9 +3,9 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ConfigError, Rejected, Retriable, messageOf } from "../errors";
 import type { TlsOptions } from "../fields";
-import { type HttpAnswer, HttpClient } from "../http";
+import { answerOf, type HttpAnswer, HttpClient } from "../http";
 import type { Line } from "./points";
-import { influxQl, PIECE, rowsOf } from "./rows";
+import { brokenOff, influxQl, PIECE, rowsOf } from "./rows";
 import { type InfluxTarget, LinesRefused } from "./target";
 import type { TimeUnit } from "./values";
 
@@ -76,11 +76,11 @@ export function influxServer(settings: ServerSettings): InfluxTarget {
       for (const [name, value] of Object.entries({ ...asked, chunked: "true", chunk_size: String(PIECE) }))
         url.searchParams.set(name, value);
       const answer = await client.open(url, { method: "GET", headers }, signal);
-      const { statusCode: status = 0 } = answer;
-      if (status === 200) return yield* rowsOf(answer, where);
-      const parts: Buffer[] = [];
-      for await (const part of answer as AsyncIterable<Buffer>) parts.push(part);
-      const error = errorOf({ status, headers: answer.headers, body: Buffer.concat(parts) }, where);
+      if (answer.statusCode === 200) return yield* rowsOf(answer, where);
+      const refused = await answerOf(answer).catch((error: unknown) => {
+        throw brokenOff(where, error);
+      });
+      const error = errorOf(refused, where);
       throw error instanceof LinesRefused
         ? new Rejected(`InfluxDB (${where}) does not answer: ${error.message}`)
         : error;

@@ -1,5 +1,6 @@
 /** A lake in a bucket of S3, or of a server that speaks its API and knows conditional writes. */
 import type { IncomingMessage } from "node:http";
+import { answerOf } from "../../http";
 import { type Entry, type ObjectStore, StoreError, isProblem } from "../store";
 import { type Ask, type Part, PartedUploads, partsOf } from "./parts";
 import { refusal } from "./refusal";
@@ -130,11 +131,10 @@ export function s3Store(options: S3Options): ObjectStore {
       const stream: IncomingMessage = await requests.open({ method: "GET", key: path, headers });
       const status = stream.statusCode ?? 0;
       if (status === 200 || status === 206) return stream as AsyncIterable<Uint8Array>;
-      const parts: Buffer[] = [];
-      for await (const part of stream as AsyncIterable<Buffer>) parts.push(part);
+      const answer = await answerOf(stream);
       // RFC 9110: a range that begins at or behind the end
       if (status === 416) return (async function* none() {})();
-      throw refusal(place, `read ${path}`, { status, headers: stream.headers, body: Buffer.concat(parts) });
+      throw refusal(place, `read ${path}`, answer);
     },
     async remove(path) {
       const removeKey = async (key: string): Promise<void> => {

@@ -1,7 +1,7 @@
 /** Questions to the name nodes of HDFS, to HttpFS or to a gateway before them; whichever answered last is asked first. */
 import type { IncomingMessage } from "node:http";
 import { Retriable, messageOf } from "../../errors";
-import type { HttpAnswer, HttpClient, HttpRequest } from "../../http";
+import { answerOf, type HttpAnswer, type HttpClient, type HttpRequest } from "../../http";
 import { refusal, remoteException } from "../remote-error";
 import { StoreError } from "../store";
 import type { Negotiate } from "./kerberos";
@@ -43,13 +43,6 @@ const isTokenRefused = (answer: HttpAnswer): boolean => {
   const { exception = "", message = "" } = remoteException(answer) ?? {};
   return answer.status === 401 || /InvalidToken/u.test(`${exception} ${message}`);
 };
-
-/** All of an answer that came as a stream. */
-export async function answerOf(stream: IncomingMessage): Promise<HttpAnswer> {
-  const parts: Buffer[] = [];
-  for await (const part of stream as AsyncIterable<Buffer>) parts.push(part);
-  return { status: stream.statusCode ?? 0, headers: stream.headers, body: Buffer.concat(parts) };
-}
 
 /** Where a data node takes or gives the bytes; undefined when the answer does not send us there. */
 export function locationOf(url: URL, status: number, { location }: HttpAnswer["headers"]): URL | undefined {

@@ -7,7 +7,8 @@ import { Readable } from "node:stream";
 import { asError } from "../../errors";
 import { refusal, remoteException } from "../remote-error";
 import { StoreError } from "../store";
-import { type NameNodes, answerOf, fromDataNode, locationOf } from "./name-nodes";
+import { answerOf } from "../../http";
+import { type NameNodes, fromDataNode, locationOf } from "./name-nodes";
 
 /** Failures one after the other, without a byte between them, after which reading is given up. */
 const MOST_FAILURES = 4;
