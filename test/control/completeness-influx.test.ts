@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
 import type { CompletenessReport } from "../../nodes/lib/stream/completeness/report";
 import type { Service } from "../../tools/services";
 import { serviceFor } from "../../tools/services/for-test";
@@ -148,7 +151,9 @@ describe("completeness check over a measurement", () => {
     });
 
   it("can't read files of points, and says so", async () => {
-    await red.deploy(flow({}, { version: "files", address: "file:///tmp/citystream-points" }));
+    await red.deploy(
+      flow({}, { version: "files", address: pathToFileURL(path.join(tmpdir(), "citystream-points")).href }),
+    );
     const tested = laboratory.source("s");
     tested.deliver(0, () => "go", { topic: "air b" });
     await red.until("it is settled", () => tested.outcomes.size === 1);

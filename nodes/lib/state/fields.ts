@@ -6,6 +6,7 @@ import { asError, ConfigError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
+import { nodeFolder } from "../node-folder";
 import type { StreamRecord } from "../stream/record";
 import { CheckpointedState } from "./checkpointed";
 import { weightOf, type Surroundings } from "./checkpoints";
@@ -98,8 +99,7 @@ export type StateSettings = Settings<ReturnType<typeof stateFields>>;
 export type StateNode = Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">;
 
 /** Where a node's state lies. @param folder the setting: empty for the usual one */
-export const stateDirectory = ({ RED, id }: StateNode, folder: string): string =>
-  path.join(path.resolve(RED.settings.userDir ?? process.cwd(), folder || STATE_FOLDER), id);
+export const stateDirectory = (node: StateNode, folder: string): string => nodeFolder(node, folder || STATE_FOLDER);
 
 /** What kept state asks of its node: it shows that the state is being restored, and why it can't be kept. */
 export function stateSurroundings(node: StateNode): Surroundings {

@@ -1,8 +1,6 @@
 /** What the settings mean. */
-import path from "node:path";
 import { ConfigError, Rejected } from "../../lib/errors";
 import type { Settings } from "../../lib/fields";
-import type { NodeContext } from "../../lib/node-context";
 import { notNegative } from "../../lib/stream/duration";
 import { timeOf } from "../../lib/stream/metric";
 import { compileKey, compilePath, describe, type KeyOf } from "../../lib/stream/path";
@@ -71,11 +69,3 @@ export function laneOptions(settings: LaneSettings): LaneOptions {
     },
   };
 }
-
-/** Where on disk those wait for which memory has no room. */
-export const folderOf = ({
-  RED,
-  id,
-  settings,
-}: Pick<NodeContext<(typeof declaration)["fields"]>, "RED" | "id" | "settings">): string =>
-  path.join(path.resolve(RED.settings.userDir ?? process.cwd(), settings.folder || "citystream/lanes"), id);

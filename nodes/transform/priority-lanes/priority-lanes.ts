@@ -3,6 +3,7 @@ import { batchOf } from "../../lib/batch";
 import type { Message } from "../../lib/delivery/contract";
 import { asError, messageOf, Retriable } from "../../lib/errors";
 import { defineNode } from "../../lib/node";
+import { nodeFolder } from "../../lib/node-folder";
 import { paced } from "../../lib/paced";
 import { bytesOfMessage } from "../../lib/spool/contents";
 import { Overflow } from "../../lib/spool/overflow";
@@ -23,7 +24,7 @@ import {
   type Entry,
   type Input,
 } from "./inputs";
-import { folderOf, laneOptions } from "./options";
+import { laneOptions } from "./options";
 import { shedError, Tally, type Shed } from "./tally";
 
 const SHED = 1;
@@ -50,7 +51,7 @@ export = defineNode(declaration, (node) => {
   /** What waits that no source would bring again. */
   let strangers = 0;
 
-  const directory = folderOf(node);
+  const directory = nodeFolder(node, settings.folder || "citystream/lanes");
   const overflow = new Overflow<Entry>({
     levels: lanes.length,
     memoryBytes: settings.memory * MB,
