@@ -1,5 +1,5 @@
-/** Files of lines that are written, and removed, while a test looks. */
-import { readdirSync, readFileSync } from "node:fs";
+/** Files that are written, and removed, while a test looks. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 /** What `read` gives, or `none` when the file or folder is not there, or not any more. */
@@ -19,3 +19,13 @@ export const linesIn = (folder: string): string[] =>
     .sort()
     .flatMap((name) => unlessGone("", () => readFileSync(path.join(folder, name), "utf8")).split("\n"))
     .filter((line) => line !== "");
+
+/** Full names of the files below a folder. One that goes away in between, and a folder with it, is left out. */
+export const filesBelow = (folder: string): string[] =>
+  unlessGone([], () => readdirSync(folder, { withFileTypes: true })).flatMap((entry) => {
+    const name = path.join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(name) : [name];
+  });
+
+/** Bytes of a file; 0 when it is gone. */
+export const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;

@@ -1,6 +1,5 @@
 /** What tests of the disk spool share: sources that can't wait, and what lies on disk. */
-import { existsSync, readdirSync, statSync } from "node:fs";
-import path from "node:path";
+import { filesBelow, sizeOf } from "../harness/lines";
 
 /** Calls `send` a hundred times a second with 0, 1, 2 … until it is stopped. */
 export const load = (send: (n: number) => void): { readonly sent: number; stop(): void } => {
@@ -42,13 +41,11 @@ export const clients = () => {
   return { answered, again, post, at: (address: string) => void (url = address), stop: () => stopped.abort() };
 };
 
+const spoolsBelow = (folder: string): string[] => filesBelow(folder).filter((name) => name.endsWith(".spool"));
+
 /** Files of a spool below a folder. */
-export const spoolFiles = (folder: string): number =>
-  readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith(".spool")).length;
+export const spoolFiles = (folder: string): number => spoolsBelow(folder).length;
 
 /** Bytes that spools below a folder take. */
 export const bytesBelow = (folder: string): number =>
-  (existsSync(folder) ? readdirSync(folder, { recursive: true }) : [])
-    .map((name) => path.join(folder, String(name)))
-    .filter((name) => name.endsWith(".spool"))
-    .reduce((sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0), 0);
+  spoolsBelow(folder).reduce((sum, name) => sum + sizeOf(name), 0);
