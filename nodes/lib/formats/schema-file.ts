@@ -19,6 +19,8 @@ export interface RowEncoder<Row> {
    */
   addLine?(bytes: Buffer, from: number, to: number): number | undefined;
   content(): Promise<readonly Uint8Array[]>;
+  /** As `FileEncoder` has it. */
+  published?(): void;
   drop(): void;
 }
 
@@ -127,6 +129,10 @@ class GivenSchemaFile<Row> implements FileEncoder {
     return this.rows.content();
   }
 
+  published(): void {
+    this.rows.published?.();
+  }
+
   drop(): void {
     this.rows.drop();
   }
@@ -168,6 +174,10 @@ class LearnedSchemaFile<Row> implements FileEncoder {
 
   content(): Promise<readonly Uint8Array[]> {
     return (this.settled ?? this.settle()).rows.content();
+  }
+
+  published(): void {
+    this.settled?.rows.published?.();
   }
 
   drop(): void {

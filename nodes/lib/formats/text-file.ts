@@ -1,5 +1,6 @@
 /** Files of text, a record a line: made of pieces, each compressed by itself off the event loop. */
 import { type Packing, plainPacking } from "./packing";
+import { Spare } from "../spare";
 import type { UnreadRecords } from "../unread";
 import type { FileEncoder, RecordFormat, TakenLines } from "./record-format";
 
@@ -30,8 +31,8 @@ const PIECE = 1 << 20;
 /** Bytes of a file's first piece to begin with, and by how much it grows when it is full. */
 const FIRST = 4096;
 const GROWTH = 4;
-/** Pieces of full size that wait to be used again: files are published a few at a time. */
-const MOST_SPARE = 8;
+/** Bytes of pieces that wait to be used again: files are published a few at a time. */
+const MOST_SPARE = 10 * PIECE;
 /** Most bytes of UTF-8 that a UTF-16 unit takes. */
 const WIDEST = 3;
 const LINE_FEED = 10;
@@ -39,10 +40,13 @@ const NOTHING = Buffer.alloc(0);
 /** A line up to this length is copied here: for so little a call into Node.js, with its window, takes longer. */
 const SHORT = 256;
 
-/** Whole pieces of files that are durable: made anew for each file they would be most of what only a whole collection frees. */
-const spare: Buffer[] = [];
-
-const newPiece = (size: number): Buffer => (size === PIECE ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(size);
+/** Pieces of files that are durable, and those that became too small. */
+const spare = new Spare<Buffer>(
+  (size) => Buffer.allocUnsafeSlow(size),
+  (piece) => piece.length,
+  FIRST,
+  MOST_SPARE,
+);
 
 class TextFile implements FileEncoder {
   private piece: Buffer = NOTHING;
@@ -118,7 +122,7 @@ class TextFile implements FileEncoder {
   }
 
   published(): void {
-    for (const piece of this.pieces) if (piece.length === PIECE && spare.length < MOST_SPARE) spare.push(piece);
+    for (const piece of this.pieces) spare.give(piece);
     this.drop();
   }
 
@@ -135,8 +139,9 @@ class TextFile implements FileEncoder {
     const needed = this.used + size;
     if (needed <= this.piece.length) return;
     const grown = this.parts.length > 0 ? PIECE : Math.min(PIECE, Math.max(FIRST, this.piece.length * GROWTH));
-    const larger = newPiece(Math.max(needed, grown));
+    const larger = spare.take(Math.max(needed, grown));
     this.piece.copy(larger, 0, 0, this.used);
+    spare.give(this.piece);
     this.piece = larger;
   }
 

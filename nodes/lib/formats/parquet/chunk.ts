@@ -211,6 +211,8 @@ export function writePlainChunk(
   parts: readonly PlainPart[],
 ): WrittenChunk {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  const values = new PlainValues(element.type as PlainType, parts);
-  return new ChunkWriter(into, element, packing, values).write(rows, levelsOf(parts, rows));
+  const values = new PlainValues(element.type as PlainType, parts, rows);
+  const written = new ChunkWriter(into, element, packing, values).write(rows, levelsOf(parts, rows));
+  values.release();
+  return written;
 }

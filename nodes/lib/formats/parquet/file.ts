@@ -1,16 +1,11 @@
 /** One Parquet file, made of row groups that are written as soon as they are full. Works on the caller's thread. */
 import type { SchemaElement, SchemaTree } from "hyparquet";
 import { gzipSync } from "node:zlib";
-import {
-  ByteWriter,
-  encodeNestedValues,
-  ParquetWriter,
-  schemaPathResolver,
-  writeColumn,
-} from "../../../../vendor/parquet";
+import { encodeNestedValues, ParquetWriter, schemaPathResolver, writeColumn } from "../../../../vendor/parquet";
 import { compressRawSnappy } from "../../compression/snappy";
 import { packZstdHere } from "../packing";
 import { type Packing, PAGE, writePlainChunk, type WrittenChunk } from "./chunk";
+import { SpareWriter } from "./memory";
 import type { ColumnPart, ParquetCodec, Rows } from "./messages";
 import type { PlainPart } from "./plain";
 
@@ -33,14 +28,19 @@ interface Column {
 }
 
 export class ParquetFile {
-  private readonly bytes = new ByteWriter();
+  private readonly bytes = new SpareWriter();
   private readonly writer: ParquetWriter;
   private readonly packing: Packing;
   private readonly columns: readonly Column[];
   private rows = 0;
   private size = 0;
 
-  constructor(schema: SchemaElement[], codec: ParquetCodec) {
+  /** @param used takes memory of columns that have been written */
+  constructor(
+    schema: SchemaElement[],
+    codec: ParquetCodec,
+    private readonly used: (buffers: ArrayBuffer[]) => void,
+  ) {
     this.packing = packings[codec];
     this.writer = new ParquetWriter({
       writer: this.bytes,
@@ -70,6 +70,7 @@ export class ParquetFile {
     const { writer, rows } = this;
     if (rows === 0) return;
     const from = this.bytes.offset;
+    const plain = this.columns.flatMap(({ parts }) => parts.filter(isPlain)).map(({ bytes }) => bytes.buffer);
     const chunks = this.columns.flatMap((column) => this.writeColumn(column));
     const columns = chunks.map(({ chunk }) => chunk);
     writer.pendingIndexes.push(...chunks);
@@ -81,6 +82,7 @@ export class ParquetFile {
       total_compressed_size: BigInt(this.bytes.offset - from),
     });
     this.rows = this.size = 0;
+    this.used(plain);
   }
 
   private writeColumn(column: Column): WrittenChunk[] {
@@ -116,8 +118,8 @@ export class ParquetFile {
   }
 }
 
-const arePlain = (parts: readonly ColumnPart[]): parts is readonly PlainPart[] =>
-  parts.every((part) => "bytes" in part);
+const isPlain = (part: ColumnPart): part is PlainPart => "bytes" in part;
+const arePlain = (parts: readonly ColumnPart[]): parts is readonly PlainPart[] => parts.every(isPlain);
 
 /** The columns that are kept of one that may be nested, each as the way to it. */
 function leaves(path: SchemaTree[]): SchemaTree[][] {

@@ -19,7 +19,10 @@ export type ToThread =
   | { readonly do: "begin"; readonly file: number; readonly schema: SchemaElement[]; readonly codec: ParquetCodec }
   | ({ readonly do: "rows"; readonly file: number } & Rows)
   | { readonly do: "finish" | "drop"; readonly file: number }
+  | { readonly do: "use"; readonly buffer: ArrayBuffer }
   | { readonly do: "end" };
 
-/** What it answers when a file is finished. */
-export type FromThread = { readonly file: number } & ({ readonly bytes: Uint8Array } | { readonly error: string });
+/** What it answers when a file is finished; and memory of columns that it has written, to be used again. */
+export type FromThread =
+  | ({ readonly file: number } & ({ readonly bytes: Uint8Array<ArrayBuffer> } | { readonly error: string }))
+  | { readonly used: readonly ArrayBuffer[] };

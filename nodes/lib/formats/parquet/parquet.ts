@@ -82,7 +82,7 @@ class ParquetRows implements RowEncoder<Row> {
   private lines: LineReader | undefined;
   private count = 0;
   private size = 0;
-  private finished: Promise<readonly Uint8Array[]> | undefined;
+  private finished: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
   constructor(
     private readonly type: RecordType,
@@ -105,10 +105,14 @@ class ParquetRows implements RowEncoder<Row> {
     return size;
   }
 
-  content(): Promise<readonly Uint8Array[]> {
+  async content(): Promise<readonly Uint8Array[]> {
     if (this.size > 0) this.post();
-    this.finished ??= this.file.finish().then((bytes) => [bytes]);
-    return this.finished;
+    this.finished ??= this.file.finish();
+    return [await this.finished];
+  }
+
+  published(): void {
+    void this.finished?.then((bytes) => this.file.giveBack(bytes));
   }
 
   drop(): void {

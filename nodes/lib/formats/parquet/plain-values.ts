@@ -1,5 +1,6 @@
 /** The values of one column chunk, in PLAIN encoding as they came: looked at and compared without being made. */
 import type { MinMaxType } from "hyparquet/src/types.js";
+import { memory } from "./memory";
 import type { PlainPart } from "./plain";
 
 export type PlainType = "INT32" | "INT64" | "FLOAT" | "DOUBLE" | "BYTE_ARRAY";
@@ -20,18 +21,22 @@ export class PlainValues {
   readonly bytes: Uint8Array<ArrayBuffer>;
   private readonly view: DataView;
   private readonly width: number;
+  private readonly isJoined: boolean;
   /** Where each byte array begins, its length before it, and where the last one ends. */
   private readonly starts: Uint32Array | undefined;
 
+  /** @param rows of all parts */
   constructor(
     readonly type: PlainType,
     parts: readonly PlainPart[],
+    rows: number,
   ) {
     this.bytes = joined(parts.map(({ bytes }) => bytes));
+    this.isJoined = parts.length > 1;
     const { buffer, byteOffset, length } = this.bytes;
     this.view = new DataView(buffer, byteOffset, length);
     this.width = WIDTHS[type];
-    this.starts = this.width === 0 ? this.find() : undefined;
+    this.starts = this.width === 0 ? this.find(rows) : undefined;
     this.count = this.starts ? this.starts.length - 1 : length / this.width;
   }
 
@@ -124,6 +129,11 @@ export class PlainValues {
     return size - otherSize;
   }
 
+  /** Nobody looks into them any more. */
+  release(): void {
+    if (this.isJoined) memory.give(this.bytes.buffer);
+  }
+
   private value(index: number): MinMaxType {
     const at = this.start(index);
     if (this.type === "INT32") return this.view.getInt32(at, true);
@@ -131,19 +141,12 @@ export class PlainValues {
     return this.bytes.slice(at + PREFIX, at + this.size(index));
   }
 
-  private find(): Uint32Array {
+  private find(rows: number): Uint32Array {
     const { view } = this;
-    let starts = new Uint32Array(1024);
+    const starts = new Uint32Array(rows + 1);
     let count = 0;
     let at = 0;
-    for (; at < view.byteLength; at += PREFIX + view.getUint32(at, true)) {
-      if (count + 1 === starts.length) {
-        const larger = new Uint32Array(2 * starts.length);
-        larger.set(starts);
-        starts = larger;
-      }
-      starts[count++] = at;
-    }
+    for (; at < view.byteLength; at += PREFIX + view.getUint32(at, true)) starts[count++] = at;
     starts[count] = at;
     return starts.subarray(0, count + 1);
   }
@@ -151,7 +154,8 @@ export class PlainValues {
 
 function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const whole = new Uint8Array(memory.take(length), 0, length);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

@@ -3,6 +3,7 @@
  * change threads without being copied, and without an object for each value.
  */
 import { nullable, type Type } from "../schema/type";
+import { memory } from "./memory";
 
 /** Values of some rows, one after the other. */
 export interface PlainPart {
@@ -13,16 +14,16 @@ export interface PlainPart {
   readonly defined: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Bytes with which a part begins. */
-const FIRST = 4096;
 /** Text up to this length is written here: for so little a call into Node.js takes longer. */
 const SHORT = 32;
 
 /** Takes the values of one column. */
 export abstract class PlainColumn {
   protected at = 0;
-  protected bytes: Buffer<ArrayBuffer> = Buffer.from(new ArrayBuffer(FIRST));
+  protected bytes: Buffer<ArrayBuffer> = Buffer.from(new ArrayBuffer());
   protected view = new DataView(this.bytes.buffer);
+  /** What the part before took. */
+  private before = 0;
   private rows = 0;
   private defined: Uint8Array<ArrayBuffer> | undefined;
 
@@ -56,11 +57,12 @@ export abstract class PlainColumn {
     this.rows++;
   }
 
-  /** What was added since the last call. Its buffers may be transferred. */
+  /** What was added since the last call. Its buffers may be transferred, and given back to `memory`. */
   take(): PlainPart {
     const { rows, defined } = this;
     const part = { rows, bytes: new Uint8Array(this.bytes.buffer, 0, this.at), defined: defined?.subarray(0, rows) };
-    this.room(new ArrayBuffer(Math.max(FIRST, this.at + (this.at >> 3))));
+    this.before = this.at;
+    this.room(new ArrayBuffer());
     this.at = this.rows = 0;
     this.defined = undefined;
     return part;
@@ -70,9 +72,11 @@ export abstract class PlainColumn {
 
   protected need(size: number): void {
     if (this.at + size <= this.bytes.length) return;
-    const larger = new ArrayBuffer(Math.max(2 * this.bytes.length, this.at + size));
-    new Uint8Array(larger).set(this.bytes);
+    const { buffer } = this.bytes;
+    const larger = memory.take(Math.max(2 * buffer.byteLength, this.at + size, this.before + (this.before >> 4)));
+    new Uint8Array(larger).set(new Uint8Array(buffer, 0, this.at));
     this.room(larger);
+    memory.give(buffer);
   }
 
   private room(buffer: ArrayBuffer): void {

@@ -3,10 +3,11 @@ import type { SchemaElement } from "hyparquet";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Retriable } from "../../errors";
+import { memory } from "./memory";
 import type { FromThread, ParquetCodec, Rows, ToThread } from "./messages";
 
 interface Asked {
-  resolve(bytes: Uint8Array): void;
+  resolve(bytes: Uint8Array<ArrayBuffer>): void;
   reject(error: Error): void;
 }
 
@@ -47,6 +48,10 @@ class Running {
   }
 
   private answered(answer: FromThread): void {
+    if ("used" in answer) {
+      for (const buffer of answer.used) memory.give(buffer);
+      return;
+    }
     const asked = this.asked.get(answer.file);
     this.asked.delete(answer.file);
     this.files.delete(answer.file);
@@ -73,7 +78,9 @@ export interface ThreadFile {
   /** Takes the buffers of plain parts along. */
   rows(rows: Rows): void;
   /** @throws Retriable when the thread was lost or could not make it */
-  finish(): Promise<Uint8Array>;
+  finish(): Promise<Uint8Array<ArrayBuffer>>;
+  /** Nobody looks into what `finish` gave any more: its memory is the thread's again. */
+  giveBack(bytes: Uint8Array<ArrayBuffer>): void;
   drop(): void;
 }
 
@@ -100,6 +107,9 @@ export class ParquetThread {
           running.asked.set(file, { resolve, reject });
           running.tell({ do: "finish", file });
         }),
+      giveBack({ buffer }) {
+        if (!running.lost) running.tell({ do: "use", buffer }, [buffer]);
+      },
       drop() {
         if (!running.files.delete(file)) return;
         running.hold();

@@ -1,5 +1,6 @@
 /** The thread that turns columns into Parquet files. It ends when it is told to, never by force. */
 import { parentPort } from "node:worker_threads";
+import { memory } from "./memory";
 import type { FromThread, ToThread } from "./messages";
 import { ParquetFile } from "./file";
 
@@ -7,6 +8,8 @@ import { ParquetFile } from "./file";
 const LINGER = 1_000;
 
 const files = new Map<number, ParquetFile | Error>();
+
+const used = (buffers: ArrayBuffer[]): void => parentPort?.postMessage({ used: buffers } satisfies FromThread, buffers);
 
 function tryWith(number: number, action: (file: ParquetFile) => void): void {
   const file = files.get(number);
@@ -33,13 +36,16 @@ function finish(number: number): void {
 parentPort?.on("message", (message: ToThread) => {
   switch (message.do) {
     case "begin":
-      files.set(message.file, new ParquetFile(message.schema, message.codec));
+      files.set(message.file, new ParquetFile(message.schema, message.codec, used));
       break;
     case "rows":
       tryWith(message.file, (file) => file.add(message));
       break;
     case "finish":
       finish(message.file);
+      break;
+    case "use":
+      memory.give(message.buffer);
       break;
     case "drop":
       files.delete(message.file);

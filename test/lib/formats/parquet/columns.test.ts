@@ -1,9 +1,13 @@
 /** Columns of Parquet files, as other programs read them. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { parquet } from "../../../../nodes/lib/formats/parquet/parquet";
 import { ParquetThread } from "../../../../nodes/lib/formats/parquet/thread";
 import { parseSchema } from "../../../../nodes/lib/formats/schema/parse";
 import { type ReadBack, type Row, readBack } from "../../lake/read-back";
+import { temporaryFolder } from "../../lake/stores";
+import { until } from "../../../harness";
 import { written } from "../written";
 
 const optional = (type: string): unknown => ["null", type];
@@ -59,6 +63,32 @@ describe("columns of Parquet files", function () {
       for (const [n, found] of rows.entries())
         assert.deepEqual(found, { ...row(n), wide: { number: String(wide(n)) } }, `row ${n}, ${reader}`);
     }
+  });
+
+  it("are in memory that is the thread's again once a file is durable, and right in the files after it", async () => {
+    const format = parquet(schema, "snappy", thread);
+    const given: Buffer[] = [];
+    for (let at = 0; at < 12; at++) {
+      const encoder = format.begin();
+      for (let n = 0; n < 3000; n++) encoder.add(row(n + 100 * at));
+      const [bytes] = await encoder.content();
+      const copy = Buffer.from(bytes!);
+      encoder.published?.();
+      await until("its memory is given back", () => bytes!.length === 0);
+      given.push(copy);
+    }
+    const folder = temporaryFolder();
+    const names = given.map((_, at) => path.join(folder, `${at}.parquet`));
+    for (const [at, name] of names.entries()) writeFileSync(name, given[at]!);
+    for (const [at, rows] of (await read("pyarrow", names)).entries())
+      assert.deepEqual(
+        rows,
+        Array.from({ length: 3000 }, (_, n) => ({
+          ...row(n + 100 * at),
+          wide: { number: String(wide(n + 100 * at)) },
+        })),
+        `file ${at}`,
+      );
   });
 
   it("say their least and largest value, how many are null, and have a dictionary where that is less", async () => {
