@@ -9,11 +9,17 @@ export class Held {
   records = 0;
   private waiting: (() => void)[] = [];
 
-  /** @param most bytes that may wait */
-  constructor(private readonly most: number) {}
+  /**
+   * @param most bytes that may wait
+   * @param flows false while more in memory would make nothing quicker; asked again when something left
+   */
+  constructor(
+    private readonly most: number,
+    private readonly flows: () => boolean = () => true,
+  ) {}
 
   get roomy(): boolean {
-    return this.bytes < this.most && this.records < MOST_RECORDS;
+    return this.bytes < this.most && this.records < MOST_RECORDS && this.flows();
   }
 
   add(bytes: number, records: number): void {

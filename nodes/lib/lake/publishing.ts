@@ -13,10 +13,16 @@ import { deliveryError } from "./store";
 import type { WriterOptions } from "./writer";
 
 const PUBLISHING_AT_ONCE = 4;
+/**
+ * Of a source that is quicker than the store so many files, and bytes, are in line to be published: with more the store
+ * would be no quicker, and each record is in memory here and at its source.
+ */
+const IN_LINE = { files: 2 * PUBLISHING_AT_ONCE, bytes: 8 << 20 };
 
 export class Publishing {
   private readonly inTurn = limiter(PUBLISHING_AT_ONCE);
   private files = 0;
+  private bytes = 0;
 
   /** @param drop takes a file out of those that grow */
   constructor(
@@ -31,15 +37,22 @@ export class Publishing {
     return this.files > 0;
   }
 
+  /** Whether files come to their turn soon. */
+  get flows(): boolean {
+    return this.files <= IN_LINE.files || this.bytes <= IN_LINE.bytes;
+  }
+
   /** Publishes a file that grows no more, as soon as it is its turn; tells those who wait for it what became of it. */
   later(file: OpenFile, place: Place, reason: RotationReason): void {
     const { generation } = place;
     this.files++;
+    this.bytes += file.bytes;
     this.effort.track(
       this.inTurn(() => this.publish(place, file, reason, generation))
         .catch((error: unknown) => file.failed(deliveryError(error)))
         .finally(() => {
           this.files--;
+          this.bytes -= file.bytes;
           this.release(place, file);
         }),
     );

@@ -41,8 +41,12 @@ export interface WriterOptions {
   away?(error: Error | undefined): void;
 }
 
-/** Records that are taken in in one turn of the event loop, of those that waited for their place. */
+/** Records that are taken in before the time is looked at, of those that waited for their place … */
 const ADMITTED_AT_ONCE = 1_000;
+/** … and how long that may keep the event loop, in ms. With less than comes meanwhile the queue would never end. */
+const TURN = 5;
+/** Bytes that wait for their places while new ones are waited for with them: see `IN_LINE` of publishing.ts. */
+const MOST_QUEUED = 8 << 20;
 
 export class LakeWriter {
   private readonly places: Places;
@@ -51,12 +55,14 @@ export class LakeWriter {
   private readonly effort: Effort;
   private readonly memory: Held;
   private readonly publishing: Publishing;
+  /** Bytes of records that wait for their places. */
+  private queued = 0;
 
   constructor(
     private readonly store: LakeStore,
     private readonly options: WriterOptions,
   ) {
-    this.memory = new Held(options.memory);
+    this.memory = new Held(options.memory, () => this.publishing.flows && this.queued <= MOST_QUEUED);
     this.effort = new Effort(options.away?.bind(options));
     this.places = new Places(
       store,
@@ -156,6 +162,7 @@ export class LakeWriter {
 
   private queue(place: Place, arrival: Arrival | RunArrival): void {
     place.queue.push(arrival);
+    this.queued += arrival.size;
     this.memory.add(arrival.size, countOf(arrival));
     this.prepare(place);
   }
@@ -188,6 +195,7 @@ export class LakeWriter {
 
   /** Takes in what waited for the place, without keeping the event loop; it is ready then, unless its lane was lost. */
   private async admitQueue(place: Place, generation: number): Promise<void> {
+    let turn = performance.now();
     for (;;) {
       const isLost = generation !== place.generation;
       if (isLost) {
@@ -200,7 +208,9 @@ export class LakeWriter {
         if ("run" in arrival) this.filling.admitRun(place, arrival);
         else this.filling.guarded(arrival, () => this.filling.admit(place, arrival));
       if (place.ready) break;
+      if (performance.now() - turn < TURN) continue;
       await nextTurn();
+      turn = performance.now();
     }
     if (place.hurried && place.file) this.growing.publish(place.file, place.hurried);
     place.hurried = undefined;
@@ -219,7 +229,10 @@ export class LakeWriter {
     let end = 0;
     for (let records = 0; end < place.queue.length && records < most; end++) records += countOf(place.queue[end]!);
     const arrivals = place.queue.splice(0, end);
-    for (const arrival of arrivals) this.memory.free(arrival.size, countOf(arrival));
+    for (const arrival of arrivals) {
+      this.queued -= arrival.size;
+      this.memory.free(arrival.size, countOf(arrival));
+    }
     return arrivals;
   }
 }

@@ -7,39 +7,10 @@ import { textFile } from "../../../nodes/lib/formats/text-file";
 import { Retriable } from "../../../nodes/lib/errors";
 import type { LakeRecord } from "../../../nodes/lib/lake/place";
 import { type FileStore, type LakeStore, type Store, StoreError, readAll } from "../../../nodes/lib/lake/store";
-import { LakeWriter, type Stored, type WriterOptions } from "../../../nodes/lib/lake/writer";
 import { until } from "../../harness";
 import { fileStores, stores } from "./stores";
+import { forever, from, held, writerOn } from "./writing";
 
-const forever = { records: 1e9, bytes: 1e9, age: 1e9, idle: 0 };
-
-const writers: LakeWriter[] = [];
-afterEach(() => Promise.all(writers.splice(0).map((writer) => writer.close(2000))));
-
-/** A writer with everything off that a test does not ask for; what it stored is listed. */
-function writerOn(store: LakeStore, options: Partial<WriterOptions> = {}): LakeWriter & { files: Stored[] } {
-  const files: Stored[] = [];
-  const writer = new LakeWriter(store, {
-    node: "node-1",
-    format: () => textFile(ndjson),
-    limits: forever,
-    create: {},
-    once: true,
-    memory: 64e6,
-    files: 100,
-    stored: (stored) => files.push(stored),
-    ...options,
-  });
-  writers.push(writer);
-  return Object.assign(writer, { files });
-}
-
-const from = (offset: number, value: unknown = { offset }, directory = "d"): LakeRecord => ({
-  value,
-  directory,
-  index: 0,
-  origin: { topic: "t", partition: 0, offset, group: "g" },
-});
 const numbered = (first: number, last: number, directory = "d"): LakeRecord[] =>
   Array.from({ length: last - first + 1 }, (_, at) => ({
     ...from(first + at, { offset: first + at }, directory),
@@ -273,27 +244,15 @@ describe("the lake's writer", () => {
   });
 
   it("lets files grow while memory is full of others that are being published", async () => {
-    let open = (): void => undefined;
-    const opened = new Promise<void>((resolve) => (open = resolve));
-    let begun = false;
-    const slow: FileStore = {
-      ...store,
-      create: async (file, ...rest) => {
-        if (!file.endsWith("claim")) {
-          begun = true;
-          await opened;
-        }
-        await store.create(file, ...rest);
-      },
-    };
-    const writer = writerOn(slow, { memory: 10_000, limits: { ...forever, bytes: 8000 } });
+    const slow = held(store);
+    const writer = writerOn(slow.store, { memory: 10_000, limits: { ...forever, bytes: 8000 } });
     const first = writer.write([from(0, "x".repeat(9000), "due")], false, "1.1");
-    await until("it is being published", () => begun);
+    await until("it is being published", () => slow.begun > 0);
     const second = writer.write([from(1, "x".repeat(3000), "growing")], false, "1.2");
     await until("the other grows", () => writer.held > 12_000);
     assert.equal(await writer.room(0), false);
     writer.relieve();
-    open();
+    slow.open();
     assert.equal(await writer.room(5000), true);
     await first;
     assert.deepEqual(
