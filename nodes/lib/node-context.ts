@@ -17,6 +17,7 @@ import {
 } from "./delivery/contract";
 import { ConfigError } from "./errors";
 import type { Fields, Settings, TlsOptions } from "./fields";
+import { endsBelow } from "./forgetful";
 import { readSettings, type SettingsContext } from "./settings";
 import { nodeStatus, type Colour, type NodeStatus } from "./status";
 
@@ -43,6 +44,8 @@ export interface NodeContext<F extends Fields = Fields> {
    * `receive`, names them in `from`: it then carries their delivery token.
    */
   send(message: Message, options?: { port?: number; from?: readonly Message[] }): void;
+  /** Whether nobody will have a message that is sent now from the only port any more once it has been delivered. */
+  forgotten(): boolean;
   /** Declares a deliberate hold of a received message; returns its end. */
   hold(message: Message, hold: Hold): () => void;
   /** The tracked records that a message comes from; see `Delivery`. */
@@ -124,6 +127,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
           const port = options.port ?? 0;
           node.send((port === 0 ? message : [...Array<null>(port).fill(null), message]) as never);
         },
+        forgotten: () => endsBelow(RED, node),
         emissionsOf: (message) => deliveryOf(RED).emissionsOf(message),
         hold: (message, hold) => deliveryOf(RED).hold(node as NodeRef, message, hold),
         gate: (options) => deliveryOf(RED).gate(node as NodeRef & { send(message: unknown): void }, options),

@@ -137,6 +137,7 @@ export function gatheringSink<F extends Fields, T, R>(node: NodeContext<F>, opti
   };
 
   return {
+    forgets: true,
     async receive(message) {
       const all = takeAll(message);
       const { isBatch, count, failed } = all;

@@ -8,6 +8,7 @@ import { countsOf, forgetCounts, serveCounts, type NodeCounts } from "./counters
 import type { Message, NodeRef } from "./delivery/contract";
 import { asError, BatchFailure, ConfigError, messageOf } from "./errors";
 import type { Fields } from "./fields";
+import { forgetful } from "./forgetful";
 import { nodeContext, settingsContext, type BareContext, type NodeContext } from "./node-context";
 import { readSettings } from "./settings";
 
@@ -20,6 +21,8 @@ export interface Behaviour {
   receive?(message: Message): Promise<void> | void;
   /** Drains and lets go. `removed`: the node was deleted or disabled, not only redeployed. */
   close?(removed: boolean): Promise<void> | void;
+  /** Of a message that it was done with well it has nothing any more, and gave it to nobody but its wires. */
+  readonly forgets?: true;
 }
 
 /** What a config node does: `handle` is what other nodes' settings resolve to. */
@@ -62,6 +65,7 @@ export function defineNode<F extends Fields>(
         refuse(this, context, error);
         return;
       }
+      if (behaviour.forgets) forgetful(this);
       const counts = countsOf(this as NodeRef);
       serveCounts(RED);
       if (behaviour.receive) this.on("input", inputHandler(behaviour, behaviour.receive, context, counts));
@@ -190,6 +194,7 @@ function detachedContext<F extends Fields>(RED: NodeAPI, settings: NodeContext<F
     error: quiet,
     send: refused,
     hold: refused,
+    forgotten: () => false,
     emissionsOf: () => [],
     gate: refused,
     source: refused,

@@ -12,7 +12,7 @@ export interface UnreadRecords {
   timestamp(at: number): number;
   /** What the payload is decoded from: JSON text on one line, which has been looked at; null for a tombstone. */
   value(at: number): Buffer | null;
-  /** Where the value is, without a window for each: in these bytes … */
+  /** Where the value is, without a window for each: in these bytes, which are another's once the message is done … */
   bytes(at: number): Buffer;
   /** … from here on … */
   from(at: number): number;
@@ -40,7 +40,12 @@ const unread = new WeakMap<object, { readonly batch: UnreadBatch; readonly get: 
  * To all of them it is an ordinary property.
  * @param read told when that happens
  */
-export function unreadPayload(message: Message, batch: UnreadBatch, decode: () => Message[], read: () => void): void {
+export function unreadPayload(
+  message: Message,
+  batch: UnreadBatch,
+  decode: () => Message[] | undefined,
+  read: () => void,
+): void {
   const set = (value: unknown): void => {
     unread.delete(message);
     Object.defineProperty(message, "payload", { value, enumerable: true, configurable: true, writable: true });

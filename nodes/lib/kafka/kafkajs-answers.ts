@@ -4,6 +4,7 @@
  * memory twice, and most of it for no longer than that: garbage that only a whole collection finds.
  */
 import type { OnReadOpts, Socket } from "node:net";
+import { answerMemory } from "./answer-pool";
 import type { RawConnection } from "./kafkajs-internals";
 
 /** Bytes that one read takes at most. */
@@ -41,12 +42,14 @@ export const gatherAnswers = (connection: RawConnection): void => {
       const whole = answer;
       answer = undefined;
       read(whole);
+      // It keeps the empty rest of what it has read.
+      if (connection.bytesBuffered === 0) connection.chunks = [];
       if (at === bytes.length) return;
     }
     read(Buffer.from(bytes.subarray(at)));
     const { chunks, bytesBuffered, bytesNeeded } = connection;
     if (bytesNeeded - bytesBuffered < LONG || bytesNeeded > LONGEST) return;
-    answer = Buffer.allocUnsafeSlow(bytesNeeded);
+    answer = answerMemory(bytesNeeded);
     used = 0;
     for (const chunk of chunks) used += chunk.copy(answer, used);
     [connection.chunks, connection.bytesBuffered] = [[], 0];

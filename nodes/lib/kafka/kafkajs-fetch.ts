@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Retriable } from "../errors";
+import { leaseOf } from "./answer-pool";
 import { readFetchResponse } from "./fetch-response";
 import { decodeMessageSet, type RawBatch } from "./kafkajs-internals";
 import { PackedRecords } from "./packed-records";
@@ -14,6 +15,7 @@ import { isOldFormat, openRecordSet, unpacking, type RecordSet } from "./record-
 export type Fetched = Pick<RecordSet, "reading" | "nextOffset">;
 
 const oldFormat = async (bytes: Buffer): Promise<Fetched> => {
+  leaseOf(bytes)?.keep();
   const records = (await decodeMessageSet(bytes)).map(({ offset, timestamp, key, value }): FetchedRecord => ({
     offset: Number(offset),
     timestamp: Number(timestamp ?? 0),
@@ -57,6 +59,16 @@ const TURN = 8;
 
 /** Decodes Fetch response v11 (kafka.apache.org/protocol#The_Messages_Fetch) into what kafkajs's consumer expects. */
 export const decodeFetch = async (bytes: Buffer): Promise<unknown> => {
+  const lease = leaseOf(bytes);
+  lease?.hold();
+  try {
+    return await decode(bytes);
+  } finally {
+    lease?.release();
+  }
+};
+
+const decode = async (bytes: Buffer): Promise<unknown> => {
   const { throttleTime, errorCode, sessionId, topics } = readFetchResponse(bytes);
   const responses: { topicName: string; partitions: object[] }[] = [];
   let turn = performance.now();

@@ -2,7 +2,9 @@
  * Records that wait in a flow until they are done. As objects they would be most of what the garbage collector copies:
  * packed they are two arrays of numbers, and windows into the answers that brought them.
  */
+import { Spare } from "../spare";
 import type { UnreadRecords } from "../unread";
+import { leaseOf, type AnswerLease } from "./answer-pool";
 import type { FetchedRecord, Headers } from "./port";
 import { asObject, type RecordTaker } from "./record-reader";
 
@@ -13,6 +15,21 @@ const MOST_BEHIND = 2 ** 31 - 1;
 
 const NO_BYTES = Buffer.alloc(0);
 
+/** Arrays for so many records. */
+interface Room {
+  readonly numbers: Int32Array;
+  readonly times: Float64Array;
+}
+const newRoom = (records: number): Room => ({
+  numbers: new Int32Array(records * NUMBERS),
+  times: new Float64Array(records),
+});
+const NO_ROOM = newRoom(0);
+const LEAST_ROOM = 16;
+/** Records for which there is room in the arrays of records that were released. */
+const MOST_SPARE = 64 * 1024;
+const spare = new Spare(newRoom, ({ times }) => times.length, LEAST_ROOM, MOST_SPARE);
+
 /** All bytes of the answer that a window looks into. */
 const answerOf = (window: Buffer): Buffer => Buffer.from(window.buffer as ArrayBuffer);
 
@@ -21,19 +38,22 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
   /** Of all records, as `FetchedRecord` has it of one. */
   size = 0;
   private first = 0;
-  private numbers: Int32Array;
-  private times: Float64Array;
+  private room: Room;
   /** Of each record where they came with several answers, else of all. */
   private answers: Buffer | Buffer[] = NO_BYTES;
   private latest: Buffer = NO_BYTES;
+  /** Of those of its answers whose memory can be used again. */
+  private readonly leases: AnswerLease[] = [];
+  /** Windows into the answers are with others. */
+  private kept = false;
+  released = false;
   private readonly headers = new Map<number, Headers>();
   /** Those that can't be packed. */
   private readonly others = new Map<number, FetchedRecord>();
 
   /** @param room records for which there is room before arrays are copied */
   constructor(records: readonly FetchedRecord[] = [], room = records.length) {
-    this.numbers = new Int32Array(room * NUMBERS);
-    this.times = new Float64Array(room);
+    this.room = room > 0 ? spare.take(room) : NO_ROOM;
     for (const record of records) this.add(record);
   }
 
@@ -53,10 +73,12 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
     if (at === 0) this.first = offset;
     const behind = offset - this.first;
     if (behind > MOST_BEHIND) {
+      this.keepAnswers();
+      leaseOf(bytes)?.keep();
       this.keep(asObject(bytes, offset, timestamp, key, keyLength, value, valueLength, headers, size));
       return;
     }
-    const { numbers } = this.begin(bytes, timestamp, size);
+    const { numbers } = this.begin(bytes, timestamp, size).room;
     const start = at * NUMBERS;
     numbers[start + KEY] = bytes.byteOffset + key;
     numbers[start + KEY_LENGTH] = keyLength;
@@ -64,7 +86,20 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
     numbers[start + VALUE_LENGTH] = valueLength;
     numbers[start + SIZE] = size;
     numbers[start + BEHIND] = behind;
-    if (headers) this.headers.set(at, headers);
+    if (headers) {
+      this.headers.set(at, headers);
+      this.keepAnswers();
+    }
+  }
+
+  /** Nobody reads their bytes any more: answers into which nobody else looks are used again. */
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    this.answers = this.latest = NO_BYTES;
+    spare.give(this.room);
+    this.room = NO_ROOM;
+    for (const lease of this.leases) lease.release();
   }
 
   offset(at: number): number {
@@ -73,10 +108,11 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
 
   /** ms since the epoch */
   timestamp(at: number): number {
-    return this.times[at] ?? NaN;
+    return this.room.times[at] ?? NaN;
   }
 
   bytes(at: number): Buffer {
+    if (this.released) throw new Error("records are read after their bytes were given back");
     return this.others.get(at)?.value ?? (Array.isArray(this.answers) ? this.answers[at]! : this.answers);
   }
 
@@ -87,6 +123,16 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
   sizeOf(at: number): number {
     const other = this.others.get(at);
     return other ? (other.value?.length ?? -1) : this.number(at, VALUE_LENGTH);
+  }
+
+  /** Whether a record has no key, or one that `look` takes, who must not keep its bytes. */
+  hasNoKeyBut(at: number, look: (bytes: Buffer) => boolean): boolean {
+    const other = this.others.get(at);
+    if (other) return other.key === null || look(other.key);
+    const length = this.number(at, KEY_LENGTH);
+    if (length < 0) return true;
+    const from = this.number(at, KEY);
+    return look(this.bytes(at).subarray(from, from + length));
   }
 
   key(at: number): Buffer | null {
@@ -137,16 +183,16 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
   /** Makes the next record one of them. */
   private begin(bytes: Buffer, timestamp: number, size: number): this {
     const at = this.length++;
-    if (at === this.times.length) {
-      const room = Math.max(16, 2 * at);
-      const [numbers, times] = [new Int32Array(room * NUMBERS), new Float64Array(room)];
-      numbers.set(this.numbers);
-      times.set(this.times);
-      [this.numbers, this.times] = [numbers, times];
+    if (at === this.room.times.length) {
+      const larger = spare.take(2 * at);
+      larger.numbers.set(this.room.numbers);
+      larger.times.set(this.room.times);
+      spare.give(this.room);
+      this.room = larger;
     }
-    this.times[at] = timestamp;
+    this.room.times[at] = timestamp;
     this.size += size;
-    if (bytes.buffer !== this.latest.buffer) this.latest = answerOf(bytes);
+    if (bytes.buffer !== this.latest.buffer) this.lookInto(bytes);
     if (Array.isArray(this.answers)) this.answers.push(this.latest);
     else if (at === 0) this.answers = this.latest;
     else if (this.answers !== this.latest) {
@@ -156,12 +202,31 @@ export class PackedRecords implements UnreadRecords, RecordTaker {
     return this;
   }
 
+  private lookInto(bytes: Buffer): void {
+    this.latest = answerOf(bytes);
+    const lease = leaseOf(bytes);
+    if (!lease || this.leases.includes(lease)) return;
+    lease.hold();
+    if (this.kept) lease.keep();
+    this.leases.push(lease);
+  }
+
+  /** Windows into its answers go to others. */
+  private keepAnswers(): void {
+    if (this.kept) return;
+    this.kept = true;
+    for (const lease of this.leases) lease.keep();
+  }
+
   private number(at: number, which: number): number {
-    return this.numbers[at * NUMBERS + which] ?? 0;
+    const number = this.room.numbers[at * NUMBERS + which];
+    if (number === undefined) throw new RangeError(`there is no record ${at}, or not any more`);
+    return number;
   }
 
   private window(at: number, from: number, length: number): Buffer | null {
     if (length < 0) return null;
+    this.keepAnswers();
     const { buffer, byteOffset } = this.bytes(at);
     return Buffer.from(buffer as ArrayBuffer, byteOffset + from, length);
   }

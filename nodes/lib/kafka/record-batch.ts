@@ -5,6 +5,7 @@
  */
 import { crc32c } from "../crc32c";
 import { asError } from "../errors";
+import { leaseOf, type AnswerLease } from "./answer-pool";
 import { codecById, type Codec } from "./codecs";
 import { PackedRecords } from "./packed-records";
 import type { FetchedBatch, FetchedRecord, OutgoingRecord } from "./port";
@@ -53,10 +54,15 @@ export class DamagedBatch extends Error {
 
 /** What one fetch brought of one partition, read bit by bit: records that wait cost neither time nor memory. */
 export class RecordSet {
-  private readonly segments: Segment[] = [];
+  private segments: Segment[] = [];
   private current = 0;
   /** First offset after the last whole batch; 0 when there was none. */
   nextOffset = 0;
+
+  /** @param lease of what its batches are windows into, held until all is read */
+  constructor(private lease?: AnswerLease) {
+    lease?.hold();
+  }
 
   add(segment: Segment): void {
     this.segments.push(segment);
@@ -67,6 +73,7 @@ export class RecordSet {
    * @throws DamagedBatch once for a batch that can't be read; the next call goes on behind it
    */
   read(max: number, from = 0): FetchedRecord[] {
+    this.lease?.keep();
     const list = new RecordList();
     this.readInto(list, max, from);
     return list.records;
@@ -89,10 +96,14 @@ export class RecordSet {
   private readInto(into: RecordTaker, max: number, from: number): void {
     while (into.length < max) {
       const segment = this.segments[this.current];
-      if (segment === undefined) break;
+      if (segment === undefined) {
+        this.end();
+        break;
+      }
       if (segment.damage !== undefined) {
         if (into.length > 0) break;
         this.current++;
+        this.lease?.keep();
         const { next, lastOffset, stored, damage } = segment;
         if (lastOffset >= from) throw new DamagedBatch(Math.max(next, from), lastOffset + 1, stored, damage);
       } else if (segment.left === 0) this.current++;
@@ -103,6 +114,12 @@ export class RecordSet {
           segment.damage = asError(error);
         }
     }
+  }
+
+  private end(): void {
+    [this.segments, this.current] = [[], 0];
+    this.lease?.release();
+    this.lease = undefined;
   }
 }
 
@@ -118,7 +135,7 @@ export const openRecordSet = async (
   aborted: readonly AbortedTransaction[] = [],
   budget = unpacking(),
 ): Promise<RecordSet> => {
-  const set = new RecordSet();
+  const set = new RecordSet(leaseOf(bytes));
   const waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const ignored = new Set<number>();
   let at = 0;

@@ -107,6 +107,7 @@ function afterSchema(sink: Behaviour, latest: LatestSchema): Behaviour {
     () => undefined,
   );
   return {
+    ...sink,
     receive: (message) => (isKnown ? sink.receive?.(message) : latest.ready.then(() => sink.receive?.(message))),
     close(removed) {
       latest.close();

@@ -64,8 +64,7 @@ const readableBy = (value: Format, key: Format): Decoders["isReadable"] => {
     const size = records.sizeOf(at);
     const from = records.from(at);
     if (size >= 0 && jsonText(records.bytes(at), from, from + size) !== "line") return false;
-    const bytes = records.key(at);
-    return bytes === null || isKey(bytes);
+    return records.hasNoKeyBut(at, isKey);
   };
 };
 

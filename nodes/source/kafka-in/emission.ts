@@ -36,6 +36,10 @@ export interface EmissionOwner {
   hold(emission: PlacedEmission, records: number): void;
   /** A message that went to the flow unread has been read. */
   read?(): void;
+  /** Whether nobody will have a message that is sent now any more once it has been delivered. */
+  forgotten?(): boolean;
+  /** Such a message was read all the same, after that: it has no payload. */
+  late?(): undefined;
 }
 
 /** One record a message. The first try takes what was decoded to see whether it can be; flows change messages. */
@@ -93,6 +97,8 @@ export const batchMessage = (elements: Message[] | undefined, [first, last]: Spa
 export class BatchEmission implements PlacedEmission {
   readonly records: number;
   held = 0;
+  /** Its one message went to the flow unread, and is forgotten when it is delivered. */
+  private passes = false;
   constructor(
     readonly owner: EmissionOwner,
     readonly entry: Positions,
@@ -119,17 +125,26 @@ export class BatchEmission implements PlacedEmission {
   message(elements?: readonly number[]): Message {
     const { first, origin } = this;
     this.first = undefined;
+    this.passes = first === "unread" && !elements && this.forgotten;
     if (first === "unread" && !elements) return this.unread();
     if (first && first !== "unread" && !elements) return batchMessage(first, this.span, origin);
     const chosen = this.originals(elements);
     return batchMessage(this.decoded(chosen), spanOf(chosen), origin);
+  }
+  private get forgotten(): boolean {
+    return this.owner.forgotten?.() ?? false;
+  }
+  /** All of it is delivered. */
+  delivered(): void {
+    // Wires may have changed meanwhile.
+    if (this.passes && this.forgotten) this.packed.release();
   }
   private unread(): Message {
     const message = batchMessage(undefined, this.span, this.origin);
     unreadPayload(
       message,
       { source: { kind: "kafka", ...this.origin }, records: this.packed },
-      () => this.decoded(this.originals()),
+      () => (this.packed.released ? this.owner.late?.() : this.decoded(this.originals())),
       () => this.owner.read?.(),
     );
     return message;

@@ -120,6 +120,11 @@ export = defineNode(declaration, (node) => {
       source,
       decoders,
       once: settings.delivery === "atMostOnce",
+      forgotten: () => node.forgotten(),
+      late: () =>
+        node.warn(
+          "Something beside the flow has read a batch after it was stored, when its records were not in memory any more: it saw no payload",
+        ),
       span: { records: settings.spanRecords, bytes: settings.spanSize * 1024 * 1024 },
       async bury(records, origin) {
         const time = Date.now();

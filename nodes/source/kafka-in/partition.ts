@@ -27,6 +27,9 @@ export interface Surroundings extends EmissionSettings {
   bury(records: readonly { readonly record: FetchedRecord; readonly error: Error }[], origin: Origin): Promise<void>;
   /** The mark moved: there is something to commit. */
   moved(records: number): void;
+  /** As `EmissionOwner` has them. */
+  forgotten?(): boolean;
+  late?(): void;
 }
 
 /** Messages that are decoded at once after one that was not has been read: flows that read one read the others too. */
@@ -212,7 +215,9 @@ export class Partition implements EmissionOwner, AssignedPartition {
     };
     if (undecodable.length > 0) void this.surroundings.bury(undecodable, origin).then(finished);
     if (good.length === 0) return;
-    source.deliver(new BatchEmission(this, entry, good, bytes, origin, decoders, elements), (verdict) => {
+    const emission = new BatchEmission(this, entry, good, bytes, origin, decoders, elements);
+    source.deliver(emission, (verdict) => {
+      if (verdict === "delivered") emission.delivered();
       // Abandoned: it comes again, so it stays unfinished here.
       if (verdict !== "abandoned") finished();
     });
@@ -230,6 +235,14 @@ export class Partition implements EmissionOwner, AssignedPartition {
 
   read(): void {
     this.toRead = READ_AGAIN;
+  }
+
+  forgotten(): boolean {
+    return this.surroundings.forgotten?.() ?? false;
+  }
+
+  late(): undefined {
+    this.surroundings.late?.();
   }
 
   private emitOne(record: FetchedRecord): void {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { answerMemory } from "../../../nodes/lib/kafka/answer-pool";
 import { codecByName, codecNames, type CodecName } from "../../../nodes/lib/kafka/codecs";
 import { crc32c } from "../../../nodes/lib/crc32c";
 import { murmur2, partitionOfKey } from "../../../nodes/lib/kafka/partition";
@@ -9,6 +10,7 @@ import {
   openRecordSet,
   stampBatch,
   type AbortedTransaction,
+  type RecordSet,
 } from "../../../nodes/lib/kafka/record-batch";
 import { ConfigError } from "../../../nodes/lib/errors";
 
@@ -34,8 +36,8 @@ const decodeRecordSet = async (bytes: Buffer, from: number, aborted: AbortedTran
   return { nextOffset: set.nextOffset, records: set.read(Infinity, from) };
 };
 const seal = (batch: Buffer): void => void batch.writeUInt32BE(crc32c(batch, 21), 17);
-const stamped = async (codec: CodecName = "none"): Promise<Buffer> => {
-  const batch = await encodeBatch(records, 0, codecByName(codec));
+const stamped = async (codec: CodecName = "none", some = records): Promise<Buffer> => {
+  const batch = await encodeBatch(some, 0, codecByName(codec));
   stampBatch(batch, { producerId: 7n, producerEpoch: 1, sequence: 3 });
   return batch;
 };
@@ -88,6 +90,42 @@ describe("record batches", () => {
       [6, 7, 8],
     );
     assert.equal(decoded.nextOffset, 9);
+  });
+
+  it("hold the answer that they came in until they are read out, and leave it to who has windows into it", async () => {
+    const inAnswer = async (bytes: Buffer): Promise<{ answer: Buffer; set: RecordSet }> => {
+      const answer = answerMemory(bytes.length);
+      answer.set(bytes);
+      return { answer, set: await openRecordSet(answer) };
+    };
+    const plain = await stamped("none", records.slice(0, 2));
+    const damaged = Buffer.from(plain);
+    damaged.writeInt8(~damaged.readInt8(70), 70);
+
+    const { answer, set } = await inAnswer(plain);
+    const packed = set.readPacked(1);
+    packed.release();
+    assert.equal(answer.length, plain.length, "a record is still to be read");
+    const rest = set.readPacked(5);
+    assert.deepEqual([rest.length, set.readPacked(5).length], [1, 0]);
+    rest.release();
+    assert.equal(answer.length, 0);
+
+    const asObjects = await inAnswer(plain);
+    const [first] = asObjects.set.read(Infinity);
+    assert.deepEqual([asObjects.set.read(1), first?.value], [[], Buffer.from("v")]);
+
+    const ofDamaged = await inAnswer(damaged);
+    assert.throws(
+      () => ofDamaged.set.readPacked(5),
+      (error) => error instanceof DamagedBatch && error.bytes.equals(damaged),
+    );
+    assert.deepEqual([ofDamaged.set.readPacked(5).length, ofDamaged.answer.length], [0, damaged.length]);
+
+    const compressed = await inAnswer(await stamped("gzip", records.slice(0, 2)));
+    const unpacked = compressed.set.readPacked(5);
+    assert.deepEqual([compressed.set.readPacked(5).length, compressed.answer.length], [0, 0], "it is read out");
+    assert.deepEqual(unpacked.value(0), Buffer.from("v"));
   });
 
   it("say which codec is unknown", async () => {

@@ -1,0 +1,20 @@
+/** Nodes that keep nothing of a message: what came to nobody else is gone when they are done with it. */
+import type { Node, NodeAPI } from "node-red";
+
+const all = new WeakSet<object>();
+
+/** Says so of a node of ours. */
+export const forgetful = (node: object): void => void all.add(node);
+
+/** Private: where a node's ports lead. */
+interface Wired {
+  readonly wires?: readonly (readonly string[])[];
+}
+
+/** Whether what a node sends comes to one forgetful node, and from there to nobody. */
+export function endsBelow(RED: NodeAPI, { wires = [] }: Node & Wired): boolean {
+  const [first, ...others] = wires.flat();
+  if (first === undefined || others.length > 0) return false;
+  const below = RED.nodes.getNode(first) as (Node & Wired) | null;
+  return !!below && all.has(below) && (below.wires ?? []).every((port) => port.length === 0);
+}
