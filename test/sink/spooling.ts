@@ -47,5 +47,4 @@ const spoolsBelow = (folder: string): string[] => filesBelow(folder).filter((nam
 export const spoolFiles = (folder: string): number => spoolsBelow(folder).length;
 
 /** Bytes that spools below a folder take. */
-export const bytesBelow = (folder: string): number =>
-  spoolsBelow(folder).reduce((sum, name) => sum + sizeOf(name), 0);
+export const bytesBelow = (folder: string): number => spoolsBelow(folder).reduce((sum, name) => sum + sizeOf(name), 0);
