@@ -8,6 +8,8 @@ export class Held {
   bytes = 0;
   records = 0;
   private waiting: (() => void)[] = [];
+  /** How often something has left. */
+  private freed = 0;
 
   /**
    * @param most bytes that may wait
@@ -30,20 +32,29 @@ export class Held {
   free(bytes: number, records: number): void {
     this.bytes -= bytes;
     this.records -= records;
+    this.freed++;
     if (this.waiting.length === 0 || !this.roomy) return;
     for (const go of this.waiting.splice(0)) go();
   }
 
-  /** Resolves with true once there is room, with false when there is none within `limit` ms or the signal comes. */
+  /**
+   * Resolves with true once there is room, with false when the signal comes, or nothing has left for `limit` ms: what is
+   * slow is not stuck.
+   */
   async room(limit: number, signal: AbortSignal): Promise<boolean> {
-    const end = Date.now() + limit;
+    let end = Date.now() + limit;
+    let { freed } = this;
     while (!this.roomy) {
+      if (freed !== this.freed) {
+        freed = this.freed;
+        end = Date.now() + limit;
+      }
       const left = end - Date.now();
       if (left <= 0 || signal.aborted) return false;
       const over = new AbortController();
-      const freed = new Promise<void>((resolve) => this.waiting.push(resolve));
+      const gone = new Promise<void>((resolve) => this.waiting.push(resolve));
       const late = sleep(left, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => undefined);
-      await Promise.race([freed, late]);
+      await Promise.race([gone, late]);
       over.abort();
     }
     return !signal.aborted;

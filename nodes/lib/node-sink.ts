@@ -23,7 +23,7 @@ export interface TakenBatch<T> {
 export interface SinkWriter<T, R> {
   /** Bytes that wait in memory or are being written. */
   readonly held: number;
-  /** Resolves with true once there is room in memory, with false when there is none within `limit` ms. */
+  /** Resolves with true once there is room in memory, with false when nothing has left it for `limit` ms. */
   room(limit: number): Promise<boolean>;
   /** Resolves when all are durable; rejects with the cause, or for a batch with a `BatchFailure`. */
   write(records: readonly T[], batch: boolean, token: string | undefined): Promise<R>;

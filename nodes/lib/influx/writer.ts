@@ -58,7 +58,7 @@ export class InfluxWriter {
     return this.memory.bytes;
   }
 
-  /** Resolves with true once there is room in memory, with false when there is none within `limit` ms. */
+  /** Resolves with true once there is room in memory, with false when nothing has left it for `limit` ms. */
   room(limit: number): Promise<boolean> {
     return this.memory.room(limit, this.end.signal);
   }

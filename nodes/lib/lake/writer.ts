@@ -84,7 +84,7 @@ export class LakeWriter {
     return this.memory.bytes;
   }
 
-  /** Resolves with true once there is room in memory, with false when there is none within `limit` ms. */
+  /** Resolves with true once there is room in memory, with false when nothing has left it for `limit` ms. */
   room(limit: number): Promise<boolean> {
     // what grows would otherwise wait for records that wait for room
     if (!this.memory.roomy) this.relieve("memory");
