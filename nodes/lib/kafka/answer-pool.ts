@@ -14,6 +14,28 @@ const MOST_SPARE = 8;
 /** Of a spare one at least this part has to be needed. */
 const LEAST_USE = 0.25;
 
+/**
+ * V8 collects what has grown old in its heap when memory outside of it has grown by 64 MB, or its heap has doubled. The former
+ * were the answers: without them each message's objects stay there until there are 100 MB of them. So whenever so many bytes of answers have
+ * been given back …
+ */
+const REMIND_EVERY = 128 << 20;
+/** … it is shown that much, which nobody writes into: pages of zeros that take no memory, and are gone at once. */
+const REMINDER = 64 << 20;
+
+let sinceReminder = 0;
+
+const remind = (bytes: number): void => {
+  sinceReminder += bytes;
+  if (sinceReminder < REMIND_EVERY) return;
+  sinceReminder = 0;
+  try {
+    void new ArrayBuffer(REMINDER);
+  } catch {
+    // Where that can't be had memory is short, and V8 knows it.
+  }
+};
+
 const spare: WeakRef<ArrayBuffer>[] = [];
 const leases = new WeakMap<ArrayBufferLike, AnswerLease>();
 
@@ -38,6 +60,7 @@ export class AnswerLease {
     const { memory } = this;
     if (--this.holders > 0 || this.kept || !memory) return;
     this.memory = undefined;
+    remind(memory.byteLength);
     if (spare.length === MOST_SPARE) spare.shift();
     spare.push(new WeakRef(structuredClone(memory, { transfer: [memory] })));
   }

@@ -1,5 +1,7 @@
 /** Memory of Kafka's answers that is used again. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { answerMemory, leaseOf, type AnswerLease } from "../../../nodes/lib/kafka/answer-pool";
 
 const MEGABYTE = 1 << 20;
@@ -61,5 +63,27 @@ describe("memory of answers", () => {
     for (const size of [9 * MEGABYTE, 1000])
       assert.notEqual(answerMemory(size).toString("latin1", 0, 3), "old", `${size} bytes`);
     assert.equal(answerMemory(2 * MEGABYTE).toString("latin1", 0, 3), "old");
+  });
+
+  /** Whole collections of a process that gives answers of 2 MB back, by V8's own log. */
+  const collections = async (answers: number): Promise<number> => {
+    const script = `
+      const { answerMemory, leaseOf } = require(${JSON.stringify(require.resolve("../../../nodes/lib/kafka/answer-pool"))});
+      let left = ${answers};
+      const next = () => {
+        if (left-- === 0) return;
+        const lease = leaseOf(answerMemory(2 << 20));
+        lease.hold();
+        lease.release();
+        setImmediate(next);
+      };
+      next();`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--trace-gc", "-e", script]);
+    return stdout.match(/Mark-Compact/gu)?.length ?? 0;
+  };
+
+  it("that comes back lets V8 collect now and then, which sees no more of it grow", async () => {
+    assert.equal(await collections(60), 0);
+    assert.ok((await collections(400)) >= 2);
   });
 });
