@@ -40,6 +40,8 @@ export const commonStatuses = {
   /** Of sources: followed by the node whose server is away and when it is tried next. */
   outage: "no answer:",
   deadLetters: "dead letters stuck",
+  /** Of sources: what they would read could go nowhere. */
+  unwired: "output needs a wire",
 } as const;
 
 /** Declares a node; checks at build time live in tools/editor. */

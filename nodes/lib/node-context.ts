@@ -134,7 +134,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
         source(options) {
           const source = deliveryOf(RED).source(
             node as NodeRef & { send(message: unknown): void },
-            withTroubles(options, shown.trouble),
+            withTroubles(options, shown.trouble, declaration.group === "source"),
           );
           sources.push(source);
           return counted(source, countsOf(node as NodeRef));
@@ -146,12 +146,18 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
   };
 }
 
-/** The options of a source whose outages and stuck dead letters show in its status. */
-function withTroubles(options: SourceOptions, overlay: NodeStatus["trouble"]): SourceOptions {
+/**
+ * The options of a source whose outages, stuck dead letters and missing wire show in its status.
+ *
+ * @param needsWire it is there for what it sends, unlike a node that also shows, keeps or answers something
+ */
+function withTroubles(options: SourceOptions, overlay: NodeStatus["trouble"], needsWire: boolean): SourceOptions {
   let outage: Outage | undefined;
   let stuck: Error | undefined;
+  let isUnwired = false;
   const show = (): void => {
-    if (stuck) overlay({ word: "deadLetters", colour: "red" });
+    if (isUnwired) overlay({ word: "unwired", colour: "yellow" });
+    else if (stuck) overlay({ word: "deadLetters", colour: "red" });
     else if (outage) {
       const { node, next } = outage;
       const detail = `${node.name || node.type}, ${new Date(next).toTimeString().slice(0, 8)}`;
@@ -170,6 +176,12 @@ function withTroubles(options: SourceOptions, overlay: NodeStatus["trouble"]): S
       show();
       options.onDeadLetters?.(trouble);
     },
+    ...(needsWire && {
+      onUnwired(now: boolean) {
+        isUnwired = now;
+        show();
+      },
+    }),
   };
 }
 

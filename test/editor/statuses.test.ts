@@ -26,7 +26,7 @@ const flow = (userDir: string) =>
     { id: "check", type: "citystream-sensor-check", wires: [[], ["refused"]] },
     { id: "refused", type: "junction" },
     { id: "cluster", type: "citystream-kafka-cluster", brokers: "127.0.0.1:1" },
-    { id: "in", type: "citystream-kafka-in", cluster: "cluster", topics: "t", group: "g", wires: [[]] },
+    { id: "in", type: "citystream-kafka-in", cluster: "cluster", topics: "t", group: "g", wires: [["refused"]] },
     { id: "status", type: "status", scope: ["check", "in"], wires: [["line"]] },
     {
       id: "line",

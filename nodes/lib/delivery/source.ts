@@ -16,6 +16,8 @@ export interface Surroundings {
   relieve(owns: (owner: unknown) => boolean): void;
   /** The source is closed and everything of it is finished or abandoned. */
   closed(source: Source): void;
+  /** Whether a message that is sent would reach a node. */
+  wired(): boolean;
 }
 
 export class Source implements DeliverySource, FlightOwner {
@@ -23,6 +25,7 @@ export class Source implements DeliverySource, FlightOwner {
   readonly breaker: Breaker;
   running = false;
   closing = false;
+  private unwired = false;
   private readonly flights = new Chain<Flight>();
   private ending: Promise<void> | undefined;
   private empty: (() => void) | undefined;
@@ -64,10 +67,27 @@ export class Source implements DeliverySource, FlightOwner {
 
   /** Flows start or stop. */
   flows(running: boolean): void {
-    if (this.closing || this.running === running) return;
-    this.running = running;
-    if (running) for (const flight of this.flights) flight.resume();
-    this.options.onFlows?.(running);
+    if (this.closing) return;
+    const runs = running && this.mayRun();
+    if (this.running === runs) return;
+    this.running = runs;
+    if (runs) for (const flight of this.flights) flight.resume();
+    this.options.onFlows?.(runs);
+  }
+
+  private mayRun(): boolean {
+    const { onUnwired } = this.options;
+    if (onUnwired === undefined) return true;
+    const unwired = !this.surroundings.wired();
+    if (unwired !== this.unwired) {
+      this.unwired = unwired;
+      if (unwired)
+        this.surroundings.warn(
+          "its output is wired to no node that is enabled, so nothing is read: wire it and deploy",
+        );
+      onUnwired(unwired);
+    }
+    return !unwired;
   }
 
   send(message: Message): void {
