@@ -199,6 +199,8 @@ export interface DeliverySource {
   recall(which: (emission: Emission) => boolean, only?: "waiting"): void;
   /** Waits up to `drain` ms for what is in flight, then abandons the rest. */
   close(drain: number): Promise<void>;
+  /** The records that `close` is waiting for, and how long it will at most, in ms. */
+  readonly draining: { readonly records: number; readonly left: number } | undefined;
 }
 
 /**

@@ -26,6 +26,8 @@ export class Source implements DeliverySource, FlightOwner {
   running = false;
   closing = false;
   private unwired = false;
+  /** When a close waits no more, by `performance.now()`. */
+  private drainsUntil: number | undefined;
   private readonly flights = new Chain<Flight>();
   private ending: Promise<void> | undefined;
   private empty: (() => void) | undefined;
@@ -41,6 +43,13 @@ export class Source implements DeliverySource, FlightOwner {
 
   get unfinished(): number {
     return this.flights.size;
+  }
+
+  get draining(): DeliverySource["draining"] {
+    if (this.drainsUntil === undefined) return undefined;
+    let records = 0;
+    for (const { emission } of this.flights) records += emission.records;
+    return { records, left: this.drainsUntil - performance.now() };
   }
 
   deliver(emission: Emission, finished: Finished): void {
@@ -122,12 +131,14 @@ export class Source implements DeliverySource, FlightOwner {
     for (const flight of this.flights) if (!flight.underWay) flight.abandon();
     if (this.flights.size > 0 && drain > 0) {
       this.pressure();
+      this.drainsUntil = performance.now() + drain;
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.empty = resolve;
         timer = setTimeout(resolve, drain);
       });
       clearTimeout(timer);
+      this.drainsUntil = undefined;
     }
     for (const flight of this.flights) flight.abandon();
     this.breaker.close();
