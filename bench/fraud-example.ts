@@ -57,11 +57,6 @@ export function exampleFlow(): string {
     "Fraud is found from what came before, so the first small amounts of a series pass. Deploy anew before a second run: the node remembers the first. " +
     "Feedback: the customer confirms the payment that was challenged last, and it becomes part of their habits. " +
     "The transactions are made up, by bench/fraud-data.ts of the repository.";
-  const inKorean =
-    `거래 ${transactions}건 중 ${fraudulent}건이 다섯 종류의 사기입니다. 추가 인증과 차단을 합치면 사기의 ${percent(held.recall)}를 찾고, ` +
-    `붙잡은 것의 ${percent(held.precision)}가 사기입니다. 차단만 보면 ${percent(blocked.recall)}와 ${percent(blocked.precision)}입니다. ` +
-    "사기는 앞선 거래를 보고 찾으므로, 연속된 소액 결제의 처음 몇 건은 통과합니다. 다시 실행하기 전에 새로 배포하십시오. 노드가 첫 실행을 기억합니다. " +
-    "Feedback은 마지막으로 추가 인증한 결제를 고객이 확인한 것으로, 그 고객의 습관이 됩니다. 거래는 저장소의 bench/fraud-data.ts가 만든 것입니다.";
   const at = (x: number, y: number) => ({ z: id("tab"), x, y });
   const inject = (name: string, words: string, y: number, to: string) => ({
     id: id(name),
@@ -115,14 +110,6 @@ export function exampleFlow(): string {
       name: "Card transactions leave by pass, challenge and block, with reasons",
       info: figures,
       ...at(300, 40),
-      wires: [],
-    },
-    {
-      id: id("comment-ko"),
-      type: "comment",
-      name: "카드 거래가 통과, 추가 인증, 차단으로 나뉘어 이유와 함께 나갑니다",
-      info: inKorean,
-      ...at(260, 80),
       wires: [],
     },
     inject("go", "three weeks of payments", 160, "data"),

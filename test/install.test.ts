@@ -11,6 +11,7 @@ import { keepWords } from "./harness/words";
 import { NODE_REDS } from "./harness/node-reds";
 
 const run = promisify(execFile);
+const PACK = "@citystream/node-red-citystream";
 
 interface NodeSet {
   module: string;
@@ -27,8 +28,19 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts Node-RED as a user does, asks it for the pack's nodes, and stops it. */
-async function nodeSetsOf(node: string, nodeRed: string, userDir: string): Promise<NodeSet[]> {
+/** What a folder of the import menu holds: names of folders, and files as `{ fn: name }`. */
+type Listing = (string | { readonly fn: string })[];
+
+interface Loaded {
+  readonly sets: readonly NodeSet[];
+  readonly english: Listing;
+  readonly korean: Listing;
+  /** A Korean example, as the menu fetches it. */
+  readonly flow: { readonly type: string }[];
+}
+
+/** Starts Node-RED as a user does, asks it for the pack's nodes and examples, and stops it. */
+async function loadedBy(node: string, nodeRed: string, userDir: string): Promise<Loaded> {
   const port = await freePort();
   const settings = path.join(userDir, "settings.js");
   writeFileSync(
@@ -55,7 +67,17 @@ async function nodeSetsOf(node: string, nodeRed: string, userDir: string): Promi
       },
       60_000,
     );
-    return sets.filter((set) => set.module === "@citystream/node-red-citystream");
+    const examples = async (where: string): Promise<unknown> => {
+      const response = await fetch(`http://127.0.0.1:${port}/library/examples/flows/${PACK}/${encodeURI(where)}`);
+      assert.equal(response.status, 200, where);
+      return response.json();
+    };
+    return {
+      sets: sets.filter((set) => set.module === PACK),
+      english: (await examples("")) as Listing,
+      korean: (await examples("한국어/")) as Listing,
+      flow: (await examples("한국어/Kafka 입력")) as { type: string }[],
+    };
   } finally {
     child.kill("SIGTERM");
     await gone;
@@ -91,9 +113,9 @@ describe("the package, installed as the palette manager installs it", function i
   });
 
   for (const { title, nodeRed, node } of NODE_REDS) {
-    it(`loads every node into ${title}`, async function loads() {
+    it(`loads every node into ${title}, and offers its examples in English and in Korean`, async function loads() {
       const binary = await node(this);
-      const sets = await nodeSetsOf(binary, nodeRed, userDir);
+      const { sets, english, korean, flow } = await loadedBy(binary, nodeRed, userDir);
       const wrong = sets.filter((set) => set.err !== undefined || !set.enabled);
       assert.deepEqual(wrong, []);
       assert.deepEqual(
@@ -102,6 +124,15 @@ describe("the package, installed as the palette manager installs it", function i
           .map(({ declaration }) => declaration.type)
           .sort(),
       );
+      const files = (listing: Listing): string[] =>
+        listing.flatMap((entry) => (typeof entry === "string" ? [] : [entry.fn]));
+      assert.deepEqual(
+        english.filter((entry) => typeof entry === "string"),
+        ["한국어"],
+      );
+      assert.ok(files(english).includes("kafka-in"), JSON.stringify(english));
+      assert.equal(files(korean).length, files(english).length);
+      assert.ok(flow.some(({ type }) => type === "citystream-kafka-in"));
     });
   }
 });

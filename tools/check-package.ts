@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import path from "node:path";
+import { koreanExamples } from "./editor/flow-words";
 import { packNodes, ROOT } from "./editor/nodes";
 
 interface Manifest {
@@ -83,6 +84,9 @@ for (const command of Object.values(manifest.bin)) {
 }
 for (const page of Object.values(manifest["node-red"].plugins)) {
   expect(files.has(page), `${page} would not be published`);
+}
+for (const { name } of koreanExamples().examples) {
+  expect(files.has(`examples/한국어/${name}.json`), `the Korean example ${name} would not be published`);
 }
 const vendored = [...files].filter((file) => /^dist\/vendor\/.+\.js$/u.test(file));
 expect(vendored.length > 0, "dist/vendor would not be published");

@@ -1,6 +1,7 @@
 /** `npm run new <group> <name>`: a working node to start from, with its words, help, example and test. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { flowWords } from "./editor/flow-words";
 import { GROUPS, ROOT } from "./editor/nodes";
 
 const [group = "", name = ""] = process.argv.slice(2);
@@ -20,6 +21,9 @@ if (existsSync(folder)) {
 }
 
 const label = name.replaceAll("-", " ");
+const shows = `What ${label} shows`;
+const id = (part: string): string => `${name}-${part}`;
+const words = flowWords();
 const files: Record<string, string> = {
   [`nodes/${group}/${name}/declaration.ts`]: `import { declareNode } from "../../lib/declare";
 import { text } from "../../lib/fields";
@@ -80,21 +84,21 @@ export = defineNode(declaration, (node) => ({
 `,
   [`examples/${name}.json`]: `${JSON.stringify(
     [
-      { id: "example-tab", type: "tab", label, disabled: false, info: "" },
+      { id: id("tab"), type: "tab", label, disabled: false, info: "" },
       {
-        id: "example-comment",
+        id: id("comment"),
         type: "comment",
-        z: "example-tab",
-        name: `What ${label} shows`,
-        info: "",
+        z: id("tab"),
+        name: shows,
+        info: "Press the button; the debug side bar shows the message.",
         x: 180,
         y: 60,
         wires: [],
       },
       {
-        id: "example-inject",
+        id: id("inject"),
         type: "inject",
-        z: "example-tab",
+        z: id("tab"),
         name: "",
         props: [{ p: "payload" }],
         payload: "1",
@@ -102,22 +106,22 @@ export = defineNode(declaration, (node) => ({
         once: true,
         x: 140,
         y: 120,
-        wires: [["example-node"]],
+        wires: [[id("node")]],
       },
       {
-        id: "example-node",
+        id: id("node"),
         type: `citystream-${name}`,
-        z: "example-tab",
+        z: id("tab"),
         name: "",
         greeting: "hello",
         x: 320,
         y: 120,
-        wires: [["example-debug"]],
+        wires: [[id("debug")]],
       },
       {
-        id: "example-debug",
+        id: id("debug"),
         type: "debug",
-        z: "example-tab",
+        z: id("tab"),
         name: "",
         active: true,
         complete: "true",
@@ -126,6 +130,20 @@ export = defineNode(declaration, (node) => ({
         wires: [],
       },
     ],
+    null,
+    2,
+  )}
+`,
+  "flows/ko.json": `${JSON.stringify(
+    {
+      ...words,
+      texts: {
+        ...words.texts,
+        [label]: label,
+        [shows]: `${label} 노드가 하는 일`,
+        "Press the button; the debug side bar shows the message.": "버튼을 누르면 디버그 사이드바에 메시지가 보입니다.",
+      },
+    },
     null,
     2,
   )}

@@ -40,6 +40,12 @@ export const commonStatuses = {
   /** Of sources: followed by the node whose server is away and when it is tried next. */
   outage: "no answer:",
   deadLetters: "dead letters stuck",
+  /** Of sources: what they would read could go nowhere. */
+  unwired: "output needs a wire",
+  /** While a deploy waits for a source: followed by how many, and how long it waits at most. */
+  finishing: "finishing, records",
+  /** While a deploy waits for another node: followed by how long it waits at most. */
+  closing: "closing",
 } as const;
 
 /** Declares a node; checks at build time live in tools/editor. */

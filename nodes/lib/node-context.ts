@@ -68,6 +68,13 @@ export interface BareContext<F extends Fields> {
   /** A message has failed, or was treated well: the status says so beside what the node itself shows. */
   failed(): void;
   succeeded(): void;
+  /**
+   * Its close takes long: says what for, and when Node-RED goes on at the latest.
+   *
+   * @param left until Node-RED goes on without it, in ms
+   * @param seen it has a status that somebody sees
+   */
+  closes(left: number, seen: boolean): void;
   /** No status is shown after this. */
   stop(): void;
   /** Ends the sources of a node that failed as it was made: nobody else will. */
@@ -77,6 +84,8 @@ export interface BareContext<F extends Fields> {
 export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declaration: Declaration<F>): BareContext<F> {
   const set = declaration.type.replace(/^citystream-/u, "");
   let closing = false;
+  let toldOfClose = false;
+  let isShownClosing = false;
   const sources: DeliverySource[] = [];
   node.on("close", () => {
     closing = true;
@@ -94,7 +103,29 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
     show: status,
     failed: shown.failed,
     succeeded: shown.succeeded,
-    stop: shown.stop,
+    closes(left, seen) {
+      const draining = sources.map((source) => source.draining).find((one) => one !== undefined);
+      const most = `${Math.max(1, Math.round((draining?.left ?? left) / 1000))} s`;
+      if (!toldOfClose)
+        node.log(
+          draining
+            ? `finishing ${draining.records} records before it closes, at most ${most} more`
+            : `closing takes a while, at most ${most} more`,
+        );
+      toldOfClose = true;
+      if (!seen) return;
+      isShownClosing = true;
+      shown.trouble(
+        draining
+          ? { word: "finishing", colour: "blue", detail: `${draining.records}, ≤ ${most}` }
+          : { word: "closing", colour: "blue", detail: `≤ ${most}` },
+      );
+    },
+    stop() {
+      shown.stop();
+      // what comes in its place may have nothing to show yet
+      if (isShownClosing) node.status({});
+    },
     abandon() {
       for (const source of sources) void source.close(0);
     },
@@ -134,7 +165,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
         source(options) {
           const source = deliveryOf(RED).source(
             node as NodeRef & { send(message: unknown): void },
-            withTroubles(options, shown.trouble),
+            withTroubles(options, shown.trouble, declaration.group === "source"),
           );
           sources.push(source);
           return counted(source, countsOf(node as NodeRef));
@@ -146,12 +177,18 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
   };
 }
 
-/** The options of a source whose outages and stuck dead letters show in its status. */
-function withTroubles(options: SourceOptions, overlay: NodeStatus["trouble"]): SourceOptions {
+/**
+ * The options of a source whose outages, stuck dead letters and missing wire show in its status.
+ *
+ * @param needsWire it is there for what it sends, unlike a node that also shows, keeps or answers something
+ */
+function withTroubles(options: SourceOptions, overlay: NodeStatus["trouble"], needsWire: boolean): SourceOptions {
   let outage: Outage | undefined;
   let stuck: Error | undefined;
+  let isUnwired = false;
   const show = (): void => {
-    if (stuck) overlay({ word: "deadLetters", colour: "red" });
+    if (isUnwired) overlay({ word: "unwired", colour: "yellow" });
+    else if (stuck) overlay({ word: "deadLetters", colour: "red" });
     else if (outage) {
       const { node, next } = outage;
       const detail = `${node.name || node.type}, ${new Date(next).toTimeString().slice(0, 8)}`;
@@ -170,6 +207,12 @@ function withTroubles(options: SourceOptions, overlay: NodeStatus["trouble"]): S
       show();
       options.onDeadLetters?.(trouble);
     },
+    ...(needsWire && {
+      onUnwired(now: boolean) {
+        isUnwired = now;
+        show();
+      },
+    }),
   };
 }
 
@@ -193,6 +236,9 @@ function counted(source: DeliverySource, counts: NodeCounts): DeliverySource {
     pressure: () => source.pressure(),
     recall: (which, only) => source.recall(which, only),
     close: (drain) => source.close(drain),
+    get draining() {
+      return source.draining;
+    },
   };
 }
 

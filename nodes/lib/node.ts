@@ -42,6 +42,9 @@ export interface Found {
 /** How long close may take before Node-RED goes on without it, in ms; below Node-RED's own limit of 15 s. */
 const CLOSE_LIMIT = 14_000;
 
+/** How often one is told of a close that goes on, in ms. */
+const CLOSE_TOLD = 1_000;
+
 /** Config nodes made by `defineConfigNode`, as other nodes find them. */
 interface ConfigNode extends Node {
   citystream?: { handle: unknown } | { failure: Error };
@@ -70,7 +73,9 @@ export function defineNode<F extends Fields>(
       serveCounts(RED);
       if (behaviour.receive) this.on("input", inputHandler(behaviour, behaviour.receive, context, counts));
       this.on("close", (removed: boolean, done: () => void) => {
-        void closeWithin(this, behaviour.close?.bind(behaviour), removed).finally(() => {
+        void closeWithin(this, behaviour.close?.bind(behaviour), removed, (left) =>
+          context.closes(left, !removed),
+        ).finally(() => {
           context.stop();
           if (removed) forgetCounts(this.id);
           done();
@@ -144,7 +149,9 @@ export function defineConfigNode<F extends Fields, H>(
           const behaviour = behave(context.withSettings(definition));
           this.citystream = { handle: behaviour.handle };
           this.on("close", (removed: boolean, done: () => void) => {
-            void closeWithin(this, behaviour.close?.bind(behaviour), removed).finally(done);
+            void closeWithin(this, behaviour.close?.bind(behaviour), removed, (left) =>
+              context.closes(left, false),
+            ).finally(done);
           });
         } catch (error) {
           this.citystream = { failure: asError(error) };
@@ -225,7 +232,10 @@ async function closeWithin(
   node: Node,
   close: ((removed: boolean) => Promise<void> | void) | undefined,
   removed: boolean,
+  tell: (left: number) => void,
 ): Promise<void> {
+  const begun = performance.now();
+  const telling = setInterval(() => tell(CLOSE_LIMIT - (performance.now() - begun)), CLOSE_TOLD);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
@@ -238,6 +248,7 @@ async function closeWithin(
   } catch (error) {
     node.error(`while closing: ${messageOf(error)}`);
   } finally {
+    clearInterval(telling);
     clearTimeout(timer);
   }
 }

@@ -62,7 +62,7 @@ describe("completeness check", () => {
     });
     const [picture] = await red.arrived("picture", 1);
     assert.match(String(picture?.payload), /^<svg .*dust.*<\/svg>\n$/su);
-    await red.until("the status tells", () => red.status("check")?.text === "not complete 4");
+    await red.until("the status tells", () => red.status("check")?.text === "incomplete, records 4");
   });
 
   it("begins anew when it is told to, and tells by itself now and then", async () => {

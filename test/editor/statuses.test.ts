@@ -26,7 +26,7 @@ const flow = (userDir: string) =>
     { id: "check", type: "citystream-sensor-check", wires: [[], ["refused"]] },
     { id: "refused", type: "junction" },
     { id: "cluster", type: "citystream-kafka-cluster", brokers: "127.0.0.1:1" },
-    { id: "in", type: "citystream-kafka-in", cluster: "cluster", topics: "t", group: "g", wires: [[]] },
+    { id: "in", type: "citystream-kafka-in", cluster: "cluster", topics: "t", group: "g", wires: [["refused"]] },
     { id: "status", type: "status", scope: ["check", "in"], wires: [["line"]] },
     {
       id: "line",
@@ -47,13 +47,13 @@ const flow = (userDir: string) =>
 
 const WORDS = {
   "en-US": {
-    good: "good",
-    refused: "refused",
+    good: "good records",
+    refused: "records refused",
     away: "kafka No Kafka broker at 127.0.0.1:1 (connection refused): check host and port, and that it runs",
   },
   ko: {
-    good: "정상",
-    refused: "거부",
+    good: "정상 레코드",
+    refused: "거부된 레코드",
     away: "Kafka 127.0.0.1:1에 Kafka 브로커가 없습니다(연결 거부). 호스트와 포트, 브로커가 실행 중인지 확인하십시오",
   },
 } as const;
@@ -64,8 +64,8 @@ const drawn = ({ page }: EditorPage, id: string): Promise<string> =>
 
 /** Where each server speaks a language, and readers of both look at it. */
 const SERVERS = [
-  { ...NODE_REDS[0], server: "en_US", plain: "good 1" },
-  { ...NODE_REDS[1], server: "ko_KR", plain: "정상 1" },
+  { ...NODE_REDS[0], server: "en_US", plain: "good records 1" },
+  { ...NODE_REDS[1], server: "ko_KR", plain: "정상 레코드 1" },
 ] as const;
 
 for (const { server, plain, ...version } of SERVERS) {

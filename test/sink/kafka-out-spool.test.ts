@@ -129,7 +129,8 @@ describe("kafka out with a disk spool", () => {
     assert.ok(spooled.length >= 400, `${spooled.length} were done by the spool`);
     await until(
       "a red status with the number and the reason",
-      () => /spooled [\d,]+: .*refused/.test(red.status("out")?.text ?? "") && red.status("out")?.fill === "red",
+      () =>
+        /records spooled [\d,]+: .*refused/.test(red.status("out")?.text ?? "") && red.status("out")?.fill === "red",
       LONG,
     );
     await until("300 answers in the outage", () => web.answered.size >= answeredAtKill + 300, LONG);

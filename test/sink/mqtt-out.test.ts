@@ -161,10 +161,11 @@ describe("mqtt out", function () {
     const observer = await observe();
     await mosquitto.stop();
     await red.deploy(flowOf(broker(), mqttOut({ waiting: 5 }), done, ...caught));
-    await red.until("red", () => red.status("out")?.fill === "red");
+    await red.until("it says so", () => red.status("out")?.text === "broker away");
     numbered(7).forEach((payload) => red.receive("out", { topic: "away", payload }));
     await red.until("two errors", () => errorsCaught().length === 2);
     assert.match(errorsCaught()[0] ?? "", /5 messages .* already wait for the broker: nothing listens/);
+    await red.until("it counts them", () => red.status("out")?.text === "away, messages wait 5");
     await mosquitto.start();
     await red.arrived("done", 5);
     await until("five came", () => observer.packets.length === 5);

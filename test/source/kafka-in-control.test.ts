@@ -74,7 +74,7 @@ describe("kafka in, by control messages", () => {
     await writeNumbers(topic, 10, 20, 0);
     await writeNumbers(topic, 20, 30, 1);
     await has("the other partition goes on", 20, 29);
-    await red.until("the status says so", () => /paused by you 1/.test(red.status("in")?.text ?? ""));
+    await red.until("the status says so", () => /paused partitions 1/.test(red.status("in")?.text ?? ""));
     assert.ok(!numbers().includes(10), `given while paused: ${numbers().join()}`);
     await done({ control: "resume" });
     await has("resumed", 10, 19);
@@ -105,9 +105,9 @@ describe("kafka in, by control messages", () => {
     );
     let owned = 0;
     await red.until("the other member has one", () => owned === 1, 60_000);
-    await red.until("paused here: 1", () => /paused by you 1/.test(red.status("in")?.text ?? ""), 60_000);
+    await red.until("paused here: 1", () => /paused partitions 1/.test(red.status("in")?.text ?? ""), 60_000);
     await member.close();
-    await red.until("paused here: 2", () => /paused by you 2/.test(red.status("in")?.text ?? ""), 60_000);
+    await red.until("paused here: 2", () => /paused partitions 2/.test(red.status("in")?.text ?? ""), 60_000);
     await writeNumbers(topic, 2, 4, 0);
     await writeNumbers(topic, 4, 6, 1);
     assert.deepEqual(numbers(), [0, 1]);

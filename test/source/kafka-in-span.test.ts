@@ -39,7 +39,7 @@ describe("kafka in, its span and its lag", () => {
     await red.deploy(
       flowOf(clusterNode(cluster.brokers), kafkaIn(topic, group, { spanSize: 1 }), collect("got", true)),
     );
-    await red.until("it waits for the flow", () => /waiting for flow/.test(red.status("in")?.text ?? ""), 60_000);
+    await red.until("it waits for the flow", () => /waiting, record lag \d/.test(red.status("in")?.text ?? ""), 60_000);
     const most = Math.ceil((1024 * 1024) / SIZE);
     assert.equal(red.collected("got").length, most);
     let finished = 0;
@@ -83,7 +83,11 @@ describe("kafka in, its span and its lag", () => {
       await red.deploy(
         flowOf(clusterNode(proxy.address), kafkaIn(topic, unique("group"), settings), collect("got", true)),
       );
-      await red.until("it waits for the flow", () => /waiting for flow/.test(red.status("in")?.text ?? ""), 60_000);
+      await red.until(
+        "it waits for the flow",
+        () => /waiting, record lag \d/.test(red.status("in")?.text ?? ""),
+        60_000,
+      );
       assert.equal(red.collected("got").length, SPAN);
       assert.ok(proxy.passed < 400_000, `${proxy.passed} bytes for ${SPAN} records of ${SIZE}`);
       let finished = 0;

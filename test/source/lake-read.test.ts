@@ -85,7 +85,7 @@ describe("lake read", () => {
     });
     const [all] = await red.arrived("all", 1);
     assert.deepEqual(all?.payload, { path: "air/dt=*", files: 2, records: 3, unreadable: 0, leftOut: 0 });
-    await red.until("the end", () => red.status("in")?.text === "all read 3");
+    await red.until("the end", () => red.status("in")?.text === "all read, records 3");
   });
 
   it("sends batches whose records have what single messages have, and event time", async () => {

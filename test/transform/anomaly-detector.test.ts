@@ -58,7 +58,7 @@ describe("anomaly-detector", () => {
   it("shows, once its state is there, how many keys it has, before any record comes", async () => {
     const red = await nodeRed();
     await red.deploy(flow({ stateKept: "disk" }));
-    await red.until("it shows its keys", () => red.status("node")?.text === "keys 0");
+    await red.until("it shows its keys", () => red.status("node")?.text === "watching, keys 0");
   });
 
   it("parts a batch into its records and its alerts, in order, and names what cannot be judged", async () => {
@@ -171,7 +171,7 @@ describe("anomaly-detector", () => {
     const red = await nodeRed();
     await red.deploy(flow({ keys: 2 }));
     red.receive("node", reading(1, 1, "a"));
-    await red.until("the key is shown", () => red.status("node")?.text === "keys 1");
+    await red.until("the key is shown", () => red.status("node")?.text === "watching, keys 1");
     red.receive("node", reading(1, 1, "b"));
     red.receive("node", reading(1, 1, "c"));
     await red.until("it says that keys leave", () => red.status("node")?.text === "oldest keys leave");

@@ -152,7 +152,7 @@ describe("forecast-monitor", () => {
     assert.equal(toldOf(over).since, since);
     await red.arrived("out", 260);
     assert.equal(red.collected("drift").length, 2);
-    await red.until("it is well", () => /^holds: a 1h 1 \(skill 0\.\d\d\)$/u.test(red.status("node")?.text ?? ""));
+    await red.until("it is well", () => /^holds: a 1h RMSE 1 \(skill 0\.\d\d\)$/u.test(red.status("node")?.text ?? ""));
   });
 
   it("sends drifts of a batch one by one, as lstm trainer takes them", async () => {
@@ -184,7 +184,7 @@ describe("forecast-monitor", () => {
       last.scores.map(({ version, rolling }) => [version, rolling?.count]),
       [["2", 1]],
     );
-    await red.until("it collects", () => red.status("node")?.text === "collecting 2/24");
+    await red.until("it collects", () => red.status("node")?.text === "collecting, steps 2/24");
   });
 
   it("forgets everything by a message, and knows it all after a deploy when it is kept on disk", async () => {

@@ -43,7 +43,7 @@ describe("lstm-predictor", () => {
       );
     }
     assert.equal(red.collected("none").length, 6);
-    await red.until("a green status", () => red.status("node")?.fill === "green");
+    await red.until("it counts its keys", () => red.status("node")?.text === "forecasting, keys 2");
   });
 
   it("passes records on without a forecast until their window is full, and says how far it is", async () => {

@@ -244,7 +244,7 @@ describe("lstm-trainer", () => {
       payload: { a: 1, b: 1 },
     }));
     red.receive("node", { payload: far });
-    await red.until("the status says so", () => red.status("node")?.text === `full, oldest leave ${room}`);
+    await red.until("the status says so", () => red.status("node")?.text === `full of readings ${room}`);
     assert.ok(red.logs.some((entry) => /1 MB of readings are kept, as many as it may be/.test(String(entry.msg))));
   });
 

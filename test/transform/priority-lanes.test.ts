@@ -55,7 +55,7 @@ describe("priority-lanes", () => {
     [0, 0, 0, 1, "7", 2].forEach((priority, payload) => red.receive("node", { payload, priority, topic: "t" }));
     await red.arrived("next", 2);
     assert.equal(red.collected("next").length, 2);
-    await red.until("what waits shows", () => red.status("node")?.text === "waiting 4");
+    await red.until("what waits shows", () => red.status("node")?.text === "records waiting 4");
     assert.deepEqual(await drained(red, 6), [0, 1, 3, 5, 2, 4]);
     assert.equal(red.collected("next")[5]?.message.topic, "t");
     await red.until("it is idle", () => red.status("node")?.text?.startsWith("ready") ?? false);
@@ -105,7 +105,7 @@ describe("priority-lanes", () => {
     red.receive("node", { action: "report" });
     const [report] = await red.arrived("report", 1);
     assert.ok(Number(inside(report, "payload", "disk", "messages")) > 900, JSON.stringify(report));
-    await red.until("it shows", () => red.status("node")?.text === "waiting, on disk 999");
+    await red.until("it shows", () => red.status("node")?.text === "records, disk in use 999");
     await drained(red, 1000, 60_000);
     const order = red.collected("next").map(({ message: passed }) => Number(inside(passed, "payload", "n")));
     const byClass = (least: number, most: number) =>

@@ -1,8 +1,9 @@
-/** Writes the editor's files of every node beside its compiled file: page, catalogues, help, icon. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+/** Writes the editor's files of every node beside its compiled file: page, catalogues, help, icon; and the Korean examples. */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { english, korean } from "./catalogue";
 import { checkDeclaration } from "./check-declaration";
+import { KOREAN_EXAMPLES, koreanExamples } from "./flow-words";
 import { formOf } from "./form";
 import { helpPage } from "./help";
 import { packNodes, ROOT, type PackNode } from "./nodes";
@@ -61,6 +62,15 @@ function buildWords(nodes: readonly PackNode[]): void {
   write(path.join(output, `locales/ko/${PLUGIN}.json`), catalogue(Object.values(reasons)));
 }
 
+function buildExamples(): void {
+  const { examples, problems: wrong } = koreanExamples();
+  problems.push(...wrong);
+  // one that was renamed does not stay under its old name
+  rmSync(KOREAN_EXAMPLES, { recursive: true, force: true });
+  for (const { name, flow } of examples)
+    write(path.join(KOREAN_EXAMPLES, `${name}.json`), `${JSON.stringify(flow, null, 2)}\n`);
+}
+
 /** Node-RED reads the list of nodes from package.json; it is written from the folders so that nobody keeps it by hand. */
 function listNodes(nodes: readonly PackNode[]): void {
   const file = path.join(ROOT, "package.json");
@@ -83,6 +93,7 @@ function listNodes(nodes: readonly PackNode[]): void {
 const nodes = packNodes();
 nodes.forEach(buildNode);
 buildWords(nodes);
+buildExamples();
 listNodes(nodes);
 for (const problem of problems) console.error(`editor: ${problem}`);
 console.log(`editor: ${nodes.length} nodes, ${problems.length} problems`);

@@ -19,7 +19,12 @@ export interface StartOptions {
   readonly data: string;
   /** File of the flow. */
   readonly flow: string;
+  /** Language of the flow's names, comments and dashboard; the editor's own follows the browser. */
+  readonly language: Language;
 }
+
+export const languages = ["en", "ko"] as const;
+export type Language = (typeof languages)[number];
 
 export const usage = `usage: npm start -- [options]
   --port 1880            port of the editor and the dashboard
@@ -28,11 +33,23 @@ export const usage = `usage: npm start -- [options]
   --with hdfs,influx,connect   fetch and run these real services too
   --data .citystream     folder for all that is kept: flows, Kafka's data, the lake
   --flow flows/city.json another flow
+  --language ko          names, comments and dashboard in Korean (en: English); by default as the system's locale
 Servers of your own by environment: KAFKA_BROKERS, WEBHDFS_URL (HDFS_USER), INFLUX_URL (1.x, INFLUX_DATABASE), CONNECT_URL.
 CITYSTREAM_KAFKA=none runs without Kafka.`;
 
+/** What the system is set to, as POSIX orders its variables; elsewhere as the system tells Node.js. */
+const systemLanguage = (environment: NodeJS.ProcessEnv): Language =>
+  /^ko(?![a-z])/iu.test(
+    environment["LC_ALL"] ||
+      environment["LC_MESSAGES"] ||
+      environment["LANG"] ||
+      Intl.DateTimeFormat().resolvedOptions().locale,
+  )
+    ? "ko"
+    : "en";
+
 /** @throws Error saying which option is wrong, followed by the usage */
-export function readOptions(args: readonly string[]): StartOptions {
+export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv = process.env): StartOptions {
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -44,6 +61,7 @@ export function readOptions(args: readonly string[]): StartOptions {
         with: { type: "string", default: "" },
         data: { type: "string", default: ".citystream" },
         flow: { type: "string", default: "flows/city.json" },
+        language: { type: "string", default: systemLanguage(environment) },
         help: { type: "boolean", default: false },
       },
     });
@@ -52,9 +70,13 @@ export function readOptions(args: readonly string[]): StartOptions {
       port: between("--port", values.port, 1, 65_535),
       mqttPort: between("--mqtt-port", values["mqtt-port"], 1, 65_535),
       speed: between("--speed", values.speed, 0.001, 1e9),
-      with: values.with.split(",").filter(Boolean).map(extra),
+      with: values.with
+        .split(",")
+        .filter(Boolean)
+        .map((name) => oneOf("--with", name, extras)),
       data: path.resolve(ROOT, values.data),
       flow: path.resolve(ROOT, values.flow),
+      language: oneOf("--language", values.language, languages),
     };
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${usage}`.trimStart(), { cause: error });
@@ -67,8 +89,8 @@ function between(option: string, text: string, least: number, most: number): num
   throw new Error(`${option} ${text}: must be a number from ${least} to ${most}`);
 }
 
-function extra(name: string): Extra {
-  const found = extras.find((one) => one === name);
+function oneOf<T extends string>(option: string, name: string, all: readonly T[]): T {
+  const found = all.find((one) => one === name);
   if (found) return found;
-  throw new Error(`--with ${name}: there are ${extras.join(", ")}`);
+  throw new Error(`${option} ${name}: there are ${all.join(", ")}`);
 }

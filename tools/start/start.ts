@@ -56,6 +56,12 @@ function dashboards(flow: string, url: string): string[] {
   return nodes.filter(({ type }) => type === "ui-base").map((node) => `Dashboard      ${url}${String(node["path"])}`);
 }
 
+/** For who reads the other one better. */
+const otherLanguage = {
+  en: "한국어         npm start -- --language ko",
+  ko: "English        npm start -- --language en",
+} as const;
+
 async function main(args: readonly string[]): Promise<void> {
   const options = readOptions(args);
   await checkPort(options.port, "--port", "the editor and the dashboard");
@@ -85,7 +91,8 @@ async function run(
   ending: AbortController,
 ): Promise<void> {
   const userDirectory = path.join(options.data, "node-red");
-  const kept = prepareUserDirectory({ ...surroundings, folder: userDirectory, flow: options.flow });
+  const wanted = { ...surroundings, folder: userDirectory, flow: options.flow, language: options.language };
+  const kept = prepareUserDirectory(wanted);
   const line = liveLine();
   const launch = async (): Promise<NodeRed> => {
     const nodeRed = await startNodeRed({
@@ -117,6 +124,7 @@ async function run(
   say(`Node-RED       ${nodeRed.version} on Node.js ${process.versions.node}`);
   say(`Editor         ${nodeRed.url}/`);
   for (const dashboard of dashboards(path.join(userDirectory, "flows.json"), nodeRed.url)) say(dashboard);
+  say(otherLanguage[options.language]);
   say("Ctrl-C stops everything; the next start goes on where it was.\n");
   let before: Sample | undefined;
   const look = async (): Promise<void> => {
@@ -132,7 +140,7 @@ async function run(
     const old = started.nodeRed;
     delete started.nodeRed;
     await old?.stop();
-    prepareUserDirectory({ ...surroundings, folder: userDirectory, flow: options.flow });
+    prepareUserDirectory(wanted);
     await launch();
   });
 }

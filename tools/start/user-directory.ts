@@ -2,13 +2,17 @@
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { flowWords, inKorean } from "../editor/flow-words";
 import { ROOT } from "../editor/nodes";
+import type { Language } from "./options";
 import { type FlowNode, withoutKafka } from "./without-kafka";
 
 export interface Wanted {
   readonly folder: string;
   /** File of the flow in the repository. */
   readonly flow: string;
+  /** For flows of the repository; a user's own is left as it is. */
+  readonly language: Language;
   readonly kafka: boolean;
   readonly connect: boolean;
 }
@@ -41,9 +45,10 @@ interface Placed {
   readonly written: string;
 }
 
-function placeFlow({ folder, flow, kafka, connect }: Wanted): string | undefined {
+function placeFlow({ folder, flow, language, kafka, connect }: Wanted): string | undefined {
   const text = readFileSync(flow, "utf8");
-  const source = digest(JSON.stringify({ text, kafka, connect }));
+  const words = language === "ko" && isOurs(flow) ? flowWords() : undefined;
+  const source = digest(JSON.stringify({ text, words, kafka, connect }));
   const target = path.join(folder, "flows.json");
   const record = path.join(folder, "placed-flow.json");
   const before = read(record) as Placed | undefined;
@@ -56,10 +61,14 @@ function placeFlow({ folder, flow, kafka, connect }: Wanted): string | undefined
   let nodes = JSON.parse(text) as FlowNode[];
   if (!kafka) nodes = withoutKafka(nodes);
   if (!connect) nodes = nodes.map((node) => (isRegistrar(node) ? { ...node, d: true } : node));
+  // last: what stands in Kafka's place has comments, too
+  if (words) nodes = inKorean(nodes, words).flow;
   writeFileSync(target, `${JSON.stringify(nodes, null, 4)}\n`);
   writeFileSync(record, JSON.stringify({ source, written: contentOf(target) } satisfies Placed));
   return undefined;
 }
+
+const isOurs = (flow: string): boolean => /^(?:flows|examples)[\\/]/u.test(path.relative(ROOT, flow));
 
 const isRegistrar = ({ type }: FlowNode): boolean => type === "citystream-connector-registrar";
 

@@ -25,6 +25,7 @@ const PROGRESS = 3;
 const PACE = 1_000;
 
 /** Told after each piece: what the status shows of it, and the message of progress. */
+/** Shown: the share of the files that is read, or a number of records where nobody knows how many there are. */
 type Progress = (shown: string | number, read: object) => void;
 /** Reads all that a message asks for; `more`: what the result says of it. */
 type Examine = (
@@ -131,7 +132,7 @@ export = defineNode(declaration, (node) => {
     let told = Date.now();
     const check = new CompletenessCheck(options);
     const progress: Progress = (shown, read) => {
-      node.status("checking", "blue", shown);
+      node.status(typeof shown === "number" ? "querying" : "checking", "blue", shown);
       if (Date.now() - told < PACE) return;
       told = Date.now();
       node.send({ payload: { rows: check.rows, ...read } }, { port: PROGRESS });

@@ -125,6 +125,12 @@ export const declaration = declareNode({
     }),
   },
   sections: { csv: "CSV", limits: "Limits" },
-  statuses: { counting: "records", checking: "checking", complete: "complete", incomplete: "not complete" },
+  statuses: {
+    counting: "records",
+    checking: "checking",
+    querying: "checking, records",
+    complete: "complete, records",
+    incomplete: "incomplete, records",
+  },
   words: completenessWords,
 });

@@ -45,7 +45,7 @@ export const declaration = declareNode({
     waiting: "Connect away",
     busy: "Connect busy",
     registering: "registering",
-    starting: "starting",
+    starting: "starting, parts up",
     running: "running",
   },
 });

@@ -16,5 +16,5 @@ export const declaration = declareNode({
       hint: "Seconds between two messages. 0: only when a message comes in.",
     }),
   },
-  statuses: { unfinished: "unfinished" },
+  statuses: { unfinished: "unfinished records" },
 });

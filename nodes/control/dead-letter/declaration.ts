@@ -54,7 +54,7 @@ export const declaration = declareNode({
   statuses: {
     none: "none",
     waiting: "letters",
-    replaying: "replaying",
+    replaying: "letters replaying",
     trouble: "store",
   },
   view: { button: "Show dead letters" },

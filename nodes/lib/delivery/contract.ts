@@ -178,6 +178,8 @@ export interface SourceOptions {
   onHeld?(emission: Emission, records: number, bytes: number): void;
   /** Told when flows start (the source may send) and when they stop (it must not). Called at once if already started. */
   onFlows?(running: boolean): void;
+  /** For a source with this, flows do not run while no enabled node is at its first output; told so, and of the end of that. */
+  onUnwired?(unwired: boolean): void;
 }
 
 /** A source's side of the ledger. One per source node instance. */
@@ -197,6 +199,8 @@ export interface DeliverySource {
   recall(which: (emission: Emission) => boolean, only?: "waiting"): void;
   /** Waits up to `drain` ms for what is in flight, then abandons the rest. */
   close(drain: number): Promise<void>;
+  /** The records that `close` is waiting for, and how long it will at most, in ms. */
+  readonly draining: { readonly records: number; readonly left: number } | undefined;
 }
 
 /**

@@ -18,7 +18,7 @@ import { Passage } from "./gate";
 import { LABEL, watchMessages } from "./entrances";
 import { Ledger } from "./ledger";
 import { emissionsOf, ENDED, type Delivered, type Token, type Whereabouts } from "./token";
-import type { Red } from "./red";
+import type { Red, RedNode } from "./red";
 import { Source } from "./source";
 import { endStranded, Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
 import { Tracking } from "./tracking";
@@ -62,6 +62,7 @@ export class Hooks implements Delivery {
         warn: (text) => this.red.log.warn(`[${nameOf(node)}] ${text}`),
         relieve: (owns) => this.relieve(owns),
         closed: (one) => this.sources.delete(one),
+        wired: () => isWired(node as unknown as RedNode),
       },
       options,
     );
@@ -240,5 +241,9 @@ export class Hooks implements Delivery {
     );
   }
 }
+
+/** Whether anything would get what the node sends from its first output. Asked when all nodes have been made. */
+const isWired = ({ wires, _flow }: RedNode): boolean =>
+  wires?.[0]?.some((id) => _flow === undefined || Boolean(_flow.getNode(id))) ?? false;
 
 const refOf = ({ id, type, name }: NodeRef): NodeRef => (name === undefined ? { id, type } : { id, type, name });

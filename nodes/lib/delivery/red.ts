@@ -14,6 +14,8 @@ export interface RedNode extends NodeRef {
   send: (this: unknown, message: unknown) => void;
   error: (this: unknown, error: unknown, message?: unknown) => void;
   warn: (this: unknown, text: unknown) => void;
+  /** By output, the ids of the nodes that it is wired to, disabled ones too. */
+  readonly wires?: readonly (readonly string[])[];
   /** Private: called at creation and when a deploy has changed the wires; assigns `send`. */
   updateWires?: (this: unknown, wires: unknown) => void;
   on(event: "close", listener: () => void): void;

@@ -16,6 +16,8 @@ export interface Surroundings {
   relieve(owns: (owner: unknown) => boolean): void;
   /** The source is closed and everything of it is finished or abandoned. */
   closed(source: Source): void;
+  /** Whether a message that is sent would reach a node. */
+  wired(): boolean;
 }
 
 export class Source implements DeliverySource, FlightOwner {
@@ -23,6 +25,9 @@ export class Source implements DeliverySource, FlightOwner {
   readonly breaker: Breaker;
   running = false;
   closing = false;
+  private unwired = false;
+  /** When a close waits no more, by `performance.now()`. */
+  private drainsUntil: number | undefined;
   private readonly flights = new Chain<Flight>();
   private ending: Promise<void> | undefined;
   private empty: (() => void) | undefined;
@@ -38,6 +43,13 @@ export class Source implements DeliverySource, FlightOwner {
 
   get unfinished(): number {
     return this.flights.size;
+  }
+
+  get draining(): DeliverySource["draining"] {
+    if (this.drainsUntil === undefined) return undefined;
+    let records = 0;
+    for (const { emission } of this.flights) records += emission.records;
+    return { records, left: this.drainsUntil - performance.now() };
   }
 
   deliver(emission: Emission, finished: Finished): void {
@@ -64,10 +76,27 @@ export class Source implements DeliverySource, FlightOwner {
 
   /** Flows start or stop. */
   flows(running: boolean): void {
-    if (this.closing || this.running === running) return;
-    this.running = running;
-    if (running) for (const flight of this.flights) flight.resume();
-    this.options.onFlows?.(running);
+    if (this.closing) return;
+    const runs = running && this.mayRun();
+    if (this.running === runs) return;
+    this.running = runs;
+    if (runs) for (const flight of this.flights) flight.resume();
+    this.options.onFlows?.(runs);
+  }
+
+  private mayRun(): boolean {
+    const { onUnwired } = this.options;
+    if (onUnwired === undefined) return true;
+    const unwired = !this.surroundings.wired();
+    if (unwired !== this.unwired) {
+      this.unwired = unwired;
+      if (unwired)
+        this.surroundings.warn(
+          "its output is wired to no node that is enabled, so nothing is read: wire it and deploy",
+        );
+      onUnwired(unwired);
+    }
+    return !unwired;
   }
 
   send(message: Message): void {
@@ -102,12 +131,14 @@ export class Source implements DeliverySource, FlightOwner {
     for (const flight of this.flights) if (!flight.underWay) flight.abandon();
     if (this.flights.size > 0 && drain > 0) {
       this.pressure();
+      this.drainsUntil = performance.now() + drain;
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.empty = resolve;
         timer = setTimeout(resolve, drain);
       });
       clearTimeout(timer);
+      this.drainsUntil = undefined;
     }
     for (const flight of this.flights) flight.abandon();
     this.breaker.close();

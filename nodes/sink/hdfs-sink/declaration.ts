@@ -145,5 +145,5 @@ export const declaration = declareNode({
     openFiles: number({ label: "Open files", default: 500, min: 1, integer: true, section: "limits" }),
   },
   sections: { rotation: "When a file is stored", hdfs: "HDFS", limits: "Delivery and limits" },
-  statuses: { ready: "ready", writing: "writing", stored: "stored", away: "can't write" },
+  statuses: { ready: "ready", writing: "writing", stored: "records stored", away: "can't write" },
 });

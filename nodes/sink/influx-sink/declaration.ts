@@ -79,5 +79,5 @@ export const declaration = declareNode({
     }),
   },
   sections: { batching: "Batching" },
-  statuses: { ready: "ready", stored: "stored", away: "server away", refused: "records refused" },
+  statuses: { ready: "ready", stored: "records stored", away: "server away", refused: "records refused" },
 });

@@ -150,10 +150,10 @@ export const declaration = declareNode({
   sections: { topics: "New topics", producer: "Producer", spool: "Disk spool" },
   statuses: {
     ready: "ready",
-    stored: "stored",
+    stored: "records stored",
     away: "kafka away",
     schemas: "no schema",
-    spooled: "spooled",
+    spooled: "records spooled",
     disk: "disk refuses",
   },
 });

@@ -56,7 +56,8 @@ export const declaration = declareNode({
   statuses: {
     connecting: "connecting",
     connected: "connected",
-    away: "waiting, broker away",
+    away: "broker away",
+    waiting: "away, messages wait",
     login: "login refused",
     certificate: "certificate refused",
     protocol: "wrong protocol",

@@ -39,7 +39,9 @@ export = defineNode(declaration, (node) => {
         node.status("connected", "green");
       },
       down(reason) {
-        node.status(reason.fault, "red", publisher.unfinished || "");
+        const { unfinished } = publisher;
+        if (reason.fault === "away" && unfinished > 0) node.status("waiting", "red", unfinished);
+        else node.status(reason.fault, "red");
         if (lastFault !== reason.text) node.warn(`${reason.text}; trying again until it works`);
         lastFault = reason.text;
       },

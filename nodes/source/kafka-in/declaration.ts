@@ -186,10 +186,10 @@ export const declaration = declareNode({
   sections: { consumer: "Consumer", ...deliverySection },
   statuses: {
     connecting: "connecting",
-    reading: "reading, lag",
-    paused: "waiting for flow",
+    reading: "reading, record lag",
+    paused: "waiting, record lag",
     stuck: "damaged batch",
-    held: "paused by you",
+    held: "paused partitions",
     idle: "no partitions",
     trouble: "kafka",
   },

@@ -111,9 +111,9 @@ export const declaration = declareNode({
   sections: { columns: "Columns", position: "Position", ...deliverySection },
   statuses: {
     waiting: "waiting",
-    reading: "reading",
-    busy: "flow is busy",
-    ended: "all read",
+    reading: "reading, records",
+    busy: "flow busy, records",
+    ended: "all read, records",
     trouble: "cannot read",
   },
 });

@@ -64,7 +64,7 @@ export const declaration = declareNode({
   statuses: {
     connecting: "connecting",
     connected: "connected",
-    full: "flow is busy",
+    full: "flow busy, records",
     away: "broker away",
     login: "login refused",
     certificate: "certificate refused",

@@ -184,5 +184,5 @@ export const declaration = declareNode({
     ...stateFields({ keys: 100_000, inMemory: 10_000 }),
   },
   sections: { alerts: "Alerts", methods: "Methods", learning: "Learning", ...stateSection },
-  statuses: { watching: "keys", alerts: "alerts", full: "oldest keys leave", ...stateStatuses },
+  statuses: { watching: "watching, keys", alerts: "alerts", full: "oldest keys leave", ...stateStatuses },
 });

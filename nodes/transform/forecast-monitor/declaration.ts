@@ -112,7 +112,7 @@ export const declaration = declareNode({
   statuses: {
     ...stateStatuses,
     waiting: "no forecast yet",
-    collecting: "collecting",
+    collecting: "collecting, steps",
     holds: "holds:",
     drift: "drift:",
   },

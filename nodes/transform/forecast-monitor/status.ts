@@ -20,7 +20,7 @@ export function statusOf(models: readonly ModelScores[], rules: Rules): Shown & 
   if (!worst?.figures) return { word: "waiting", colour: "grey" };
   const { rmse, skill } = worst.figures;
   const more = skill === null ? "" : ` (skill ${skill.toFixed(2)})`;
-  return { word: "holds", colour: "green", detail: `${nameOf(worst.one)} ${Number(rmse.toPrecision(3))}${more}` };
+  return { word: "holds", colour: "green", detail: `${nameOf(worst.one)} RMSE ${Number(rmse.toPrecision(3))}${more}` };
 }
 
 const nameOf = ({ target, horizon }: ScoreSeries): string => `${target} ${horizon}`;

@@ -138,7 +138,12 @@ export const declaration = declareNode({
     memory: "Memory",
     ...stateSection,
   },
-  statuses: { passing: "passed", holding: "held back", full: "oldest keys leave", ...stateStatuses },
+  statuses: {
+    passing: "transactions passed",
+    holding: "transactions held",
+    full: "oldest keys leave",
+    ...stateStatuses,
+  },
   words: {
     deny: "__value__ is on the deny list",
     allow: "__value__ is on the allow list",

@@ -70,6 +70,7 @@ export const declaration = declareNode({
   statuses: {
     ready: "ready",
     forecasting: "forecasting",
+    following: "forecasting, keys",
     filling: "window filling",
     noModel: "no model yet",
     fallback: "server away",

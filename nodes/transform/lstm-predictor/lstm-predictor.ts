@@ -185,8 +185,10 @@ export = defineNode(declaration, (node) => {
       else (forecast.ready ? ready : waiting).push(Object.assign(message, { forecast }));
     }
     const instead = results.some((one) => !(one instanceof Error) && one.ready && one.fallback);
+    const keys = model?.state.keys ?? 0;
     if (instead) node.status("fallback", "yellow");
-    else if (ready.length) node.status("forecasting", "green", model?.state.keys || undefined);
+    else if (ready.length && keys > 0) node.status("following", "green", keys);
+    else if (ready.length) node.status("forecasting", "green");
     else if (waiting.length) node.status(model ? "filling" : "noModel", "yellow");
     const sendList = (list: Message[], port: number): void => {
       if (list.length) node.send(batch ? { ...message, payload: list } : message, { port, from: [message] });

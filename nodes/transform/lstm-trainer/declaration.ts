@@ -192,9 +192,9 @@ export const declaration = declareNode({
   statuses: {
     ...stateStatuses,
     collecting: "readings",
-    full: "full, oldest leave",
+    full: "full of readings",
     preparing: "preparing",
-    epoch: "epoch",
+    epoch: "epoch, loss",
     scoring: "scoring",
     written: "model written",
     notBetter: "no better, kept",

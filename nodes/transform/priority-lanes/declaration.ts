@@ -128,9 +128,10 @@ export const declaration = declareNode({
   sections: { waiting: "Waiting", room: "Room", more: "More" },
   statuses: {
     ready: "ready",
-    waiting: "waiting",
-    disk: "waiting, on disk",
-    full: "full",
+    passing: "records passing",
+    waiting: "records waiting",
+    disk: "records, disk in use",
+    full: "full, records wait",
     refuses: "disk refuses",
   },
 });

@@ -85,7 +85,8 @@ export = defineNode(declaration, (node) => {
     else if (waiting > 0 && full()) node.status("full", "yellow", waiting);
     else if (overflow.stored > 0) node.status("disk", "yellow", waiting);
     else if (waiting > 0) node.status("waiting", "blue", waiting);
-    else node.status("ready", "green", underWay > 0 ? underWay : undefined);
+    else if (underWay > 0) node.status("passing", "green", underWay);
+    else node.status("ready", "green");
   }, 500);
   function onTrouble(error: Error | undefined): void {
     if (error && error.message !== trouble) node.warn(`what waits stays in memory: ${error.message}`);

@@ -76,5 +76,5 @@ export const declaration = declareNode({
     ...stateFields({ keys: 1_000_000, inMemory: 100_000, kept: "memory" }),
   },
   sections: { weight: "Weight", ...stateSection },
-  statuses: { weighing: "keys", full: "oldest keys leave", ...stateStatuses },
+  statuses: { weighing: "weighing, keys", full: "oldest keys leave", ...stateStatuses },
 });

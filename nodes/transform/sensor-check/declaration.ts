@@ -61,5 +61,5 @@ export const declaration = declareNode({
       hint: 'Reads "21.5" as 21.5, for records that come from CSV.',
     }),
   },
-  statuses: { checking: "good", refusing: "refused" },
+  statuses: { checking: "good records", refusing: "records refused" },
 });

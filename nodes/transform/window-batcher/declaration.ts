@@ -202,10 +202,10 @@ export const declaration = declareNode({
   },
   sections: { order: "Order and lateness", bounds: "Bounds", ...stateSection, ...deliverySection },
   statuses: {
-    collecting: "collecting",
-    late: "late",
-    early: "bound, leave early",
-    waiting: "source waits",
+    collecting: "collecting, records",
+    late: "late records",
+    early: "windows left early",
+    waiting: "source held, records",
     ...stateStatuses,
   },
 });

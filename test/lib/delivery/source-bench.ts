@@ -22,6 +22,8 @@ export const bench = (
     attempts?: number;
     breaker?: BreakerPolicy;
     write?: (letters: readonly DeadLetter[]) => Promise<void>;
+    /** Makes it a source that needs a wire, which is there as long as this says so. */
+    wired?: () => boolean;
   } = {},
 ) => {
   const ledger = new Ledger("test");
@@ -30,6 +32,8 @@ export const bench = (
   const warnings: string[] = [];
   const held: number[] = [];
   const outages: (Outage | undefined)[] = [];
+  const told: string[] = [];
+  const { wired } = options;
   const place = { node: { id: "n", type: "sink" }, forget: () => undefined };
   const source = new Source(
     {
@@ -41,6 +45,7 @@ export const bench = (
       warn: (text) => warnings.push(text),
       relieve: () => undefined,
       closed: () => undefined,
+      wired: wired ?? (() => true),
     },
     {
       retry: { attempts: options.attempts ?? 3, initialDelay: 1, maxDelay: 2 },
@@ -48,6 +53,8 @@ export const bench = (
       ...(options.breaker && { breaker: options.breaker }),
       onOutage: (outage) => outages.push(outage),
       onHeld: (_emission, records) => held.push(records),
+      onFlows: (running) => told.push(running ? "run" : "stop"),
+      ...(wired && { onUnwired: (unwired) => told.push(unwired ? "unwired" : "wired") }),
       deadLetters: {
         write: options.write ?? ((some) => Promise.resolve(void letters.push(...some))),
         close: () => Promise.resolve(),
@@ -65,6 +72,7 @@ export const bench = (
     verdicts,
     held,
     outages,
+    told,
     enter: (token: Token): Delivered => ledger.enter(token, place, {}, undefined),
     deliver: (emission: Emission): void =>
       source.deliver(emission, (verdict, failure) => verdicts.push({ verdict, failure })),

@@ -34,8 +34,8 @@ describe("statuses in the reader's language", () => {
 
   it("leaves alone what is no status of the pack", () => {
     const editor = editorIn("ko");
-    assert.equal(editor.arrives("function", "good 1"), "good 1");
-    assert.equal(editor.arrives("citystream-sensor-check", "goodness 1"), "goodness 1");
+    assert.equal(editor.arrives("function", "good records 1"), "good records 1");
+    assert.equal(editor.arrives("citystream-sensor-check", "good recordsets 1"), "good recordsets 1");
     assert.equal(editor.arrives("citystream-sensor-check", undefined), undefined);
   });
 

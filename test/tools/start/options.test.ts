@@ -15,7 +15,17 @@ describe("the options of npm start", () => {
     assert.throws(() => readOptions(["--port", "none"]), /--port none: must be a number from 1 to 65535\nusage/u);
     assert.throws(() => readOptions(["--speed", "0"]), /--speed 0/u);
     assert.throws(() => readOptions(["--with", "spark"]), /--with spark: there are hdfs, influx, connect/u);
+    assert.throws(() => readOptions(["--language", "de"]), /--language de: there are en, ko/u);
     assert.throws(() => readOptions(["--prot", "1"]), /--prot[^]*usage/u);
+  });
+
+  it("take the language of the system's locale, unless one is named", () => {
+    const language = (env: NodeJS.ProcessEnv, ...args: string[]): string => readOptions(args, env).language;
+    assert.equal(language({ LANG: "ko_KR.UTF-8" }), "ko");
+    assert.equal(language({ LANG: "en_US.UTF-8", LC_ALL: "ko_KR.UTF-8" }), "ko");
+    assert.equal(language({ LANG: "ko_KR.UTF-8", LC_MESSAGES: "en_US.UTF-8", LC_ALL: "" }), "en");
+    assert.equal(language({ LANG: "kok_IN" }), "en");
+    assert.equal(language({ LANG: "ko_KR.UTF-8" }, "--language", "en"), "en");
   });
 
   it("choose the Node-RED that fits Node.js", () => {
