@@ -34,6 +34,10 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
   /** In the order of use. */
   private readonly hot = new Map<string, S>();
   private dirty = new Set<string>();
+  /** How many of these the store does not have, and is not about to have. */
+  private fresh = 0;
+  /** Keys of the checkpoint that is being written, how many of them are fresh, and the store's `changes` before it. */
+  private writing: { readonly keys: ReadonlySet<string>; readonly fresh: number; readonly changes: number } | undefined;
   private added: Contained[] = [];
   private readonly contained = new ContainedRecords();
   private readonly checkpoints: Checkpoints;
@@ -54,10 +58,11 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
     return this.store ? undefined : this.opening;
   }
 
+  /** Asked with each message, so it is not counted anew. */
   get keys(): number {
-    let keys = this.store?.keys ?? 0;
-    for (const key of this.dirty) if (!this.store?.has(key)) keys++;
-    return keys;
+    const { store, writing } = this;
+    const under = writing && writing.changes === store?.changes ? writing.fresh : 0;
+    return (store?.keys ?? 0) + this.fresh + under;
   }
 
   get full(): boolean {
@@ -73,7 +78,7 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
     const { state, result } = this.advance(this.stateOf(key), record);
     this.hot.delete(key);
     this.hot.set(key, state);
-    this.dirty.add(key);
+    this.touch(key);
     if (identity) {
       const kept = this.ownOf(result);
       this.contained.add(identity, kept);
@@ -96,6 +101,12 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
   async close(): Promise<void> {
     await this.checkpoints.close(this.opening, () => this.dirty.size > 0);
     await this.store?.close();
+  }
+
+  private touch(key: string): void {
+    if (this.dirty.has(key)) return;
+    this.dirty.add(key);
+    if (!this.store?.has(key) && !this.writing?.keys.has(key)) this.fresh++;
   }
 
   /** What has a way of its own to the disk is not what goes on a wire. */
@@ -134,6 +145,8 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
     const { store, dirty, added } = this;
     if (!store) return;
     [this.dirty, this.added] = [new Set(), []];
+    this.writing = { keys: dirty, fresh: this.fresh, changes: store.changes };
+    this.fresh = 0;
     const states = new Map([...dirty].map((key) => [key, this.hot.get(key)]));
     try {
       const gone = await store.write(states, added, () => this.contained.list(), Date.now());
@@ -144,6 +157,10 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
       for (const key of dirty) this.dirty.add(key);
       this.added = [...added, ...this.added];
       throw error;
+    } finally {
+      this.writing = undefined;
+      this.fresh = 0;
+      for (const key of this.dirty) if (!store.has(key)) this.fresh++;
     }
   }
 

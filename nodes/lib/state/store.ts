@@ -73,6 +73,9 @@ export class StateStore {
     return this.index.size;
   }
 
+  /** Counts up when keys have come or gone: with each checkpoint, when it is durable. */
+  changes = 0;
+
   has(key: string): boolean {
     return this.index.has(key);
   }
@@ -220,6 +223,7 @@ export class StateStore {
   }
 
   private enter({ head, at, end }: Frame, segment: Segment): void {
+    this.changes++;
     const { time, keys, sizes, times = [], removed = [] } = head;
     for (const key of removed) this.remove(key);
     const carriedFrom = keys.length - times.length;

@@ -228,6 +228,46 @@ describe("state with checkpoints", () => {
     assert.equal(state.keys, 40);
   });
 
+  it("says how many keys it has at any time, also while a checkpoint is written or fails", async () => {
+    const state = await make({ interval: 0 });
+    const keys = new Set<string>();
+    const next = (offset: number): void => {
+      const key = `k${(offset * 7) % 90}`;
+      take(state, offset, key);
+      keys.add(key);
+      assert.equal(state.keys, keys.size, `after record ${offset}`);
+    };
+    for (let offset = 0; offset < 120; offset++) {
+      next(offset);
+      const wait = kept(state, offset);
+      if (offset % 5 === 0) await wait;
+    }
+    renameSync(path.join(folder, "state"), path.join(folder, "away"));
+    const sealed = await make({ directory: path.join(folder, "other"), interval: 0 });
+    take(sealed, 0, "a");
+    renameSync(path.join(folder, "other"), path.join(folder, "gone"));
+    const waits = kept(sealed, 0);
+    await until("the disk refuses", () => troubles.some((text) => text?.includes("ENOENT")));
+    take(sealed, 1, "b");
+    take(sealed, 2, "a");
+    assert.equal(sealed.keys, 2);
+    renameSync(path.join(folder, "gone"), path.join(folder, "other"));
+    await waits;
+    assert.equal(sealed.keys, 2);
+    renameSync(path.join(folder, "away"), path.join(folder, "state"));
+  });
+
+  it("says so with each of many records without counting keys again", async () => {
+    const state = await make({ interval: 60_000, records: 1e9, inMemory: 1e9, most: 1e9 });
+    const begun = performance.now();
+    for (let offset = 0; offset < 60_000; offset++) {
+      take(state, offset, `k${offset}`);
+      if (state.keys !== offset + 1) assert.fail(`${state.keys} keys after ${offset + 1}`);
+    }
+    const took = performance.now() - begun;
+    assert.ok(took < 3000, `60,000 records took ${took} ms`);
+  });
+
   it("says the same of every record whenever processes end and records come again", async () => {
     await fc.assert(
       fc.asyncProperty(
