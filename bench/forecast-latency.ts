@@ -5,16 +5,15 @@
  * copies from topic to topic: what broker and machine take whoever asks. Who writes the readings gives way to all of these.
  *
  *   npm run build && node dist/bench/forecast-latency.js [--seconds 60] [--warm 30] [--per-second 1000] [--keys 100] [--linger 5]
- *     [--mode record|batch] [--node <binary>] [--apart]
+ *     [--mode record|batch] [--node <binary>]
  *
  * Both topics bear the broker's time (LogAppendTime, whole ms), so that the latency of a record is the difference of two readings
  * of one clock: from when its reading was stored to when its forecast was. Windows are filled, and readings come at that rate for --warm seconds, before it
- * is measured: a broker that has just begun compiles itself. How much memory series take is seen by --keys. With --apart what stands between the
- * topics has the last core of the machine for itself, and broker, load and observer the others, as on two machines.
+ * is measured: a broker that has just begun compiles itself. How much memory series take is seen by --keys.
  */
-import { execFileSync, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Architecture } from "../nodes/lib/forecast/architecture";
@@ -52,14 +51,7 @@ interface Trial {
   readonly linger: number;
   readonly mode: Mode;
   readonly node: string | undefined;
-  readonly apart: boolean;
 }
-
-/** Lets a process, and what it will start, run on these cores only (util-linux). */
-const pin = (pid: number, cores: string): void => {
-  execFileSync("taskset", ["--all-tasks", "--cpu-list", "--pid", cores, String(pid)], { stdio: "ignore" });
-};
-const LAST = cpus().length - 1;
 
 const lstm64: Architecture = {
   input: { name: "input", steps: STEPS, inputs: FEATURES.length },
@@ -169,7 +161,6 @@ async function measure(trial: Trial): Promise<Measured> {
   await observer.createTopic(input, PARTITIONS, true);
   await observer.createTopic(output, PARTITIONS, true);
   const between = await startBetween(trial, folder, input, output);
-  if (trial.apart) pin(between.pid, String(LAST));
   const came = async (): Promise<number> =>
     [...(await observer.ends(output)).values()].reduce((sum, end) => sum + end, 0);
   /** Without the predictor every reading comes out; with it those before the window is full do not. */
@@ -213,11 +204,9 @@ async function main(): Promise<void> {
       linger: { type: "string", default: "5" },
       mode: { type: "string", default: "record" },
       node: { type: "string" },
-      apart: { type: "boolean", default: false },
     },
   });
   needLinux();
-  if (values.apart) pin(process.pid, LAST > 1 ? `0-${LAST - 1}` : "0");
   const kafka = await service("kafka", { own: true });
   const folder = mkdtempSync(path.join(tmpdir(), "citystream-lstm64-"));
   await writeLstm64(folder);
@@ -238,7 +227,6 @@ async function main(): Promise<void> {
       linger: Number(values.linger),
       mode: values.mode === "batch" ? "batch" : "record",
       node: values.node,
-      apart: values.apart,
     });
     const sorted = Float64Array.from(times).sort();
     const at = [0.5, 0.9, 0.99, 0.999].map((part) => `p${part * 100} ${quantile(sorted, part)} ms`);
