@@ -5,6 +5,7 @@ import path from "node:path";
 import type { ForecastMissing, ForecastReady } from "../../nodes/lib/forecast/forecast";
 import { nodeRed } from "../harness";
 import { startChild } from "../harness/child";
+import { temporaryFolder } from "../lib/lake/stores";
 import { assertForecast, constant, HOUR, missing, modelFiles, predictorFlow, ready, records } from "./predictor";
 import { at, errorOf } from "./read";
 import { assertRefused } from "./refused";
@@ -19,7 +20,8 @@ describe("lstm-predictor", () => {
 
   it("forecasts from the last readings of each key as the reference computation does", async () => {
     const red = await nodeRed();
-    await red.deploy(flow());
+    // Its keys are counted: others' tests leave theirs in the shared folder.
+    await red.deploy(flow({ stateFolder: temporaryFolder() }));
     const values = { x: [0.1, 0.4, -0.3, 0.2, 0.9], y: [1, 0.5, 0.25, 0, -0.5] };
     for (let hour = 0; hour < 5; hour++) {
       for (const key of ["x", "y"] as const) red.receive("node", record(key, hour, values[key][hour], hour / 10));
