@@ -34,10 +34,8 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
   /** In the order of use. */
   private readonly hot = new Map<string, S>();
   private dirty = new Set<string>();
-  /** How many of these the store does not have, and is not about to have. */
+  /** How many of these the store does not count. */
   private fresh = 0;
-  /** Keys of the checkpoint that is being written, how many of them are fresh, and the store's `changes` before it. */
-  private writing: { readonly keys: ReadonlySet<string>; readonly fresh: number; readonly changes: number } | undefined;
   private added: Contained[] = [];
   private readonly contained = new ContainedRecords();
   private readonly checkpoints: Checkpoints;
@@ -60,9 +58,7 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
 
   /** Asked with each message, so it is not counted anew. */
   get keys(): number {
-    const { store, writing } = this;
-    const under = writing && writing.changes === store?.changes ? writing.fresh : 0;
-    return (store?.keys ?? 0) + this.fresh + under;
+    return (this.store?.keys ?? 0) + this.fresh;
   }
 
   get full(): boolean {
@@ -106,7 +102,7 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
   private touch(key: string): void {
     if (this.dirty.has(key)) return;
     this.dirty.add(key);
-    if (!this.store?.has(key) && !this.writing?.keys.has(key)) this.fresh++;
+    if (!this.store?.counts(key)) this.fresh++;
   }
 
   /** What has a way of its own to the disk is not what goes on a wire. */
@@ -145,7 +141,6 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
     const { store, dirty, added } = this;
     if (!store) return;
     [this.dirty, this.added] = [new Set(), []];
-    this.writing = { keys: dirty, fresh: this.fresh, changes: store.changes };
     this.fresh = 0;
     const states = new Map([...dirty].map((key) => [key, this.hot.get(key)]));
     try {
@@ -158,9 +153,8 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
       this.added = [...added, ...this.added];
       throw error;
     } finally {
-      this.writing = undefined;
       this.fresh = 0;
-      for (const key of this.dirty) if (!store.has(key)) this.fresh++;
+      for (const key of this.dirty) if (!store.counts(key)) this.fresh++;
     }
   }
 

@@ -13,36 +13,23 @@ import { lockFolder, type FolderLock } from "../files/folder-lock";
 import { writeAll } from "../files/write-all";
 import { FRAME, frame } from "../spool/frames";
 import { readBy, writtenBy, type Contained } from "./contained";
+import { Carrying, type Carried, type Place } from "./carrying";
 import { contentOf, Segment, segmentNumbers, type Frame, type Head } from "./segment";
 import { jsonCodec, type ResultCodec, type StoreOptions } from "./store-options";
 
-interface Carried {
-  readonly key: string;
-  readonly bytes: Buffer;
-  readonly time: number;
-}
-
-interface Place {
-  readonly segment: Segment;
-  readonly at: number;
-  readonly size: number;
-  readonly time: number;
-}
-
-/** States carried out of an old file with one checkpoint. */
-const CARRIED = 1000;
 const SEGMENT = 16 * 1024 * 1024;
 
 export class StateStore {
   /** In the order in which they were written last. */
   private index = new Map<string, Place>();
   private readonly segments = new Set<Segment>();
+  /** Keys that it will have when the checkpoint that is being written is durable, and has not yet. */
+  private readonly coming = new Set<string>();
   private current: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
   private number = 0;
   /** Of the file that is written. */
   private results: ResultCodec | undefined;
-  /** Keys of the oldest file that may still be in use there. */
-  private carrying: { readonly segment: Segment; readonly keys: string[] } | undefined;
+  private readonly carrying = new Carrying();
 
   private constructor(
     private readonly options: StoreOptions,
@@ -69,12 +56,15 @@ export class StateStore {
     }
   }
 
+  /** Those of the checkpoint that is being written too. */
   get keys(): number {
-    return this.index.size;
+    return this.index.size + this.coming.size;
   }
 
-  /** Counts up when keys have come or gone: with each checkpoint, when it is durable. */
-  changes = 0;
+  /** Whether a key is one of `keys`. */
+  counts(key: string): boolean {
+    return this.index.has(key) || this.coming.has(key);
+  }
 
   has(key: string): boolean {
     return this.index.has(key);
@@ -116,6 +106,20 @@ export class StateStore {
    * @param all gives all contained records, for the first checkpoint of a file
    */
   async write(
+    states: ReadonlyMap<string, unknown>,
+    added: readonly Contained[],
+    all: () => readonly Contained[],
+    now: number,
+  ): Promise<readonly string[]> {
+    for (const [key, state] of states) if (state !== undefined && !this.index.has(key)) this.coming.add(key);
+    try {
+      return await this.append(states, added, all, now);
+    } finally {
+      this.coming.clear();
+    }
+  }
+
+  private async append(
     states: ReadonlyMap<string, unknown>,
     added: readonly Contained[],
     all: () => readonly Contained[],
@@ -223,7 +227,7 @@ export class StateStore {
   }
 
   private enter({ head, at, end }: Frame, segment: Segment): void {
-    this.changes++;
+    this.coming.clear();
     const { time, keys, sizes, times = [], removed = [] } = head;
     for (const key of removed) this.remove(key);
     const carriedFrom = keys.length - times.length;
@@ -251,8 +255,7 @@ export class StateStore {
   private outdated(states: ReadonlyMap<string, unknown>, now: number): string[] {
     const { ttl, most } = this.options;
     const removed: string[] = [];
-    let left = this.index.size;
-    for (const [key, state] of states) if (state !== undefined && !this.index.has(key)) left++;
+    let left = this.keys;
     for (const [key, { time }] of this.index) {
       if (time + ttl >= now && left <= most) break;
       if (states.has(key)) continue;
@@ -264,31 +267,11 @@ export class StateStore {
 
   /** States of the oldest file, to be written again, where less than half of all bytes is in use. */
   private carried(states: ReadonlyMap<string, unknown>, removed: readonly string[]): Carried[] {
-    const found: Carried[] = [];
     const [oldest] = this.segments;
     const { all, live } = this.bytes;
     const { segmentBytes = SEGMENT } = this.options;
-    if (!oldest || oldest === this.current?.segment || all < 2 * live + segmentBytes) return found;
-    if (this.carrying?.segment !== oldest)
-      this.carrying = {
-        segment: oldest,
-        keys: [...this.index].flatMap(([key, { segment }]) => (segment === oldest ? [key] : [])),
-      };
-    const { keys } = this.carrying;
-    const gone = new Set(removed);
-    const later: string[] = [];
-    while (found.length < CARRIED) {
-      const key = keys.pop();
-      if (key === undefined) break;
-      const place = this.index.get(key);
-      if (place?.segment !== oldest || gone.has(key)) continue;
-      // Where this checkpoint fails, it is still to be carried.
-      later.push(key);
-      if (states.has(key)) continue;
-      found.push({ key, bytes: oldest.read(place.at, place.size), time: place.time });
-    }
-    keys.unshift(...later);
-    return found;
+    if (!oldest || oldest === this.current?.segment || all < 2 * live + segmentBytes) return [];
+    return this.carrying.next(oldest, this.index, states, new Set(removed));
   }
 
   /** Removes files of which nothing is in use, from the oldest on: a later one has all contained records. */
