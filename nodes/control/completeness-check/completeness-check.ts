@@ -24,8 +24,10 @@ const PROGRESS = 3;
 /** ms between two messages of progress. */
 const PACE = 1_000;
 
-/** Told after each piece: what the status shows of it, and the message of progress. */
-/** Shown: the share of the files that is read, or a number of records where nobody knows how many there are. */
+/**
+ * Told after each piece: what the status shows of it, which is the share of the files that is read, or a number of records where
+ * nobody knows how many there are; and the message of progress.
+ */
 type Progress = (shown: string | number, read: object) => void;
 /** Reads all that a message asks for; `more`: what the result says of it. */
 type Examine = (

@@ -125,9 +125,12 @@ export class BatchEmission implements PlacedEmission {
   message(elements?: readonly number[]): Message {
     const { first, origin } = this;
     this.first = undefined;
-    this.passes = first === "unread" && !elements && this.forgotten;
-    if (first === "unread" && !elements) return this.unread();
-    if (first && first !== "unread" && !elements) return batchMessage(first, this.span, origin);
+    this.passes = false;
+    if (first && !elements) {
+      if (first !== "unread") return batchMessage(first, this.span, origin);
+      this.passes = this.forgotten;
+      return this.unread();
+    }
     const chosen = this.originals(elements);
     return batchMessage(this.decoded(chosen), spanOf(chosen), origin);
   }
