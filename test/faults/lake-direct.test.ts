@@ -3,24 +3,24 @@
  * deploys in the middle of it every file holds the very bytes of its records, each once.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { flowOf, until, type FlowNode } from "../harness";
 import type { NodeRedChild } from "../harness/child";
-import { filesBelow } from "../harness/lines";
 import {
   clusterFor,
   clusterNode,
-  committedOf,
   kafkaIn,
   newTopic,
   record,
   unique,
+  untilCommitted,
   write,
   type Cluster,
 } from "../lib/kafka/harness";
 import { readBack, type ReadBack } from "../lib/lake/read-back";
+import { storedFiles, storedLines } from "../lib/lake/stored-files";
 import { redeploy, startMember, stopMember, type Deployment } from "./lab/member";
 
 const PARTITIONS = 4;
@@ -78,8 +78,7 @@ describe("records straight from Kafka into a lake", () => {
         wires: [[]],
       },
     );
-  const filesOf = (format: string): string[] =>
-    filesBelow(path.join(folder, "lake")).filter((name) => new RegExp(`/all/[^/_.][^/]*\\.${format}$`, "u").test(name));
+  const files = (): string[] => storedFiles(path.join(folder, "lake"));
 
   /** Kills and deploys a process whenever it has stored some more files, until all is committed. */
   const disturbed = async (format: string): Promise<void> => {
@@ -89,8 +88,8 @@ describe("records straight from Kafka into a lake", () => {
       startMember({ folder, brokers: cluster.brokers }, "node-red", flow(group, format, pace));
     let member = await start();
     const more = async (): Promise<void> => {
-      const before = filesOf(format).length;
-      await until("more files are stored", () => filesOf(format).length >= before + 6, 120_000);
+      const before = files().length;
+      await until("more files are stored", () => files().length >= before + 6, 120_000);
     };
     const steps: readonly (Deployment | "kill")[] = ["kill", "nodes", "kill", "full", "kill"];
     for (const step of steps) {
@@ -103,7 +102,7 @@ describe("records straight from Kafka into a lake", () => {
         await redeploy(member, flow(group, format, pace), step);
       }
     }
-    await until("all is committed", async () => (await committedOf(cluster.kafka, group, topic)) === RECORDS, 180_000);
+    await untilCommitted(cluster.kafka, group, topic, RECORDS, 180_000);
     await stopMember(member);
   };
 
@@ -112,12 +111,11 @@ describe("records straight from Kafka into a lake", () => {
     await disturbed("ndjson");
     const seen = new Uint8Array(RECORDS);
     const wrong: string[] = [];
-    for (const file of filesOf("ndjson"))
-      for (const line of readFileSync(file, "utf8").trimEnd().split("\n")) {
-        const n = Number(/^\{"n":(\d+),/u.exec(line)?.[1]);
-        if (line !== textOf(n)) wrong.push(line);
-        else seen[n]!++;
-      }
+    for (const line of storedLines(path.join(folder, "lake"))) {
+      const n = Number(/^\{"n":(\d+),/u.exec(line)?.[1]);
+      if (line !== textOf(n)) wrong.push(line);
+      else seen[n]!++;
+    }
     assert.deepEqual(wrong.slice(0, 3), []);
     assert.deepEqual([seen.findIndex((times) => times === 0), seen.findIndex((times) => times > 1)], [-1, -1]);
   });
@@ -127,9 +125,9 @@ describe("records straight from Kafka into a lake", () => {
     await disturbed("parquet");
     const seen = new Uint8Array(RECORDS);
     const wrong: unknown[] = [];
-    const files = filesOf("parquet");
-    for (let at = 0; at < files.length; at += 20)
-      for (const rows of await read("pyarrow", files.slice(at, at + 20)))
+    const stored = files();
+    for (let at = 0; at < stored.length; at += 20)
+      for (const rows of await read("pyarrow", stored.slice(at, at + 20)))
         for (const row of rows) {
           const n = Number(row["n"]);
           if (row["note"] !== noteOf(n)) wrong.push(row);

@@ -2,26 +2,22 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
+import { flowOf, nodeRed, type FlowNode, type Harness } from "../harness";
 import {
   clusterFor,
   clusterNode,
   collect,
-  committedOf,
   kafkaIn,
   newTopic,
   record,
   unique,
+  untilCommitted,
   write,
   type Cluster,
 } from "../lib/kafka/harness";
 import type { OutgoingRecord } from "../../nodes/lib/kafka/port";
+import { storedLines } from "../lib/lake/stored-files";
 import { temporaryFolder } from "../lib/lake/stores";
-
-const linesBelow = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !/[\\/]\+tmp/u.test(entry.parentPath) && !/^[_.]/u.test(entry.name))
-    .flatMap((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8").trimEnd().split("\n"));
 
 /** Lines of each file, in the order of offsets. */
 const sizesIn = (folder: string): number[] =>
@@ -71,8 +67,8 @@ describe("hdfs sink behind kafka in", () => {
       },
       collect("stored"),
     );
-  const stored = async (topic: string, group: string, offset: number): Promise<void> =>
-    until("all are stored", async () => (await committedOf(cluster.kafka, group, topic)) === offset, 60_000);
+  const stored = (topic: string, group: string, records: number): Promise<void> =>
+    untilCommitted(cluster.kafka, group, topic, records);
 
   it("stores JSON as it came, number for number, and sends messages on that read as ever", async () => {
     const [topic, group] = [await newTopic(cluster.kafka), unique("group")];
@@ -82,7 +78,7 @@ describe("hdfs sink behind kafka in", () => {
     );
     await red.deploy(flow(topic, group, { directory: "{{source.topic}}/dt={{time:yyyy}}" }));
     await stored(topic, group, TEXTS.length);
-    assert.deepEqual(linesBelow(path.join(folder, topic)), TEXTS);
+    assert.deepEqual(storedLines(path.join(folder, topic)), TEXTS);
     const elements = red.collected("stored").flatMap(({ message }) => message.payload as { payload: unknown }[]);
     assert.deepEqual(
       elements.map(({ payload }) => payload),
@@ -95,7 +91,7 @@ describe("hdfs sink behind kafka in", () => {
     await write(cluster.kafka, [json(topic, "1")]);
     await red.deploy(flow(topic, group, { directory: undefined }));
     await stored(topic, group, 1);
-    assert.deepEqual(linesBelow(path.join(folder, topic)), ["1"]);
+    assert.deepEqual(storedLines(path.join(folder, topic)), ["1"]);
   });
 
   it("stores what a node between has changed", async () => {
@@ -105,7 +101,7 @@ describe("hdfs sink behind kafka in", () => {
       "msg.payload = msg.payload.map((one) => ({ ...one, payload: { ...one.payload, seen: true } })); return msg;";
     await red.deploy(flow(topic, group, {}, [{ id: "f", type: "function", func, outputs: 1, wires: [["sink"]] }]));
     await stored(topic, group, 2);
-    assert.deepEqual(linesBelow(folder), ['{"id":1,"seen":true}', '{"id":2,"seen":true}']);
+    assert.deepEqual(storedLines(folder), ['{"id":1,"seen":true}', '{"id":2,"seen":true}']);
   });
 
   it("leaves what is no JSON to the dead letters, and stores the rest of its batch", async () => {
@@ -117,7 +113,7 @@ describe("hdfs sink behind kafka in", () => {
     );
     await red.deploy(flow(topic, group, {}, [], { deadLetterFolder: temporaryFolder() }));
     await stored(topic, group, texts.length);
-    assert.deepEqual(linesBelow(folder), ['{"id":0}', '{"id":2}', '{"id":3}']);
+    assert.deepEqual(storedLines(folder), ['{"id":0}', '{"id":2}', '{"id":3}']);
   });
 
   it("stores each record of a batch in the directory that its value names", async () => {
@@ -126,7 +122,7 @@ describe("hdfs sink behind kafka in", () => {
     await red.deploy(flow(topic, group, { directory: "{{payload.site}}" }));
     await stored(topic, group, 2);
     assert.deepEqual(
-      [linesBelow(path.join(folder, "a")), linesBelow(path.join(folder, "b"))],
+      [storedLines(path.join(folder, "a")), storedLines(path.join(folder, "b"))],
       [['{"site":"a"}'], ['{"site":"b"}']],
     );
   });

@@ -1,23 +1,22 @@
 /** Memory of Kafka's answers that is used again, in flows: what is stored, and what those see who keep a message. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { hooks } from "@node-red/util";
 import type { Node } from "node-red";
 import { flowOf, nodeRed, until, type FlowNode, type Harness } from "../harness";
-import { filesBelow } from "../harness/lines";
 import { AnswerLease } from "../../nodes/lib/kafka/answer-pool";
 import {
   CLIENT,
   clusterFor,
   clusterNode,
-  committedOf,
   kafkaIn,
   newTopic,
   record,
   unique,
+  untilCommitted,
   write,
   type Cluster,
 } from "../lib/kafka/harness";
+import { storedLines } from "../lib/lake/stored-files";
 import { temporaryFolder } from "../lib/lake/stores";
 
 const PARTITIONS = 4;
@@ -87,11 +86,7 @@ describe("kafka in and the memory of Kafka's answers", function suite() {
     return { topic, group };
   };
   const stored = (topic: string, group: string, records: number): Promise<void> =>
-    until("all are stored", async () => (await committedOf(cluster.kafka, group, topic)) === records, 120_000);
-  const lines = (): string[] =>
-    filesBelow(folder)
-      .filter((name) => /[\\/]all[\\/][^_.][^\\/]*\.ndjson$/u.test(name))
-      .flatMap((name) => readFileSync(name, "utf8").trimEnd().split("\n"));
+    untilCommitted(cluster.kafka, group, topic, records, 120_000);
 
   it("stores each record's own bytes while answers lie where others lay before", async () => {
     const records = 200_000;
@@ -100,7 +95,7 @@ describe("kafka in and the memory of Kafka's answers", function suite() {
       await red.deploy(flow(topic, group));
       await stored(topic, group, records);
     });
-    const found = lines();
+    const found = storedLines(folder);
     assert.equal(found.length, records);
     assert.deepEqual(new Set(found), new Set(Array.from({ length: records }, (_, n) => textOf(n))));
     assert.ok(given >= 5, `only ${given} answers were given back`);
@@ -144,6 +139,6 @@ describe("kafka in and the memory of Kafka's answers", function suite() {
     assert.ok(kept.length > 0);
     await until("it is stored and given back", () => kept.every(({ payload }) => payload === undefined));
     await until("it is said", () => red.logs.some(({ msg }) => String(msg).includes("beside the flow")));
-    assert.equal(new Set(lines()).size, records);
+    assert.equal(new Set(storedLines(folder)).size, records);
   });
 });

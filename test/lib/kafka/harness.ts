@@ -99,6 +99,20 @@ export const committedOf = async (kafka: Kafka, group: string, topic: string): P
     }
 };
 
+/** Resolves when a group has committed so many records of a topic. */
+export const untilCommitted = (
+  kafka: Kafka,
+  group: string,
+  topic: string,
+  records: number,
+  limit?: number,
+): Promise<void> =>
+  until(
+    `group ${group} has committed ${records}`,
+    async () => (await committedOf(kafka, group, topic)) === records,
+    limit,
+  );
+
 export const clusterNode = (brokers: string, more: Record<string, unknown> = {}): FlowNode => ({
   id: "cluster",
   type: "citystream-kafka-cluster",

@@ -1,16 +1,15 @@
 /** Records that reach the lake's writer as runs of lines which nobody has read. */
 import assert from "node:assert/strict";
 import { avro } from "../../../nodes/lib/formats/avro";
-import { ndjson } from "../../../nodes/lib/formats/ndjson";
 import { parseSchema } from "../../../nodes/lib/formats/schema/parse";
-import { textFile } from "../../../nodes/lib/formats/text-file";
 import { BatchFailure } from "../../../nodes/lib/errors";
 import { PackedRecords } from "../../../nodes/lib/kafka/packed-records";
 import type { LakeRun } from "../../../nodes/lib/lake/place";
 import { localStore } from "../../../nodes/lib/lake/local";
 import { type FileStore, readAll } from "../../../nodes/lib/lake/store";
-import { LakeWriter, type Stored, type WriterOptions } from "../../../nodes/lib/lake/writer";
+import type { WriterOptions } from "../../../nodes/lib/lake/writer";
 import { temporaryFolder } from "./stores";
+import { range, writerOn } from "./writing";
 
 const line = (offset: number): string => `{ "offset": ${offset} }`;
 
@@ -34,34 +33,12 @@ function runOf(offsets: readonly number[], textOf: (offset: number) => string | 
   };
 }
 
-const range = (first: number, last: number): number[] =>
-  Array.from({ length: last - first + 1 }, (_, at) => first + at);
-
 describe("runs of unread records in a lake", () => {
   let store: FileStore;
-  let writers: LakeWriter[];
-  beforeEach(() => {
-    store = localStore(temporaryFolder());
-    writers = [];
-  });
-  afterEach(() => Promise.all(writers.map((writer) => writer.close(1000))));
+  beforeEach(() => (store = localStore(temporaryFolder())));
 
-  const writerOn = (options: Partial<WriterOptions> = {}): LakeWriter & { files: Stored[] } => {
-    const files: Stored[] = [];
-    const writer = new LakeWriter(store, {
-      node: "node-1",
-      format: () => textFile(ndjson),
-      limits: { records: 10, bytes: 1e9, age: 1e9, idle: 50 },
-      create: {},
-      once: true,
-      memory: 64e6,
-      files: 100,
-      stored: (stored) => files.push(stored),
-      ...options,
-    });
-    writers.push(writer);
-    return Object.assign(writer, { files });
-  };
+  const writerWith = (options: Partial<WriterOptions> = {}): ReturnType<typeof writerOn> =>
+    writerOn(store, { limits: { records: 10, bytes: 1e9, age: 1e9, idle: 50 }, ...options });
   const linesIn = async (): Promise<string[]> => {
     const names = (await store.list("d")).map(({ name }) => name).filter((name) => !name.startsWith("_"));
     const texts = await Promise.all(names.map(async (name) => (await readAll(store, `d/${name}`)).toString()));
@@ -69,7 +46,7 @@ describe("runs of unread records in a lake", () => {
   };
 
   it("are stored byte for byte, in files cut after the very record, tombstones too", async () => {
-    const writer = writerOn();
+    const writer = writerWith();
     const textOf = (offset: number): string | null => (offset === 12 ? null : line(offset));
     const first = writer.write([runOf(range(0, 24), textOf)], true, "1.1");
     await Promise.all([first, writer.write([runOf(range(25, 33))], true, "1.2")]);
@@ -84,13 +61,13 @@ describe("runs of unread records in a lake", () => {
   });
 
   it("are cut by bytes and by the records' own time as single records are", async () => {
-    const bytes = writerOn({ limits: { records: 1e9, bytes: 45, age: 1e9, idle: 50 } });
+    const bytes = writerWith({ limits: { records: 1e9, bytes: 45, age: 1e9, idle: 50 } });
     await bytes.write([runOf(range(0, 9))], true, "1.1");
     assert.deepEqual(
       bytes.files.map(({ records }) => records),
       [3, 3, 3, 1],
     );
-    const time = writerOn({ node: "node-2", limits: { records: 1e9, bytes: 1e9, age: 1e9, idle: 50, span: 3000 } });
+    const time = writerWith({ node: "node-2", limits: { records: 1e9, bytes: 1e9, age: 1e9, idle: 50, span: 3000 } });
     const run = { ...runOf(range(0, 9)), directory: "e", timeOf: (at: number) => 1000 * at };
     await time.write([run], true, "1.2");
     assert.deepEqual(
@@ -100,8 +77,8 @@ describe("runs of unread records in a lake", () => {
   });
 
   it("are known when they come again, in whole or in part, with gaps or without", async () => {
-    await writerOn().write([runOf([0, 1, 2, 5, 6])], true, "1.1");
-    const again = writerOn();
+    await writerWith().write([runOf([0, 1, 2, 5, 6])], true, "1.1");
+    const again = writerWith();
     await again.write([runOf([1, 2, 3, 4, 5, 6, 7])], true, "2.1");
     // still in a file that is not published
     const pending = again.write([runOf(range(8, 9))], true, "2.2");
@@ -111,14 +88,14 @@ describe("runs of unread records in a lake", () => {
 
   it("that a flow has sent twice under one token are two pieces of each record", async () => {
     const twice = [runOf(range(0, 3)), runOf(range(2, 5))];
-    await writerOn().write(twice, true, "1.1");
-    await writerOn().write(twice, true, "2.1");
+    await writerWith().write(twice, true, "1.1");
+    await writerWith().write(twice, true, "2.1");
     assert.deepEqual((await linesIn()).toSorted(), [0, 1, 2, 2, 3, 3, 4, 5].map(line).toSorted());
   });
 
   it("lose no more than the record that does not fit", async () => {
     const schema = parseSchema({ type: "record", name: "R", fields: [{ name: "offset", type: "int" }] });
-    const writer = writerOn({ format: () => avro(schema, "none") });
+    const writer = writerWith({ format: () => avro(schema, "none") });
     const failed = writer.write(
       [runOf(range(0, 4), (offset) => (offset === 2 ? '{"offset":"two"}' : line(offset)))],
       true,

@@ -9,7 +9,7 @@ import type { LakeRecord } from "../../../nodes/lib/lake/place";
 import { type FileStore, type LakeStore, type Store, StoreError, readAll } from "../../../nodes/lib/lake/store";
 import { until } from "../../harness";
 import { fileStores, stores } from "./stores";
-import { forever, from, held, writerOn } from "./writing";
+import { forever, from, held, range, writerOn } from "./writing";
 
 const numbered = (first: number, last: number, directory = "d"): LakeRecord[] =>
   Array.from({ length: last - first + 1 }, (_, at) => ({
@@ -35,8 +35,6 @@ async function linesIn(store: Store, directory = "d"): Promise<unknown[]> {
 }
 const offsetsIn = async (store: Store, directory = "d"): Promise<number[]> =>
   ((await linesIn(store, directory)) as { offset: number }[]).map(({ offset }) => offset).sort((a, b) => a - b);
-const range = (first: number, last: number): number[] =>
-  Array.from({ length: last - first + 1 }, (_, at) => first + at);
 const namesIn = async (store: Store, directory = "d"): Promise<string[]> =>
   (await store.list(directory)).map((entry) => entry.name);
 

@@ -35,6 +35,10 @@ export const from = (offset: number, value: unknown = { offset }, directory = "d
   origin: { topic: "t", partition: 0, offset, group: "g" },
 });
 
+/** Whole numbers from one to another, both included. */
+export const range = (first: number, last: number): number[] =>
+  Array.from({ length: last - first + 1 }, (_, at) => first + at);
+
 /** A store that writes no file before it is told to go on. */
 export function held(store: FileStore): { store: FileStore; open(): void; readonly begun: number } {
   let open = (): void => undefined;
