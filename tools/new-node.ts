@@ -187,4 +187,7 @@ for (const [file, content] of Object.entries(files)) {
   writeFileSync(path.join(ROOT, file), content);
   console.log(`wrote ${file}`);
 }
+console.log(
+  `It is called "${label}" in Korean too: name it in its ko.json and in flows/ko.json, or a test of the flows fails.`,
+);
 console.log(`Next: npm run build, npm run dev, npx mocha dist/test/${group}/${name}.test.js, npm run check`);
