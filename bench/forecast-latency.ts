@@ -75,15 +75,15 @@ const writeLstm64 = (folder: string): Promise<void> =>
     }),
   });
 
-/** What a function does with a record: an expression of `one`, by mode. */
-const each = (mode: Mode, id: string, to: string, made: string): FlowNode => ({
+/** A function that does something to a record, as users write it: a statement about `one`, by mode. */
+const each = (mode: Mode, id: string, to: string, does: string): FlowNode => ({
   id,
   type: "function",
   outputs: 1,
   func:
     mode === "batch"
-      ? `msg.payload = msg.payload.map((one) => (${made})); return msg;`
-      : `const one = msg; Object.assign(msg, ${made}); return msg;`,
+      ? `msg.payload = msg.payload.map((from) => { const one = Object.assign({}, from); ${does} return one; }); return msg;`
+      : `const one = msg; ${does} return msg;`,
   wires: [[to]],
 });
 
@@ -100,9 +100,9 @@ function flowFor({ brokers, model, linger, mode }: Trial, input: string, output:
         mode,
         wires: [["time"]],
       },
-      each(mode, "time", model === undefined ? "out" : "model", "{ ...one, timestamp: one.payload.at }"),
+      each(mode, "time", model === undefined ? "out" : "model", "one.timestamp = one.payload.at;"),
       { id: "model", type: "citystream-lstm-predictor", key: "key", model: model ?? "", wires: [["answer"], []] },
-      each(mode, "answer", "out", "{ ...one, payload: { ...one.payload, forecast: one.forecast } }"),
+      each(mode, "answer", "out", "one.payload = Object.assign({}, one.payload, { forecast: one.forecast });"),
       { ...outOf(output), linger },
     ],
   );

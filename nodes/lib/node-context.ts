@@ -13,6 +13,7 @@ import {
   type Message,
   type NodeRef,
   type Outage,
+  type Retained,
   type SourceOptions,
 } from "./delivery/contract";
 import { ConfigError } from "./errors";
@@ -48,6 +49,8 @@ export interface NodeContext<F extends Fields = Fields> {
   forgotten(): boolean;
   /** Declares a deliberate hold of a received message; returns its end. */
   hold(message: Message, hold: Hold): () => void;
+  /** Declares that the record of a received message is not finished when the message is; undefined: nothing is tracked. */
+  retain(message: Message, hold: Hold): Retained | undefined;
   /** The tracked records that a message comes from; see `Delivery`. */
   emissionsOf: Delivery["emissionsOf"];
   /** Makes this node one that lets messages pass one after the other and knows when each has finished below. */
@@ -161,6 +164,7 @@ export function nodeContext<F extends Fields>(RED: NodeAPI, node: Node, declarat
         forgotten: () => endsBelow(RED, node),
         emissionsOf: (message) => deliveryOf(RED).emissionsOf(message),
         hold: (message, hold) => deliveryOf(RED).hold(node as NodeRef, message, hold),
+        retain: (message, hold) => deliveryOf(RED).retain(node as NodeRef, message, hold),
         gate: (options) => deliveryOf(RED).gate(node as NodeRef & { send(message: unknown): void }, options),
         source(options) {
           const source = deliveryOf(RED).source(

@@ -201,6 +201,7 @@ function detachedContext<F extends Fields>(RED: NodeAPI, settings: NodeContext<F
     error: quiet,
     send: refused,
     hold: refused,
+    retain: refused,
     forgotten: () => false,
     emissionsOf: () => [],
     gate: refused,

@@ -225,6 +225,17 @@ export interface Hold {
   readonly counts?: true;
 }
 
+/**
+ * What a node has still to do for a record after it has completed the message, as to write what the record has changed: the
+ * record is not finished before. It costs less memory than a message that is held.
+ */
+export interface Retained {
+  /** It is done. Twice is once. */
+  release(): void;
+  /** The record has failed here. */
+  fail(error: Error): void;
+}
+
 /** A message's way below a gate, which has to know when it ends. */
 export interface Leg {
   /**
@@ -284,6 +295,11 @@ export interface Delivery {
   emissionsOf(message: Message): readonly Emission[] | "ended";
   /** Declares that `node` holds `message` (the very object it received) on purpose; returns the end of the hold. */
   hold(node: NodeRef, message: Message, hold: Hold): () => void;
+  /**
+   * Declares that the record of a message that `node` has received is not finished when the message is; `hold` is as in
+   * `hold`. undefined: nothing is tracked.
+   */
+  retain(node: NodeRef, message: Message, hold: Hold): Retained | undefined;
   /** What the ledger can't vouch for, by node, and how much is under way. */
   report(): DeliveryReport;
 }

@@ -10,6 +10,7 @@ import {
   type Hold,
   type Message,
   type NodeRef,
+  type Retained,
   type SourceOptions,
 } from "./contract";
 import { messageOf } from "../errors";
@@ -17,11 +18,12 @@ import { Deploy } from "./deploy";
 import { Passage } from "./gate";
 import { LABEL, watchMessages } from "./entrances";
 import { Ledger } from "./ledger";
-import { emissionsOf, ENDED, type Delivered, type Token, type Whereabouts } from "./token";
+import { emissionsOf, ENDED, type Token } from "./token";
 import type { Red, RedNode } from "./red";
+import { retain } from "./retained";
 import { Source } from "./source";
 import { endStranded, Graces, nameOf, SWEEP_INTERVAL, sweep } from "./timeouts";
-import { Tracking } from "./tracking";
+import { CLOSED, Tracking } from "./tracking";
 
 export class Hooks implements Delivery {
   private readonly ledger = new Ledger();
@@ -30,7 +32,6 @@ export class Hooks implements Delivery {
   private readonly deploy: Deploy;
   private readonly sources = new Set<Source>();
   private readonly gates = new Set<Passage>();
-  private readonly holding = new Set<Delivered>();
   private readonly lateSends = new Map<string, { node: NodeRef; count: number }>();
   private readonly unverified = new Map<string, NodeRef>();
   private running = false;
@@ -118,15 +119,24 @@ export class Hooks implements Delivery {
     const token = this.ledger.find(message[TOKEN]);
     for (let one = token?.first; one !== undefined; one = one.next) {
       if (one.message !== message || one.place.node.id !== node.id) continue;
-      const delivered = one;
-      const end = this.ledger.hold(delivered, hold);
-      this.holding.add(delivered);
-      return () => {
-        this.holding.delete(delivered);
-        end();
-      };
+      return this.ledger.hold(one, hold);
     }
     return () => undefined;
+  }
+
+  retain(node: NodeRef, message: Message, hold: Hold): Retained | undefined {
+    const token = this.ledger.find(message[TOKEN]);
+    if (token === undefined) return undefined;
+    const place = this.tracking.knownPlace(node as RedNode);
+    if (place !== undefined && this.tracking.places.has(place)) {
+      // It answers for the record itself: what it sends in the same turn need not have the record in it.
+      const delivered = place.held.get(message);
+      if (delivered !== undefined) delivered.forwarded = true;
+      return retain(this.ledger, token, place, hold);
+    }
+    // The node was closed, and nobody would tell the record.
+    this.ledger.fail(token, { ...CLOSED, node });
+    return undefined;
   }
 
   report(): DeliveryReport {
@@ -193,7 +203,6 @@ export class Hooks implements Delivery {
     // The ledger's clock is never ahead of what nodes had a chance to do: it stands while the event loop does.
     this.ledger.now += Math.round(Math.min(now - this.ticked, 2 * SWEEP_INTERVAL));
     this.ticked = now;
-    for (const delivered of this.holding) if (delivered.over) this.holding.delete(delivered);
     this.graces.sweep(this.ledger.now);
     endStranded(this.ledger);
     let shortest = Infinity;
@@ -204,21 +213,19 @@ export class Hooks implements Delivery {
 
   private relieve(owns: (owner: unknown) => boolean): void {
     // One call a node: thousands of holds of one sink usually bring a function each that does the same.
-    const asked = new Set<Whereabouts>();
     const ours = (token: Token): boolean =>
       (token.owner !== undefined && owns(token.owner)) ||
       (token.children !== undefined && [...token.children].some((child) => ours(child)));
-    for (const delivered of this.holding) {
-      const { hold } = delivered;
-      if (delivered.over || hold?.relieve === undefined || asked.has(delivered.place) || !ours(delivered.token))
-        continue;
-      asked.add(delivered.place);
-      try {
-        hold.relieve();
-      } catch (error) {
-        this.red.log.warn(`[${nameOf(delivered.place.node)}] could not let go of what it holds: ${messageOf(error)}`);
+    for (const place of this.tracking.places)
+      for (const { hold, token } of place.everything()) {
+        if (hold?.relieve === undefined || !ours(token)) continue;
+        try {
+          hold.relieve();
+        } catch (error) {
+          this.red.log.warn(`[${nameOf(place.node)}] could not let go of what it holds: ${messageOf(error)}`);
+        }
+        break;
       }
-    }
   }
 
   private late(node: NodeRef): void {

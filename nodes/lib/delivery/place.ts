@@ -1,5 +1,5 @@
 /** A node instance in which deliveries are: what is on its way to it, what it holds, and how it shows that it is done. */
-import { COMING, GONE, isUndoable, RECEIVED, type Delivered, type Token, type Whereabouts } from "./token";
+import { COMING, GONE, isUndoable, RECEIVED, RETAINED, type Delivered, type Token, type Whereabouts } from "./token";
 import { Line } from "./line";
 import type { RedMessage, RedNode } from "./red";
 
@@ -41,6 +41,8 @@ const restOf = (node: RedNode): number => {
 export class Place implements Whereabouts {
   readonly held = new Line();
   private readonly transit = new Line();
+  /** What is left to do for records whose messages are completed. */
+  readonly retained = new Line();
   /** The delivery received last: the one that a message without token most likely comes from. */
   last: Delivered | undefined;
   /** Changes with `held`. */
@@ -101,13 +103,22 @@ export class Place implements Whereabouts {
     this.version += 1;
   }
 
-  /** Takes a delivery out of what is held or under way. Twice is once. */
+  retain(delivered: Delivered): void {
+    delivered.phase = RETAINED;
+    this.retained.push(delivered);
+  }
+
+  /** Takes a delivery out of what is held, retained or under way. Twice is once. */
   forget(delivered: Delivered, ended?: true): void {
     const { phase } = delivered;
     if (phase === GONE) return;
     delivered.phase = GONE;
     if (phase === COMING) {
       this.transit.remove(delivered);
+      return;
+    }
+    if (phase === RETAINED) {
+      this.retained.remove(delivered);
       return;
     }
     if (ended) this.outlived(delivered.message, delivered.token.id);
@@ -137,6 +148,11 @@ export class Place implements Whereabouts {
   /** Everything on its way to the node and in it, oldest first. */
   all(): Delivered[] {
     return [...this.held, ...this.transit];
+  }
+
+  /** Whatever records wait for here. */
+  everything(): Delivered[] {
+    return [...this.retained, ...this.held, ...this.transit];
   }
 }
 

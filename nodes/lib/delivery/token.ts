@@ -45,10 +45,14 @@ export interface Whereabouts {
   forget(delivery: Delivered, ended?: true): void;
 }
 
-/** Where a delivery is: under way to its node, received by it, or out of the node's books. */
+/**
+ * Where a delivery is: under way to its node, received by it, out of the node's books, or what a node retains of a record after it
+ * has completed the message.
+ */
 export const COMING = 0;
 export const RECEIVED = 1;
 export const GONE = 2;
+export const RETAINED = 3;
 
 /** One message under a token, on its way to a node or in it. Thousands live at a time: every field is paid in pauses. */
 export class Delivered {
@@ -59,7 +63,7 @@ export class Delivered {
   ahead: Delivered | undefined;
   behind: Delivered | undefined;
   hold: Hold | undefined;
-  phase: typeof COMING | typeof RECEIVED | typeof GONE = COMING;
+  phase: typeof COMING | typeof RECEIVED | typeof GONE | typeof RETAINED = COMING;
   /** Its node has sent something under its token. */
   forwarded = false;
   /** The ledger counts it no more. */

@@ -159,7 +159,7 @@ export class Tracking {
 
   /** Everything that the node holds or would receive fails. */
   loseAll(place: Place): void {
-    for (const delivered of place.all()) this.lose(place, delivered);
+    for (const delivered of place.everything()) this.lose(place, delivered);
   }
 
   /** The token under which a message without one belongs, when a node that holds deliveries sends it (rule 4). */
@@ -272,7 +272,10 @@ export class Tracking {
   }
 }
 
-const CLOSED: TokenFailure = { error: new Error("its node was closed while it held the message"), interrupted: true };
+export const CLOSED: TokenFailure = {
+  error: new Error("its node was closed while it held the message"),
+  interrupted: true,
+};
 const NOT_THERE: TokenFailure = {
   error: new Error("its destination was not there: flows were being deployed"),
   interrupted: true,

@@ -1,6 +1,7 @@
 /** A kafkajs cluster object with the faults met that docs/decisions/kafka-client.md lists. */
 import * as net from "node:net";
 import * as tls from "node:tls";
+import { Chain, type Linked } from "../delivery/chain";
 import { gatherAnswers, readOften } from "./kafkajs-answers";
 import { contextOf } from "./cluster-options";
 import { explain, type ErrorContext } from "./errors";
@@ -19,6 +20,7 @@ import {
 import { readAhead } from "./kafkajs-ahead";
 import { decodeFetch } from "./kafkajs-fetch";
 import { withInstance } from "./kafkajs-static";
+import { Unanswered } from "./kafkajs-unanswered";
 import type { ClusterOptions, TopicPartition } from "./port";
 import { VERSION as TOPIC_IDS } from "./topic-id";
 
@@ -94,6 +96,7 @@ const tolerant = (protocol: RawProtocol, hooks: LinkHooks): RawProtocol => ({
 
 /** kafkajs#1751: its check for throttled requests runs every millisecond for ever. It is only needed while some wait. */
 const quiet = ({ requestQueue }: RawConnection): void => {
+  requestQueue.inflight = new Unanswered();
   requestQueue.scheduleCheckPendingRequests = () => {
     if (requestQueue.throttleCheckTimeoutId !== null || requestQueue.pending.length === 0) return;
     const wait = Math.max(10, requestQueue.throttledUntil - Date.now());
@@ -127,14 +130,17 @@ const survive = (connection: RawConnection): void => {
 };
 
 /** Requests that wait for their answers. */
-type Outstanding = Set<{ readonly name: string; readonly since: number }>;
+interface Asked extends Linked<Asked> {
+  readonly name: string;
+  readonly since: number;
+}
 
-const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstanding): void => {
+const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Chain<Asked>): void => {
   quiet(connection);
   survive(connection);
   const raw = connection.send.bind(connection);
   const send: RawConnection["send"] = async (protocol) => {
-    const one = { name: protocol.request.apiName, since: Date.now() };
+    const one: Asked = { name: protocol.request.apiName, since: Date.now(), older: undefined, newer: undefined };
     outstanding.add(one);
     try {
       return await raw(protocol);
@@ -144,7 +150,7 @@ const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Outstand
         connection.socket?.destroy(new Error(`no answer to ${one.name}`, { cause: error }));
       throw error;
     } finally {
-      outstanding.delete(one);
+      outstanding.remove(one);
     }
   };
   connection.send = async (plain) => {
@@ -191,7 +197,7 @@ export const makeLink = (options: ClusterOptions, hooks: LinkHooks = {}): Link =
   const context = contextOf(options);
   const sockets = new Set<net.Socket>();
   const retry = { retries: 4, initialRetryTime: 100, maxRetryTime: 1000 };
-  const outstanding: Outstanding = new Set();
+  const outstanding = new Chain<Asked>();
   const logger = createLogger({
     level: 1,
     logCreator: () => (entry: { log: { message: string } }) => {

@@ -37,6 +37,8 @@ export interface RawEncoder {
 }
 
 interface RawRequestQueue {
+  /** A Map by correlation id. */
+  inflight: unknown;
   pending: unknown[];
   throttledUntil: number;
   throttleCheckTimeoutId: NodeJS.Timeout | null;

@@ -2,7 +2,6 @@
  * One run of kafkajs's consumer, from its connection to its crash: batches in hand and their heartbeats, assignments and
  * revocations. What outlives a run is in kafkajs-consumer.ts.
  */
-import { setMaxListeners } from "node:events";
 import { Retriable } from "../errors";
 import { rebalanceTimeout } from "./group-protocol";
 import type { Link } from "./kafkajs-cluster";
@@ -16,6 +15,7 @@ import {
   type RawError,
 } from "./kafkajs-internals";
 import { isFenced } from "./kafkajs-static";
+import { Term } from "./kafkajs-term";
 import type { ConsumerEvents, ConsumerOptions, TopicPartition } from "./port";
 import type { Membership } from "./transaction-port";
 import { within } from "./sleep";
@@ -37,8 +37,8 @@ export interface Session {
   raw: RawConsumer | undefined;
   member: Member | undefined;
   epoch: number;
-  /** Ends when the epoch does: open batches return. */
-  ended: AbortController;
+  /** Of the epoch. */
+  term: Term;
   /** Seeks that kafkajs has not been seen to take up: it keeps such over assignments, and has no way to take one back. */
   readonly seeks: Map<string, { readonly offset: number; epoch: number }>;
   /** Partitions that may be handed over at once. */
@@ -60,12 +60,8 @@ export interface Shared {
 export const stallLimit = ({ sessionTimeout, stallLimit: given }: ConsumerOptions): number =>
   given ?? Math.max(REQUEST_TIMEOUT, rebalanceTimeout(sessionTimeout) + 5000) + 15_000;
 
-/** Each batch in hand listens to it: Node would warn of more than ten. */
-const newEnd = (): AbortController => {
-  const end = new AbortController();
-  setMaxListeners(MOST_WORKERS, end.signal);
-  return end;
-};
+/** Other failures of a heartbeat are for the next fetch to find. */
+const newTerm = (): Term => new Term((error) => REJOIN.has((error as RawError).type ?? "") || isFenced(error));
 
 export const newSession = (link: Link): Session => {
   let crashed: Session["crashed"] = () => undefined;
@@ -75,7 +71,7 @@ export const newSession = (link: Link): Session => {
     raw: undefined,
     member: undefined,
     epoch: 0,
-    ended: newEnd(),
+    term: newTerm(),
     seeks: new Map(),
     workers: 0,
     crash,
@@ -115,41 +111,10 @@ export const bounded = (
     })),
   }));
 
-/** Keeps the membership alive while the node takes its time; ends early with the epoch. */
-const whileAlive = async <T>(
-  work: Promise<T>,
-  heartbeat: () => Promise<void>,
-  own: Session,
-  interval: number,
-): Promise<T | undefined> => {
-  const { signal } = own.ended;
-  if (signal.aborted) return undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let end: (() => void) | undefined;
-  const interrupted = new Promise<undefined>((resolve, reject) => {
-    end = () => resolve(undefined);
-    signal.addEventListener("abort", end);
-    timer = setInterval(() => {
-      heartbeat().catch((error: RawError) => {
-        // Other failures are for the next fetch to find: leaving now would fetch again what is being worked on.
-        if (!REJOIN.has(error.type ?? "") && !isFenced(error)) return;
-        own.ended.abort();
-        reject(error);
-      });
-    }, interval);
-  });
-  try {
-    return await Promise.race([work, interrupted]);
-  } finally {
-    clearInterval(timer);
-    if (end) signal.removeEventListener("abort", end);
-  }
-};
-
 /** Ends the epoch: open batches return, and the node may still commit what is finished. */
 export const revoke = async (own: Session, options: ConsumerOptions, events: ConsumerEvents): Promise<void> => {
   if (own.epoch > 0) {
-    own.ended.abort();
+    own.term.end();
     // Whoever takes longer than the coordinator waits is out of the group.
     await within(events.revoking(own.epoch), rebalanceTimeout(options.sessionTimeout) * 0.7);
   }
@@ -165,7 +130,7 @@ const handle = async (
   heartbeat: () => Promise<void>,
 ) => {
   const fetched = fetchedOf(batch);
-  if (!fetched || own.ended.signal.aborted) return;
+  if (!fetched || own.term.over) return;
   const { topic, partition } = batch;
   const { nextOffset } = fetched;
   const offset = Number(batch.fetchedOffset);
@@ -178,13 +143,12 @@ const handle = async (
     nextOffset,
     highWatermark: Number(batch.highWatermark),
   });
-  const next = await whileAlive(
+  const next = await own.term.during(
     work.then((taken) => taken ?? nextOffset),
     heartbeat,
-    own,
     options.sessionTimeout / 6,
   );
-  if (next !== undefined && !own.ended.signal.aborted) resolve(String(next - 1));
+  if (next !== undefined && !own.term.over) resolve(String(next - 1));
 };
 
 const assigned = (own: Session, events: ConsumerEvents, shared: Shared, payload: unknown): void => {
@@ -202,7 +166,7 @@ const assigned = (own: Session, events: ConsumerEvents, shared: Shared, payload:
   // Meant for a partition that was, or may have been, in other hands meanwhile: only a new session is without it.
   if (pending.some(({ epoch }) => !kept || epoch !== shared.epochs)) return own.crashed(undefined);
   own.epoch = ++shared.epochs;
-  own.ended = newEnd();
+  own.term = newTerm();
   for (const seek of pending) seek.epoch = own.epoch;
   shared.last = own.member;
   // kafkajs remembers what was paused under the assignment before.
@@ -257,7 +221,7 @@ export const open = async (
     assigned(own, events, shared, payload);
   });
   // A member whose join has failed may go on asking with its old assignment: nothing of that is used.
-  const isMember = (): boolean => own.epoch > 0 && !own.ended.signal.aborted;
+  const isMember = (): boolean => own.epoch > 0 && !own.term.over;
   raw.on("consumer.heartbeat", () => {
     if (!isMember()) return;
     watchdog.progress();

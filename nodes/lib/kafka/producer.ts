@@ -32,7 +32,7 @@ const backOff = (failures: number): number => Math.random() * Math.min(5000, 50 
 export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Producer => {
   const codec = codecByName(options.compression);
   const idempotent = options.acks === "all";
-  const busy = new Set<number>();
+  const busy = new Map<number, boolean>(); // by leader; a Set that changes with every request leaves garbage behind
   const room: (() => void)[] = [];
   let due = Infinity;
   let buffered = 0;
@@ -210,7 +210,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       wire.failed(error);
       for (const topic of new Set(sent.map(({ lane }) => lane.topic))) topics.refresh(topic, error);
     }
-    busy.delete(leader);
+    busy.set(leader, false);
     schedule();
   };
 
@@ -222,8 +222,8 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     for (const lane of topics.lanes()) {
       if (lane.leader < 0) continue;
       const at = readyAt(lane, options.linger);
-      if (at > now || busy.has(lane.leader)) {
-        if (!busy.has(lane.leader)) next = Math.min(next, at);
+      if (at > now || busy.get(lane.leader)) {
+        if (!busy.get(lane.leader)) next = Math.min(next, at);
         continue;
       }
       if (!identity) {
@@ -239,7 +239,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
     }
     if (identity)
       for (const [leader, { lanes }] of ready) {
-        busy.add(leader);
+        busy.set(leader, true);
         for (const lane of lanes) lane.inFlight = true;
         void send(leader, lanes, identity);
       }

@@ -31,7 +31,7 @@ const copyOf = (result: unknown): unknown => (result === undefined ? undefined :
 export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> implements KeyedState<R, T> {
   private store: StateStore | undefined;
   private readonly opening: Promise<void>;
-  /** In the order of use. */
+  /** In the order of use, once there are as many as stay in memory. */
   private readonly hot = new Map<string, S>();
   private dirty = new Set<string>();
   /** How many of these the store does not count. */
@@ -72,8 +72,7 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
       if (known) return this.ownOf(known.result) as R | undefined;
     }
     const { state, result } = this.advance(this.stateOf(key), record);
-    this.hot.delete(key);
-    this.hot.set(key, state);
+    this.use(key, state);
     this.touch(key);
     if (identity) {
       const kept = this.ownOf(result);
@@ -83,20 +82,26 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
     return result;
   }
 
-  kept(message: Message): Promise<void> | undefined {
+  kept(message: Message): void {
     this.forget(message);
-    // A checkpoint that fails leaves what it was to hold to the next.
-    if (this.dirty.size === 0) return this.checkpoints.present?.then(() => this.kept(message));
     const { added, dirty, options } = this;
-    return this.checkpoints.wait(message, {
-      now: added.length >= options.records || dirty.size >= options.inMemory,
-      counts: added.length >= WAITING * options.records,
-    });
+    if (dirty.size === 0) this.checkpoints.retainPresent(message);
+    else
+      this.checkpoints.retain(message, {
+        now: added.length >= options.records || dirty.size >= options.inMemory,
+        counts: added.length >= WAITING * options.records,
+      });
   }
 
   async close(): Promise<void> {
     await this.checkpoints.close(this.opening, () => this.dirty.size > 0);
     await this.store?.close();
+  }
+
+  /** While there is room the order does not matter, and a key that leaves its place with each record leaves garbage behind. */
+  private use(key: string, state: S): void {
+    if (this.hot.size >= this.options.inMemory) this.hot.delete(key);
+    this.hot.set(key, state);
   }
 
   private touch(key: string): void {

@@ -1,12 +1,13 @@
 /** When checkpoints are written, and who waits for them. */
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { countOf } from "../batch";
-import type { Delivery, Hold, Message } from "../delivery/contract";
+import type { Delivery, Hold, Message, Retained } from "../delivery/contract";
 import { asError, Retriable } from "../errors";
 import { sizeOf } from "../stream/size";
 
 export interface Surroundings {
   hold(message: Message, hold: Hold): () => void;
+  retain(message: Message, hold: Hold): Retained | undefined;
   emissionsOf: Delivery["emissionsOf"];
   /** The disk refuses: records wait; undefined: it works again. */
   trouble(error: Error | undefined): void;
@@ -15,7 +16,7 @@ export interface Surroundings {
 /** How long a checkpoint, or the folder, that failed is left alone, ms. */
 const AGAIN = 1000;
 
-/** Messages that go on in one turn of the event loop: about 1 ms. */
+/** Records that go on in one turn of the event loop: about 1 ms. */
 const RELEASED = 128;
 
 /** What a message weighs while it is held. */
@@ -24,13 +25,10 @@ export const weightOf = (message: Message): Pick<Hold, "records" | "bytes"> => (
   bytes: sizeOf(message.payload),
 });
 
-interface Waiting {
-  go(): void;
-  fail(error: Error): void;
-}
-
 export class Checkpoints {
-  private waiting: Waiting[] = [];
+  /** For the next checkpoint, and for the one that is being written. */
+  private waiting: Retained[] = [];
+  private written: Retained[] | undefined;
   /** Something is to be written that nobody waits for. */
   private wanted = false;
   private timer: NodeJS.Timeout | undefined;
@@ -46,7 +44,7 @@ export class Checkpoints {
    */
   constructor(
     private readonly interval: number,
-    private readonly around: Pick<Surroundings, "hold" | "trouble">,
+    private readonly around: Pick<Surroundings, "retain" | "trouble">,
     private readonly write: () => Promise<void>,
   ) {}
 
@@ -56,30 +54,31 @@ export class Checkpoints {
   }
 
   /**
-   * Holds a message until the next checkpoint has been written: resolves then.
-   * @throws Retriable when the last one can't be written
+   * What a message's records have changed is to be written: they are not finished before.
+   *
+   * @param now it can't wait for the interval
+   * @param counts the source waits too
    */
-  wait(message: Message, { now, counts }: { readonly now: boolean; readonly counts: boolean }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const release = this.around.hold(message, {
-        gathers: true,
-        relieve: () => this.soon(0),
-        ...weightOf(message),
-        ...(counts && { counts }),
-      });
-      this.waiting.push({
-        go() {
-          release();
-          resolve();
-        },
-        fail(error) {
-          release();
-          reject(error);
-        },
-      });
-      this.soon(now ? 0 : this.interval);
-    });
+  retain(message: Message, { now, counts }: { readonly now: boolean; readonly counts: boolean }): void {
+    const retained = this.retained(message, counts);
+    if (retained) this.waiting.push(retained);
+    else this.wanted = true;
+    this.soon(now ? 0 : this.interval);
   }
+
+  /** A message's records have changed nothing, but may be such that have: they wait for the checkpoint that is being written. */
+  retainPresent(message: Message): void {
+    if (!this.written) return;
+    const retained = this.retained(message, false);
+    if (retained) this.written.push(retained);
+  }
+
+  private retained(message: Message, counts: boolean): Retained | undefined {
+    const { relieve } = this;
+    return this.around.retain(message, { gathers: true, relieve, ...weightOf(message), ...(counts && { counts }) });
+  }
+
+  private readonly relieve = (): void => this.soon(0);
 
   /** There is something to write that nobody waits for. */
   want(): void {
@@ -141,22 +140,25 @@ export class Checkpoints {
   }
 
   private async checkpoint(): Promise<void> {
-    const { waiting, wanted } = this;
+    const { waiting: written, wanted } = this;
+    this.written = written;
     this.waiting = [];
     this.wanted = false;
     try {
       await this.write();
       this.told(undefined);
       // Were all to go on at once, records that come would stand for long.
-      for (const [n, { go }] of waiting.entries()) {
+      for (const [n, retained] of written.entries()) {
         if (n > 0 && n % RELEASED === 0) await turn();
-        go();
+        retained.release();
       }
     } catch (error) {
-      this.waiting = [...waiting, ...this.waiting];
+      this.waiting = [...written, ...this.waiting];
       this.wanted ||= wanted;
       this.told(asError(error));
       await sleep(AGAIN, undefined, { signal: this.closing.signal }).catch(() => undefined);
+    } finally {
+      this.written = undefined;
     }
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Message } from "../delivery/contract";
-import { asError, ConfigError } from "../errors";
+import { ConfigError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
@@ -96,7 +96,10 @@ export const stateFields = (usual: Usual) => ({
 
 export type StateSettings = Settings<ReturnType<typeof stateFields>>;
 
-export type StateNode = Pick<NodeContext, "RED" | "id" | "hold" | "emissionsOf" | "warn" | "error" | "status">;
+export type StateNode = Pick<
+  NodeContext,
+  "RED" | "id" | "hold" | "retain" | "emissionsOf" | "warn" | "error" | "status"
+>;
 
 /** Where a node's state lies. @param folder the setting: empty for the usual one */
 export const stateDirectory = (node: StateNode, folder: string): string => nodeFolder(node, folder || STATE_FOLDER);
@@ -107,6 +110,7 @@ export function stateSurroundings(node: StateNode): Surroundings {
   node.status("restoring", "yellow");
   return {
     hold: node.hold,
+    retain: node.retain,
     emissionsOf: node.emissionsOf,
     trouble(error) {
       if (error && error.message !== trouble) node.warn(`the state is not kept, records wait: ${error.message}`);
@@ -182,26 +186,24 @@ export function whenRestored({ ready }: Pick<KeyedState<unknown>, "ready">, show
 const nameOf = (format: string): string => createHash("sha256").update(format).digest("hex").slice(0, 16);
 
 /**
- * Does a node's work on a message once its state is there, in the order in which messages came; then, also where a part
- * of it failed, waits until what its records changed is kept. While the folder is read, or can't be used, the message is held.
+ * Does a node's work on a message once its state is there, in the order in which messages came. Its records, also where a part
+ * of the work failed, are not finished before what they changed is kept. While the folder is read, or can't be used, the message is
+ * held.
  */
 export function throughState(
   node: Pick<NodeContext, "hold">,
-  state: Pick<KeyedState<unknown>, "ready" | "readyFor" | "kept">,
+  state: Pick<KeyedState<unknown>, "ready" | "readyFor"> & { kept(message: Message): void | Promise<void> },
   message: Message,
   work: () => void,
 ): Promise<void> | undefined {
   const go = (): Promise<void> | undefined => {
-    let failure: Error | undefined;
+    let kept: void | Promise<void>;
     try {
       work();
-    } catch (error) {
-      failure = asError(error);
+    } finally {
+      kept = state.kept(message);
     }
-    const kept = state.kept(message);
-    if (!failure) return kept;
-    if (!kept) throw failure;
-    return kept.then(() => Promise.reject(failure));
+    return kept ?? undefined;
   };
   const ready = readyToTake(state, message);
   if (!ready) return go();

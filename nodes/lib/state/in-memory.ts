@@ -6,7 +6,7 @@ import type { Advance, KeyedState } from "./port";
 
 /** What a state in memory holds. */
 export interface Memory<S> {
-  /** In the order of use. */
+  /** In the order of use, once there are half as many as may be. */
   readonly states: Map<string, S>;
   /** What was said of records that may come again; what is said must not be changed then. */
   readonly contained?: ContainedRecords;
@@ -63,19 +63,19 @@ export class InMemoryState<S, R, T extends StreamRecord = StreamRecord> implemen
       if (known) return known.result as R | undefined;
     }
     const { state, result } = this.advance(states.get(key), record);
-    states.delete(key);
+    // Where there is much room the order does not matter yet, and a key that leaves its place with each record leaves garbage behind.
+    if (states.size >= this.most / 2) states.delete(key);
     states.set(key, state);
     while (states.size > this.most) states.delete(states.keys().next().value as string);
     if (identity) contained.add(identity, result);
     return result;
   }
 
-  kept(message: Message): undefined {
+  kept(message: Message): void {
     const { place } = this;
     this.place = undefined;
     if (place !== undefined && this.emissionsOf)
       this.memory.contained?.forgetCommitted(place, this.emissionsOf(message));
-    return undefined;
   }
 
   close(): Promise<void> {

@@ -119,8 +119,8 @@ export class KeptWindows {
   }
 
   /**
-   * After the records of a message were added: resolves when a restart would find them, and no more are unfinished than
-   * the windows may hold; undefined when there is nothing to wait for.
+   * After the records of a message were added: they are not finished before a restart would find them. Resolves when no more
+   * are unfinished than the windows may hold; undefined when there is nothing to wait for.
    */
   kept(message: Message): Promise<void> | undefined {
     const { place, added, options } = this;
@@ -128,9 +128,10 @@ export class KeptWindows {
     this.filling?.endMessage();
     if (place !== undefined) this.contained.forgetCommitted(place, this.around.emissionsOf(message));
     const isFull = this.records > options.windows.maxRecords;
-    if (!this.isChanged && !isFull) return this.checkpoints.present?.then(() => this.kept(message));
-    const written = this.checkpoints.wait(message, { now: added.length >= options.records, counts: isFull });
-    return isFull ? written.then(() => this.room(message)) : written;
+    if (this.isChanged || isFull)
+      this.checkpoints.retain(message, { now: added.length >= options.records, counts: isFull });
+    else this.checkpoints.retainPresent(message);
+    return isFull ? this.room(message) : undefined;
   }
 
   /** A window that was sent has finished: its records are needed no more, those that are in others for these only. */

@@ -85,16 +85,10 @@ export class PartitionedState<S, R, T extends StreamRecord = StreamRecord> imple
     return state.take(key, record, identity);
   }
 
-  /** A message has one hold a node, so that partitions' checkpoints are waited for one after the other. */
-  kept(message: Message): Promise<void> | undefined {
+  kept(message: Message): void {
     const parts = this.present;
     this.present = [];
-    let before: Promise<void> | undefined;
-    for (const part of parts) {
-      const kept = (): Promise<void> | undefined => part.present?.kept(message);
-      before = before ? before.then(kept) : kept();
-    }
-    return before;
+    for (const part of parts) part.present?.kept(message);
   }
 
   async close(): Promise<void> {

@@ -46,11 +46,8 @@ export interface KeyedState<R, T extends StreamRecord = StreamRecord> {
    * @param identity where it is not that of its source
    */
   take(key: string, record: T, identity?: Identity): R | undefined;
-  /**
-   * After the records of a message were taken: resolves when a restart would find them in the state; undefined when there
-   * is nothing to wait for.
-   */
-  kept(message: Message): Promise<void> | undefined;
+  /** After the records of a message were taken, in the same turn: they are not finished before a restart would find them in the state. */
+  kept(message: Message): void;
   /** Keeps what is not kept yet. */
   close(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { defineNode } from "../../lib/node";
 import { weightOf } from "../../lib/state/checkpoints";
 import { forgetMemory } from "../../lib/state/in-memory";
 import { compileKey } from "../../lib/stream/path";
+import { UnderWay } from "../../lib/under-way";
 import { declaration } from "./declaration";
 import { isWindow, type LoadedModel } from "./loaded-model";
 import { modelPlace } from "./model-place";
@@ -34,7 +35,7 @@ export = defineNode(declaration, (node) => {
     node.log(`the model is ${metadata.name} ${metadata.version}`);
     node.status("ready", "grey");
   });
-  const inFlight = new Set<Promise<void>>();
+  const inFlight = new UnderWay();
   const turns = modelTurns();
   const { present } = place;
   let broken = false;
@@ -124,7 +125,7 @@ export = defineNode(declaration, (node) => {
     });
   }
 
-  /** Its answers leave at once; it is finished when they have, and what its records changed is kept. */
+  /** Its answers leave at once; its records are finished when they have, and what they changed is kept. */
   async function handle(message: Message): Promise<void> {
     const arrived = performance.now();
     const joins = !isWindow(message);
@@ -138,20 +139,9 @@ export = defineNode(declaration, (node) => {
     }
     const model = place.present;
     // Series take its records in the turn in which the model is looked up.
-    const answered = underWay(answer(message, model, arrived, turns.enter(model)));
-    const kept = joins ? model?.state.kept(message) : undefined;
-    if (!kept) return answered;
-    const failed = (await Promise.allSettled([answered, kept])).find(({ status }) => status === "rejected");
-    if (failed) throw asError((failed as PromiseRejectedResult).reason);
-  }
-
-  function underWay<T>(work: Promise<T>): Promise<T> {
-    const settled: Promise<void> = work.then(
-      () => void inFlight.delete(settled),
-      () => void inFlight.delete(settled),
-    );
-    inFlight.add(settled);
-    return work;
+    const answered = inFlight.add(answer(message, model, arrived, turns.enter(model)));
+    if (joins) model?.state.kept(message);
+    await answered;
   }
 
   async function answer(message: Message, model: LoadedModel | undefined, arrived: number, turn: Turn): Promise<void> {
@@ -207,7 +197,7 @@ export = defineNode(declaration, (node) => {
     // Records that came before it have still to join their series.
     await restored();
     try {
-      await underWay(place.load(pathOf(file)));
+      await inFlight.add(place.load(pathOf(file)));
     } catch (error) {
       // The next try meets the same file.
       throw new Rejected(`the new model is not taken, the one before goes on: ${messageOf(error)}`, { cause: error });
@@ -221,8 +211,8 @@ export = defineNode(declaration, (node) => {
     },
     async close(removed) {
       place.hurry();
-      await Promise.all(inFlight);
-      await place.close(() => Promise.all(inFlight));
+      await inFlight.done();
+      await place.close(() => inFlight.done());
       if (removed) forgetMemory(node.id);
     },
   };

@@ -10,8 +10,8 @@ export interface KeptReadings {
   readonly collected: Collected;
   /** Resolves once what was kept is back; undefined when it is. @throws Retriable when it is closed before */
   readonly ready: Promise<void> | undefined;
-  /** Resolves when a restart would find what was added; undefined when there is nothing to wait for. */
-  kept(message: Message): Promise<void> | undefined;
+  /** What was added of a message is not finished before a restart would find it. */
+  kept(message: Message): void;
   close(): Promise<void>;
 }
 
@@ -92,9 +92,8 @@ export function readingsOnDisk(options: KeptReadingsOptions, around: Surrounding
       return store ? undefined : opening;
     },
     kept(message) {
-      if (dirty.size) return checkpoints.wait(message, { now: dirty.size >= SOON, counts: false });
-      // What a checkpoint is writing at the moment may be this message's.
-      return checkpoints.present?.then(() => this.kept(message));
+      if (dirty.size) checkpoints.retain(message, { now: dirty.size >= SOON, counts: false });
+      else checkpoints.retainPresent(message);
     },
     async close() {
       await checkpoints.close(opening, () => dirty.size > 0);

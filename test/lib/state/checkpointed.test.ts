@@ -4,11 +4,12 @@ import { cpSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as fc from "fast-check";
-import type { Emission, Hold, Message } from "../../../nodes/lib/delivery/contract";
+import type { Emission, Message } from "../../../nodes/lib/delivery/contract";
 import { CheckpointedState, type CheckpointOptions } from "../../../nodes/lib/state/checkpointed";
 import type { Advance } from "../../../nodes/lib/state/port";
 import { Rejected } from "../../../nodes/lib/errors";
 import { until } from "../../harness";
+import { Retaining } from "./retaining";
 
 interface Sum {
   readonly records: number;
@@ -25,7 +26,7 @@ describe("state with checkpoints", () => {
   let folder: string;
   const open: CheckpointedState<Sum, { readonly third: number }>[] = [];
   const troubles: (string | undefined)[] = [];
-  const holds: Hold[] = [];
+  let retaining = new Retaining();
   let committed: number | undefined;
 
   const begin = (more: Partial<CheckpointOptions> = {}) => {
@@ -34,10 +35,8 @@ describe("state with checkpoints", () => {
       advance,
       { ...options, interval: 5, records: 1000, warn: assert.fail, ...more },
       {
-        hold(_message, hold) {
-          holds.push(hold);
-          return () => holds.splice(holds.indexOf(hold), 1);
-        },
+        hold: () => assert.fail("nothing is held"),
+        retain: (message, hold) => retaining.retain(message, hold),
         emissionsOf: () => [{ resumesAt: committed } as Emission],
         trouble: (error) => troubles.push(error?.message),
       },
@@ -55,11 +54,17 @@ describe("state with checkpoints", () => {
     source: { kind: "kafka", topic: "t", partition: 0, offset },
   });
   const take = (state: (typeof open)[number], offset: number, key = "a") => state.take(key, record(offset));
-  const kept = (state: (typeof open)[number], offset: number) => state.kept(record(offset));
+  /** Resolves when a record is finished that was taken before; undefined: nothing is waited for. */
+  const kept = (state: (typeof open)[number], offset: number) => {
+    const message = record(offset);
+    state.kept(message);
+    return retaining.finished(message);
+  };
 
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), "citystream-state-"));
-    troubles.length = holds.length = 0;
+    troubles.length = 0;
+    retaining = new Retaining();
     committed = undefined;
   });
   afterEach(async () => {
@@ -98,13 +103,13 @@ describe("state with checkpoints", () => {
     assert.deepEqual(take(state, 4), { third: 8 });
   });
 
-  it("holds a message until a checkpoint has what it changed, so that a kill after that loses nothing", async () => {
+  it("retains a record until a checkpoint has what it changed, so that a kill after that loses nothing", async () => {
     const state = await make();
     take(state, 1);
     const waits = kept(state, 1);
-    assert.equal(holds.length, 1);
+    assert.equal(retaining.holds.length, 1);
     await waits;
-    assert.equal(holds.length, 0);
+    assert.equal(retaining.holds.length, 0);
     // What the process that was killed has left.
     const left = path.join(folder, "left");
     cpSync(path.join(folder, "state"), left, { recursive: true });
@@ -147,7 +152,7 @@ describe("state with checkpoints", () => {
     const state = await make({ interval: 3_600_000, records: 3 });
     take(state, 1);
     const first = kept(state, 1);
-    holds[0]?.relieve?.();
+    retaining.holds[0]?.relieve?.();
     await first;
     [2, 3].forEach((offset) => take(state, offset));
     const second = kept(state, 3);
@@ -170,7 +175,7 @@ describe("state with checkpoints", () => {
     assert.deepEqual(take(after, 3), { third: 6 });
   });
 
-  it("lets go of messages when it is closed and the disk still refuses, so that they come again", async () => {
+  it("lets go of records when it is closed and the disk still refuses, so that they come again", async () => {
     const state = await make({ segmentBytes: 1 });
     take(state, 1);
     await kept(state, 1);
@@ -180,7 +185,7 @@ describe("state with checkpoints", () => {
     const [closed, outcome] = await Promise.allSettled([state.close(), waits]);
     assert.equal(closed.status, "fulfilled");
     assert.match(String((outcome as PromiseRejectedResult).reason), /closed before its state could be kept/);
-    assert.equal(holds.length, 0);
+    assert.equal(retaining.holds.length, 0);
     open.splice(0);
   });
 

@@ -9,6 +9,7 @@ import { throughState } from "../../../nodes/lib/state/fields";
 import { PartitionedState } from "../../../nodes/lib/state/partitioned";
 import type { Advance } from "../../../nodes/lib/state/port";
 import { until } from "../../harness";
+import { Retaining } from "./retaining";
 
 const advance: Advance<number, number> = (state = 0, { payload }) => {
   const next = state + Number(payload);
@@ -38,6 +39,7 @@ describe("state by partition", () => {
   const open: PartitionedState<number, number>[] = [];
   const troubles: (string | undefined)[] = [];
   const processes = new Map<string, Map<string, Promise<void>>>();
+  const retaining = new Retaining();
 
   /** A node of a process. */
   const make = (name = "one", interval = 5) => {
@@ -59,6 +61,7 @@ describe("state by partition", () => {
       },
       {
         hold: () => () => undefined,
+        retain: retaining.retain,
         emissionsOf: (message) => (message as Tracked).from.map((tenure) => ({ tenure }) as Emission),
         trouble: (error) => troubles.push(error?.message),
       },
@@ -84,6 +87,7 @@ describe("state by partition", () => {
     await throughState({ hold: () => () => undefined }, state, message, () => {
       for (const one of records) said.push(state.take(key, one));
     });
+    await retaining.finished(message);
     return said;
   };
   const numbers = (partition = 0): number[] =>
