@@ -82,15 +82,14 @@ export class CheckpointedState<S, R, T extends StreamRecord = StreamRecord> impl
     return result;
   }
 
-  kept(message: Message): void {
+  kept(message: Message): Promise<void> | undefined {
     this.forget(message);
     const { added, dirty, options } = this;
-    if (dirty.size === 0) this.checkpoints.retainPresent(message);
-    else
-      this.checkpoints.retain(message, {
-        now: added.length >= options.records || dirty.size >= options.inMemory,
-        counts: added.length >= WAITING * options.records,
-      });
+    if (dirty.size === 0) return this.checkpoints.retainPresent(message);
+    return this.checkpoints.retain(message, {
+      now: added.length >= options.records || dirty.size >= options.inMemory,
+      counts: added.length >= WAITING * options.records,
+    });
   }
 
   async close(): Promise<void> {

@@ -54,28 +54,34 @@ export class Checkpoints {
   }
 
   /**
-   * What a message's records have changed is to be written: they are not finished before.
+   * What a message's records have changed is to be written: they are not finished before. A message that nothing tracks is not
+   * either: resolves when it is written; undefined for others, which may be completed at once.
    *
    * @param now it can't wait for the interval
    * @param counts the source waits too
+   * @throws Retriable when it can't be written
    */
-  retain(message: Message, { now, counts }: { readonly now: boolean; readonly counts: boolean }): void {
-    const retained = this.retained(message, counts);
-    if (retained) this.waiting.push(retained);
-    else this.wanted = true;
+  retain(
+    message: Message,
+    { now, counts }: { readonly now: boolean; readonly counts: boolean },
+  ): Promise<void> | undefined {
+    const wait = this.into(this.waiting, message, counts);
     this.soon(now ? 0 : this.interval);
+    return wait;
   }
 
-  /** A message's records have changed nothing, but may be such that have: they wait for the checkpoint that is being written. */
-  retainPresent(message: Message): void {
-    if (!this.written) return;
-    const retained = this.retained(message, false);
-    if (retained) this.written.push(retained);
+  /** The same where its records have changed nothing, but may be such that have: they wait for the checkpoint that is being written. */
+  retainPresent(message: Message): Promise<void> | undefined {
+    return this.written && this.into(this.written, message, false);
   }
 
-  private retained(message: Message, counts: boolean): Retained | undefined {
+  private into(list: Retained[], message: Message, counts: boolean): Promise<void> | undefined {
     const { relieve } = this;
-    return this.around.retain(message, { gathers: true, relieve, ...weightOf(message), ...(counts && { counts }) });
+    const hold = { gathers: true, relieve, ...weightOf(message), ...(counts && { counts }) } as const;
+    const retained = this.around.retain(message, hold);
+    if (!retained) return new Promise((release, fail) => void list.push({ release, fail }));
+    list.push(retained);
+    return undefined;
   }
 
   private readonly relieve = (): void => this.soon(0);
@@ -153,6 +159,7 @@ export class Checkpoints {
         retained.release();
       }
     } catch (error) {
+      this.written = undefined;
       this.waiting = [...written, ...this.waiting];
       this.wanted ||= wanted;
       this.told(asError(error));

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Message } from "../delivery/contract";
-import { ConfigError } from "../errors";
+import { asError, ConfigError } from "../errors";
 import type { Settings } from "../fields";
 import { choice, number, text } from "../fields";
 import type { NodeContext } from "../node-context";
@@ -192,18 +192,21 @@ const nameOf = (format: string): string => createHash("sha256").update(format).d
  */
 export function throughState(
   node: Pick<NodeContext, "hold">,
-  state: Pick<KeyedState<unknown>, "ready" | "readyFor"> & { kept(message: Message): void | Promise<void> },
+  state: Pick<KeyedState<unknown>, "ready" | "readyFor" | "kept">,
   message: Message,
   work: () => void,
 ): Promise<void> | undefined {
   const go = (): Promise<void> | undefined => {
-    let kept: void | Promise<void>;
+    let failure: Error | undefined;
     try {
       work();
-    } finally {
-      kept = state.kept(message);
+    } catch (error) {
+      failure = asError(error);
     }
-    return kept ?? undefined;
+    const kept = state.kept(message);
+    if (!failure) return kept;
+    if (!kept) throw failure;
+    return kept.then(() => Promise.reject(failure));
   };
   const ready = readyToTake(state, message);
   if (!ready) return go();

@@ -71,7 +71,7 @@ export class InMemoryState<S, R, T extends StreamRecord = StreamRecord> implemen
     return result;
   }
 
-  kept(message: Message): void {
+  kept(message: Message): undefined {
     const { place } = this;
     this.place = undefined;
     if (place !== undefined && this.emissionsOf)

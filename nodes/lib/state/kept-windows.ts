@@ -120,7 +120,7 @@ export class KeptWindows {
 
   /**
    * After the records of a message were added: they are not finished before a restart would find them. Resolves when no more
-   * are unfinished than the windows may hold; undefined when there is nothing to wait for.
+   * are unfinished than the windows may hold, and a message that nothing tracks can be found; undefined when it need not wait.
    */
   kept(message: Message): Promise<void> | undefined {
     const { place, added, options } = this;
@@ -128,10 +128,12 @@ export class KeptWindows {
     this.filling?.endMessage();
     if (place !== undefined) this.contained.forgetCommitted(place, this.around.emissionsOf(message));
     const isFull = this.records > options.windows.maxRecords;
-    if (this.isChanged || isFull)
-      this.checkpoints.retain(message, { now: added.length >= options.records, counts: isFull });
-    else this.checkpoints.retainPresent(message);
-    return isFull ? this.room(message) : undefined;
+    const written =
+      this.isChanged || isFull
+        ? this.checkpoints.retain(message, { now: added.length >= options.records, counts: isFull })
+        : this.checkpoints.retainPresent(message);
+    const room = isFull ? this.room(message) : undefined;
+    return written && room ? Promise.all([written, room]).then(() => undefined) : (written ?? room);
   }
 
   /** A window that was sent has finished: its records are needed no more, those that are in others for these only. */

@@ -85,10 +85,11 @@ export class PartitionedState<S, R, T extends StreamRecord = StreamRecord> imple
     return state.take(key, record, identity);
   }
 
-  kept(message: Message): void {
+  kept(message: Message): Promise<void> | undefined {
     const parts = this.present;
     this.present = [];
-    for (const part of parts) part.present?.kept(message);
+    const waits = parts.flatMap((part) => part.present?.kept(message) ?? []);
+    return waits.length > 0 ? Promise.all(waits).then(() => undefined) : undefined;
   }
 
   async close(): Promise<void> {

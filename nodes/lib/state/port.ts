@@ -46,8 +46,11 @@ export interface KeyedState<R, T extends StreamRecord = StreamRecord> {
    * @param identity where it is not that of its source
    */
   take(key: string, record: T, identity?: Identity): R | undefined;
-  /** After the records of a message were taken, in the same turn: they are not finished before a restart would find them in the state. */
-  kept(message: Message): void;
+  /**
+   * After the records of a message were taken, in the same turn: they are not finished before a restart would find them in the
+   * state. A message that nothing tracks is not finished either: resolves then. undefined: the message need not wait.
+   */
+  kept(message: Message): Promise<void> | undefined;
   /** Keeps what is not kept yet. */
   close(): Promise<void>;
 }

@@ -140,8 +140,10 @@ export = defineNode(declaration, (node) => {
     const model = place.present;
     // Series take its records in the turn in which the model is looked up.
     const answered = inFlight.add(answer(message, model, arrived, turns.enter(model)));
-    if (joins) model?.state.kept(message);
-    await answered;
+    const kept = joins ? model?.state.kept(message) : undefined;
+    if (!kept) return answered;
+    const failed = (await Promise.allSettled([answered, kept])).find(({ status }) => status === "rejected");
+    if (failed) throw asError((failed as PromiseRejectedResult).reason);
   }
 
   async function answer(message: Message, model: LoadedModel | undefined, arrived: number, turn: Turn): Promise<void> {

@@ -10,8 +10,8 @@ export interface KeptReadings {
   readonly collected: Collected;
   /** Resolves once what was kept is back; undefined when it is. @throws Retriable when it is closed before */
   readonly ready: Promise<void> | undefined;
-  /** What was added of a message is not finished before a restart would find it. */
-  kept(message: Message): void;
+  /** What was added of a message is not finished before a restart would find it; resolves then where nothing tracks it. */
+  kept(message: Message): Promise<void> | undefined;
   close(): Promise<void>;
 }
 
@@ -92,8 +92,8 @@ export function readingsOnDisk(options: KeptReadingsOptions, around: Surrounding
       return store ? undefined : opening;
     },
     kept(message) {
-      if (dirty.size) checkpoints.retain(message, { now: dirty.size >= SOON, counts: false });
-      else checkpoints.retainPresent(message);
+      if (dirty.size) return checkpoints.retain(message, { now: dirty.size >= SOON, counts: false });
+      return checkpoints.retainPresent(message);
     },
     async close() {
       await checkpoints.close(opening, () => dirty.size > 0);

@@ -29,14 +29,14 @@ describe("state with checkpoints", () => {
   let retaining = new Retaining();
   let committed: number | undefined;
 
-  const begin = (more: Partial<CheckpointOptions> = {}) => {
+  const begin = ({ tracked = true, ...more }: Partial<CheckpointOptions> & { tracked?: boolean } = {}) => {
     const options = { directory: path.join(folder, "state"), format: "sums", ttl: Infinity, most: 1000, inMemory: 100 };
     const state = new CheckpointedState(
       advance,
       { ...options, interval: 5, records: 1000, warn: assert.fail, ...more },
       {
         hold: () => assert.fail("nothing is held"),
-        retain: (message, hold) => retaining.retain(message, hold),
+        retain: (message, hold) => (tracked ? retaining.retain(message, hold) : undefined),
         emissionsOf: () => [{ resumesAt: committed } as Emission],
         trouble: (error) => troubles.push(error?.message),
       },
@@ -44,7 +44,7 @@ describe("state with checkpoints", () => {
     open.push(state);
     return state;
   };
-  const make = async (more: Partial<CheckpointOptions> = {}) => {
+  const make = async (more: Parameters<typeof begin>[0] = {}) => {
     const state = begin(more);
     await state.ready;
     return state;
@@ -57,7 +57,7 @@ describe("state with checkpoints", () => {
   /** Resolves when a record is finished that was taken before; undefined: nothing is waited for. */
   const kept = (state: (typeof open)[number], offset: number) => {
     const message = record(offset);
-    state.kept(message);
+    assert.equal(state.kept(message), undefined, "its message need not wait");
     return retaining.finished(message);
   };
 
@@ -117,6 +117,23 @@ describe("state with checkpoints", () => {
     assert.equal(take(after, 1), undefined);
     [2, 3].forEach((offset) => take(after, offset));
     assert.deepEqual(take(after, 3), { third: 6 });
+  });
+
+  it("lets a message wait that nothing tracks, until a checkpoint has what it changed, or can't have it", async () => {
+    const state = await make({ segmentBytes: 1, tracked: false });
+    take(state, 1);
+    await state.kept(record(1));
+    const left = path.join(folder, "left");
+    cpSync(path.join(folder, "state"), left, { recursive: true });
+    const after = await make({ directory: left });
+    [1, 2].forEach((offset) => take(after, offset));
+    assert.deepEqual(take(after, 3), { third: 6 });
+    renameSync(path.join(folder, "state"), path.join(folder, "away"));
+    take(state, 2);
+    const waits = assert.rejects(state.kept(record(2)) as Promise<void>, /closed before its state could be kept/);
+    await state.close();
+    await waits;
+    open.splice(open.indexOf(state), 1);
   });
 
   it("keeps a message waiting for the checkpoint under way that has its records already", async () => {
