@@ -1,7 +1,7 @@
 /**
  * How long a reading takes from Kafka to its forecast in Kafka: kafka in → function → lstm predictor → function → kafka out in a
  * Node-RED of its own: without the predictor, with LSTM(64) → Dense(6) over 24 steps × 6 features, the network of bench/forecast.ts, and
- * with the model that comes with the pack (twelve networks, four times the work), in one run. Beside them the bare client, kafkajs, that
+ * with the model that comes with the pack (nine networks, twice the work), in one run. Beside them the bare client, kafkajs, that
  * copies from topic to topic: what broker and machine take whoever asks. Who writes the readings gives way to all of these.
  *
  *   npm run build && node dist/bench/forecast-latency.js [--seconds 60] [--warm 30] [--per-second 1000] [--keys 100] [--linger 5]

@@ -13,7 +13,7 @@ import { writeModel, type Model } from "../../nodes/lib/forecast/model-file";
 import { fitInWorker } from "../../nodes/lib/forecast/train-in-worker";
 import { table, updateCard } from "./card";
 import { readStations } from "./readings";
-import { GROUPS, LOSSES, OPTIONS, SEEDS, shippedWork, TEMPLATE, UTC_OFFSET } from "./shipped";
+import { OPTIONS, PLANS, SEEDS, SHAPE, shippedWork, TEMPLATE, UTC_OFFSET } from "./shipped";
 
 const ROOT = resolve(__dirname, "../../..");
 
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const stations = readStations(folder, names, TEMPLATE.fill, UTC_OFFSET);
   const fitted = await fitInWorker(shippedWork(stations, !given.validate), tell);
   const { model, parts, windows, test } = fitted;
-  console.log(table("validation RMSE", "rmse", fitted.validation));
+  for (const kind of ["rmse", "mae"] as const) console.log(table(`validation ${kind}`, kind, fitted.validation));
   if (!test) {
     if (given.out) await writeModel(resolve(given.out), model);
     return;
@@ -54,9 +54,9 @@ async function main(): Promise<void> {
         testedTo: localTime(parts.test.to - TEMPLATE.stepLength),
         windows,
         seeds: SEEDS,
+        ...SHAPE,
         ...OPTIONS,
-        loss: LOSSES,
-        groups: GROUPS,
+        networks: PLANS,
       },
       ...(scores && { scores }),
     },
@@ -80,7 +80,7 @@ function tell(progress: FitProgress): void {
       const { epoch, loss, validation, best, seconds } = progress.epoch;
       const mark = best ? " *" : "";
       console.log(
-        `seed ${SEEDS[progress.network - 1]} epoch ${epoch}: ${loss.toFixed(4)} ${validation.toFixed(4)}${mark} ${seconds.toFixed(1)} s`,
+        `network ${progress.network} epoch ${epoch}: ${loss.toFixed(4)} ${validation.toFixed(4)}${mark} ${seconds.toFixed(1)} s`,
       );
       break;
     }

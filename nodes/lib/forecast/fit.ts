@@ -1,5 +1,4 @@
 import { compareWith, type Comparison } from "./compare";
-import type { Loss } from "./loss";
 import type { ForecastMetadata } from "./metadata";
 import type { Model } from "./model-file";
 import { errorsOf, partsOf, samplesOf, scaled, type Part, type Parts, type ScoredSamples, type Shares } from "./parts";
@@ -30,19 +29,28 @@ export interface FitWork {
   readonly penalties: readonly number[];
   readonly options: Omit<TrainingOptions, "seed" | "quantiles">;
   /**
-   * Losses that the networks learn by in turn, instead of that of the options. The mean of networks that learn squared and
-   * of such that learn absolute errors lies between mean and median: little is lost on either error.
+   * What the networks learn and how, in turn; absent: all of them everything, by shape and options. Networks that err in
+   * different ways are better together than any of them is alone.
    */
-  readonly losses?: readonly Loss[];
-  /**
-   * Outputs that are learnt apart, each group by networks of its own, in turn; absent: all together. Near horizons have more to
-   * learn before those far away are learnt by heart.
-   */
-  readonly groups?: readonly (readonly number[])[];
+  readonly plans?: readonly Plan[];
   /** Scores on the test part; false leaves it untouched. */
   readonly test: boolean;
   /** The model that is in use: it is scored on the same windows. */
   readonly present?: Model;
+}
+
+/** What a network learns otherwise than the work says. */
+export interface Plan {
+  /** Outputs that it learns; absent: all. Near horizons have more to learn before those far away are learnt by heart. */
+  readonly learnt?: readonly number[];
+  /** Inputs that it reads; absent: all. The others are zero to it, and stay without weight. */
+  readonly reads?: readonly number[];
+  readonly shape?: ResidualShape;
+  /**
+   * The mean of networks that learn squared and of such that learn absolute errors lies between mean and median: little is
+   * lost on either error.
+   */
+  readonly options?: Partial<Pick<TrainingOptions, "loss" | "rate" | "epochs">>;
 }
 
 export interface Fitted {
@@ -82,7 +90,7 @@ export class Cancelled extends Error {
  * @throws Error saying what the readings lack, or that training diverged; Cancelled
  */
 export function fit(work: FitWork, watch: FitWatch = {}): Fitted {
-  const { template, shape, seeds } = work;
+  const { template, seeds, plans = [] } = work;
   const turn = (): void => {
     if (watch.cancelled?.()) throw new Cancelled("training was cancelled");
   };
@@ -106,24 +114,24 @@ export function fit(work: FitWork, watch: FitWatch = {}): Fitted {
     inputs: metadata.inputs.length,
     outputs: metadata.outputs.length,
   };
-  const architecture = residualNetwork(shape, size);
   const quantiles = metadata.outputs.map(({ quantile }) => quantile ?? null);
   const members: Member[] = [];
-  const whole = (): Model => ({ metadata, ...ensemble(members, shape, size) });
+  const whole = (): Model => ({ metadata, ...ensemble(members, size) });
   for (const [i, seed] of seeds.entries()) {
-    const { groups = [], losses = [] } = work;
-    const learnt = groups[i % groups.length];
-    const loss = losses[Math.floor(i / Math.max(1, groups.length)) % losses.length] ?? work.options.loss;
-    const options: TrainingOptions = { ...work.options, loss, seed, quantiles };
-    const start = residualStart(architecture, line, seed);
-    const [learn, choose] = [only(training, learnt, size.outputs), only(validation, learnt, size.outputs)];
+    const plan = plans[i % plans.length] ?? {};
+    const { learnt, reads, shape = work.shape } = plan;
+    const options: TrainingOptions = { ...work.options, ...plan.options, seed, quantiles };
+    const architecture = residualNetwork(shape, size);
+    const start = residualStart(architecture, line, seed, reads);
+    const [learn, choose] = [only(training, learnt, reads, size), only(validation, learnt, reads, size)];
     const { weights } = train(architecture, start, learn, choose, options, {
       told: (epoch) => watch.told?.({ kind: "epoch", network: i + 1, networks: seeds.length, epoch }),
       cancelled: () => watch.cancelled?.() ?? false,
     });
     turn();
-    members.push({ weights, learnt });
-    if (members.length < groups.length) continue;
+    members.push({ shape, weights, learnt });
+    // Until every output has been learnt there is nothing to be scored.
+    if (members.length < plans.length) continue;
     const errors = errorsOf(validation, size.outputs, modelAnswer(whole(), validation, turn));
     watch.told?.({ kind: "network", network: i + 1, score: overall(metadata, errors) });
   }
@@ -167,11 +175,20 @@ export function fit(work: FitWork, watch: FitWatch = {}): Fitted {
   };
 }
 
-/** The samples with these outputs alone to learn. */
-function only(samples: ScoredSamples, learnt: readonly number[] | undefined, outputs: number): ScoredSamples {
-  if (!learnt) return samples;
-  const targets = samples.targets.map((target, at) => (learnt.includes(at % outputs) ? target : Number.NaN));
-  return { ...samples, targets };
+/** The samples with these outputs alone to learn, and these inputs alone to read. */
+function only(
+  samples: ScoredSamples,
+  learnt: readonly number[] | undefined,
+  reads: readonly number[] | undefined,
+  { inputs, outputs }: ResidualSize,
+): ScoredSamples {
+  return {
+    ...samples,
+    ...(learnt && {
+      targets: samples.targets.map((target, at) => (learnt.includes(at % outputs) ? target : Number.NaN)),
+    }),
+    ...(reads && { series: samples.series.map((value, at) => (reads.includes(at % inputs) ? value : 0)) }),
+  };
 }
 
 /** Ridge regression with the penalty that does best on the validation part; quantiles lie where training's errors do. */

@@ -55,18 +55,30 @@ describe("fitting a forecast", () => {
     };
     const absolute = lossesOf({ options: { ...fast.options, loss: "mae" } });
     const squared = lossesOf({});
-    assert.deepEqual(lossesOf({ losses: ["mse", "mae"] }), [squared[0], absolute[1]]);
+    const plans = [{}, { options: { loss: "mae" as const } }];
+    assert.deepEqual(lossesOf({ plans }), [squared[0], absolute[1]]);
     assert.notDeepEqual(squared[1], absolute[1]);
   });
 
   it("lets networks learn outputs apart: what another group learns changes nothing", () => {
-    const { model } = fit(work(READINGS, { groups: [[0], [1]] }));
+    const { model } = fit(work(READINGS, { plans: [{ learnt: [0] }, { learnt: [1] }] }));
     const [near, far] = model.metadata.scores ?? [];
     assert.ok(near && near.rmse < 0.6, `${near?.rmse}`);
     assert.ok(far && far.rmse < far.persistence.rmse);
-    const { model: other } = fit(work(READINGS, { groups: [[0], [1]], losses: ["mse", "mae"], seeds: [1, 7] }));
+    const later = { learnt: [1], options: { loss: "mae" as const } };
+    const { model: other } = fit(work(READINGS, { plans: [{ learnt: [0] }, later], seeds: [1, 7] }));
     assert.deepEqual(other.metadata.scores?.[0], near);
     assert.notDeepEqual(other.metadata.scores?.[1], far);
+  });
+
+  it("lets networks be of other shapes and read some of the inputs alone", () => {
+    const shape = { units: [8], dropout: 0.1, layers: "dense" as const, line: false };
+    const { model } = fit(work(READINGS, { plans: [{}, { shape, reads: [0] }] }));
+    const kinds = model.architecture.layers.map(({ name }) => name);
+    assert.deepEqual(kinds, ["flat", "line", "lstm_1", "rest_1", "dense_2", "rest_2", "rest", "forecast"]);
+    const kernel = model.weights.get("dense_2/kernel")?.values ?? [];
+    const rows = Array.from({ length: kernel.length / 8 }, (_, row) => kernel.slice(row * 8, row * 8 + 8));
+    for (const [row, weights] of rows.entries()) assert.equal(weights.some(Boolean), row % 2 === 0, `row ${row}`);
   });
 
   it("gives in a worker the model that it gives here, and tells of each epoch", async () => {

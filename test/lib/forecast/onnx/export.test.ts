@@ -67,7 +67,7 @@ describe("the command citystream-onnx", () => {
     assert.deepEqual([code, err], [0, ""]);
     const file = path.join(folder, "model.onnx");
     const { metadata, architecture, weights } = readModel(SHIPPED);
-    assert.match(out, /model\.onnx: beijing-air .*, window \[batch, 24, 14\] to forecast \[batch, 6\]/);
+    assert.match(out, /model\.onnx: beijing-air .*, window \[batch, 24, 16\] to forecast \[batch, 6\]/);
     const bytes = readFileSync(file);
     assert.deepEqual(bytes, onnxModel(architecture, weights, metadata));
     assert.deepEqual(onnxMetadata(bytes, file), metadata);
