@@ -129,8 +129,11 @@ export class LowWaterMark {
     }
     this.merge(entry);
     if (this.head?.state !== "finished") return false;
-    this.committable = this.head.next;
-    this.head = this.head.after;
+    const { head } = this;
+    this.committable = head.next;
+    this.head = head.after;
+    // One that has grown old would keep all that came after it until a full collection.
+    head.after = undefined;
     if (this.head === undefined) this.tail = undefined;
     else this.head.before = undefined;
     return true;

@@ -180,4 +180,15 @@ describe("the low-water mark of a partition", () => {
     assert.ok(performance.now() - begun < 1_000);
     assert.equal(mark.mark, 20_000);
   });
+
+  it("leaves finished deliveries without each other: one that has grown old would carry all later ones along", () => {
+    const orders = [(n: number) => n, (n: number) => 99 - n, (n: number) => n ^ 1, (n: number) => (n * 37) % 100];
+    for (const order of orders) {
+      const mark = new LowWaterMark();
+      const all = Array.from({ length: 100 }, (_, n) => mark.delivered(n, n + 1, 1, 1));
+      for (let n = 0; n < 100; n++) mark.finished(all[order(n)] as Positions);
+      assert.equal(mark.mark, 100);
+      for (const one of all) assert.ok(!Object.values(one).some((value) => typeof value === "object"));
+    }
+  });
 });
