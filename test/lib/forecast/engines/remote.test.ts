@@ -64,7 +64,7 @@ describe("model servers", function () {
         const worst = difference(values, wanted);
         assert.ok(worst <= 1e-5, `largest difference ${worst}`);
       }
-      const { origins } = await engine.predict(someWindows(1, 24 * 14), 1);
+      const { origins } = await engine.predict(someWindows(1, source.size.steps * source.size.inputs), 1);
       assert.deepEqual(origins, [
         kind === "kserve" ? { engine: "kserve", serverVersion: "v1" } : { engine: "tensorflow-serving" },
       ]);
