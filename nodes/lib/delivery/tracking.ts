@@ -24,8 +24,8 @@ export class Tracking {
   readonly closed = new Set<Place>();
   /** While nodes are being closed it isn't known yet whose completions can be believed: they are kept here. */
   deferred: { readonly delivered: Delivered; readonly place: Place }[] | undefined;
-  /** What was sent in this turn by nodes that hold deliveries; the array is kept, only `sents` of it count. */
-  private readonly sent: Delivered[] = [];
+  /** What was sent in this turn by nodes that hold deliveries: the first `sents`; the array is kept, what was in it is not. */
+  private readonly sent: (Delivered | undefined)[] = [];
   private sents = 0;
   /** Who sent something in this turn that had nowhere to go: what they put into it is lost with it. */
   private readonly missed = new Set<Place>();
@@ -94,7 +94,7 @@ export class Tracking {
     let delivered = place?.arrive(message);
     if (delivered !== undefined) {
       // Only a delivery that was under way begins a turn: what is handed over directly happens within its sender's.
-      this.sents = 0;
+      while (this.sents > 0) this.sent[--this.sents] = undefined;
       if (this.missed.size > 0) this.missed.clear();
       if (this.outdated.size > 0) this.outdated.clear();
     } else {
@@ -130,7 +130,7 @@ export class Tracking {
     if (!event.error && !delivered.forwarded) {
       if (this.outdated.has(place)) this.ledger.fail(delivered.token, ENDED);
       if (this.missed.has(place)) this.ledger.fail(delivered.token, { ...NOT_THERE, node: place.node });
-      if (this.sents > 0) merge(this.ledger, place, delivered, this.sent.slice(0, this.sents));
+      if (this.sents > 0) merge(this.ledger, place, delivered, this.sentNow());
     }
     if (this.deferred === undefined || place.trusted) this.complete(place, delivered);
     else {
@@ -239,9 +239,13 @@ export class Tracking {
     return token;
   }
 
+  private sentNow(): Delivered[] {
+    return this.sent.slice(0, this.sents) as Delivered[];
+  }
+
   /** The node has completed something of an ended try: what it sent in this turn may hold that, as with a merge. */
   private spoil(place: Place): void {
-    for (const sent of this.sent.slice(0, this.sents))
+    for (const sent of this.sentNow())
       if (sent.from === place && sent.phase === COMING && isUndoable(sent.token.id))
         this.ledger.fail(sent.token, ENDED);
   }

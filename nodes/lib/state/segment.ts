@@ -49,9 +49,18 @@ export const segmentNumbers = (names: readonly string[]): number[] =>
     .filter(Number.isSafeInteger)
     .sort((a, b) => a - b);
 
-/** A frame's content, and where its states begin in it. */
-export const contentOf = (head: Head, states: readonly Buffer[]): { content: Buffer; from: number } => {
-  const text = Buffer.from(JSON.stringify(head));
+/**
+ * A frame's content, and where its states begin in it.
+ *
+ * @param contained the elements of the head's `added` or `all` as JSON, put into it as they are
+ */
+export const contentOf = (
+  head: Head,
+  contained: { readonly name: "added" | "all"; readonly elements: readonly string[] },
+  states: readonly Buffer[],
+): { content: Buffer; from: number } => {
+  const { name, elements } = contained;
+  const text = Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${name}":[${elements.join(",")}]}`);
   const length = Buffer.alloc(LENGTH);
   length.writeUInt32LE(text.length);
   return { content: Buffer.concat([length, text, ...states]), from: LENGTH + text.length };

@@ -142,6 +142,10 @@ export class StateStore {
       keys.push(each.key);
       bytes.push(each.bytes);
     }
+    const contained = {
+      name: begins ? ("all" as const) : ("added" as const),
+      elements: await writtenBy(this.results, begins ? all() : added),
+    };
     const head: Head = {
       time: now,
       keys,
@@ -149,9 +153,8 @@ export class StateStore {
       ...(carried.length > 0 && { times: carried.map(({ time }) => time) }),
       ...(removed.length > 0 && { removed }),
       ...(begins && { format }),
-      [begins ? "all" : "added"]: writtenBy(this.results, begins ? all() : added),
     };
-    const { content, from } = contentOf(head, bytes);
+    const { content, from } = contentOf(head, contained, bytes);
     const to = begins ? await this.begin() : this.current;
     if (!to) throw new Error("the store is closed");
     const { segment, handle } = to;
