@@ -40,7 +40,7 @@ describe("model server", function () {
         model: "air",
         // MLServer lists none.
         versions: "–",
-        input: "window [*, 24, 14]",
+        input: "window [*, 24, 16]",
         output: "forecast [*, 6]",
       },
     });

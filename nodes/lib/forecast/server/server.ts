@@ -109,7 +109,7 @@ export function openModelServer(settings: ServerSettings): ModelServer {
   };
 }
 
-/** `window [any, 24, 14]` */
+/** `window [any, 24, 16]` */
 const listed = (list: readonly TensorInfo[]): string =>
   list
     .map(({ name, shape }) => `${name}${shape ? ` [${shape.map((size) => (size < 0 ? "*" : size)).join(", ")}]` : ""}`)
