@@ -20,7 +20,7 @@ import { modelAnswer, type Row } from "../nodes/lib/forecast/scores";
 import { namesOf, type Series } from "../nodes/lib/forecast/series";
 import { table } from "../tools/train/card";
 import { readStations } from "../tools/train/readings";
-import { SHARES, shippedWork, TEMPLATE, UTC_OFFSET } from "../tools/train/shipped";
+import { log, SHARES, shippedWork, TEMPLATE, UTC_OFFSET, value } from "../tools/train/shipped";
 
 const ROOT = resolve(__dirname, "../..");
 const CACHE = process.env["CITYSTREAM_CACHE"] ?? join(homedir(), ".cache/citystream");
@@ -60,7 +60,6 @@ function write(name: string, content: string | Uint8Array): void {
   writeFileSync(file, content);
 }
 
-const unscaled = { offset: 0, scale: 1 };
 /**
  * What the others read of the same readings. The model's own inputs have logarithms of NO2, CO and RAIN in place of, or beside, the
  * values: the same to trees, and no better for ridge (19.04, 53.82, 76.60 beside 19.04, 53.89, 76.52 on the validation part).
@@ -68,12 +67,8 @@ const unscaled = { offset: 0, scale: 1 };
 const OTHERS: ForecastMetadata = {
   ...TEMPLATE,
   inputs: [
-    ...["PM2.5", "PM10", "NO2", "CO", "PRES", "WSPM", "RAIN"].map((of) => ({
-      as: "value" as const,
-      of: [of],
-      ...unscaled,
-    })),
-    ...["PM2.5", "PM10"].map((of) => ({ as: "log" as const, of: [of], ...unscaled })),
+    ...["PM2.5", "PM10", "NO2", "CO", "PRES", "WSPM", "RAIN"].map(value),
+    ...["PM2.5", "PM10"].map(log),
     ...TEMPLATE.inputs.filter(({ as }) => as !== "value" && as !== "log"),
   ],
 };

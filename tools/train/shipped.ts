@@ -7,7 +7,8 @@ import type { TrainingOptions } from "../../nodes/lib/forecast/training";
 /** The shipped model as it is before training: everything here was chosen on the validation part (see models/README.md). */
 
 const unscaled = { offset: 0, scale: 1 };
-const value = (name: string): InputRule => ({ as: "value", of: [name], ...unscaled });
+export const value = (name: string): InputRule => ({ as: "value", of: [name], ...unscaled });
+export const log = (name: string): InputRule => ({ as: "log", of: [name], ...unscaled });
 
 /** Minutes from UTC to the stations' local time. */
 export const UTC_OFFSET = 480;
@@ -34,7 +35,7 @@ export const TEMPLATE: ForecastMetadata = {
   ].map((feature) => ({ ...feature, min: 0, max: 0 })),
   inputs: [
     ...["PM2.5", "PM10", "NO2", "CO", "PRES", "WSPM"].map(value),
-    ...["PM2.5", "PM10", "NO2", "CO", "RAIN"].map((name) => ({ as: "log" as const, of: [name], ...unscaled })),
+    ...["PM2.5", "PM10", "NO2", "CO", "RAIN"].map(log),
     { as: "humidity", of: ["TEMP", "DEWP"], ...unscaled },
     { as: "east", of: ["WSPM", "wd"], ...unscaled },
     { as: "north", of: ["WSPM", "wd"], ...unscaled },

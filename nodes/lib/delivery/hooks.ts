@@ -217,7 +217,7 @@ export class Hooks implements Delivery {
       (token.owner !== undefined && owns(token.owner)) ||
       (token.children !== undefined && [...token.children].some((child) => ours(child)));
     for (const place of this.tracking.places)
-      for (const { hold, token } of place.everything()) {
+      for (const { hold, token } of place.resting()) {
         if (hold?.relieve === undefined || !ours(token)) continue;
         try {
           hold.relieve();

@@ -26,9 +26,6 @@ const worse = (a: TokenFailure, b: TokenFailure): TokenFailure => {
   return { ...a, elements: [...a.elements, ...b.elements.filter((element) => !known.has(element.index))] };
 };
 
-/** Of what is retained: the record may wait for long after its message is garbage. */
-const NO_MESSAGE = {};
-
 /** Counts a delivery's hold in its token, or takes it out of the count. */
 const countHold = ({ hold, token }: Delivered, by: 1 | -1): void => {
   if (hold === undefined || hold.counts) return;
@@ -142,17 +139,6 @@ export class Ledger {
     this.add(token);
     this.link(delivered);
     return delivered;
-  }
-
-  /** Counts what a place has still to do for a token when it has completed all deliveries. */
-  retain(token: Token, place: Whereabouts, hold: Hold): Delivered {
-    const retained = new Delivered(token, place, NO_MESSAGE, undefined, this.now);
-    this.add(token);
-    this.link(retained);
-    retained.hold = hold;
-    countHold(retained, 1);
-    this.askRest(token);
-    return retained;
   }
 
   /** Ends a delivery. Twice is once. */

@@ -42,7 +42,7 @@ export class Place implements Whereabouts {
   readonly held = new Line();
   private readonly transit = new Line();
   /** What is left to do for records whose messages are completed. */
-  readonly retained = new Line();
+  private readonly retained = new Line();
   /** The delivery received last: the one that a message without token most likely comes from. */
   last: Delivered | undefined;
   /** Changes with `held`. */
@@ -150,9 +150,15 @@ export class Place implements Whereabouts {
     return [...this.held, ...this.transit];
   }
 
+  /** What may be held on purpose. */
+  *resting(): Generator<Delivered> {
+    yield* this.retained;
+    yield* this.held;
+  }
+
   /** Whatever records wait for here. */
   everything(): Delivered[] {
-    return [...this.retained, ...this.held, ...this.transit];
+    return [...this.retained, ...this.all()];
   }
 }
 

@@ -4,6 +4,9 @@ import type { Ledger } from "./ledger";
 import type { Place } from "./place";
 import type { Delivered, Token } from "./token";
 
+/** The record may wait for long after its message is garbage. */
+const NO_MESSAGE = {};
+
 class Rest implements Retained {
   constructor(
     private readonly ledger: Ledger,
@@ -24,7 +27,8 @@ class Rest implements Retained {
 }
 
 export const retain = (ledger: Ledger, token: Token, place: Place, hold: Hold): Retained => {
-  const delivered = ledger.retain(token, place, hold);
+  const delivered = ledger.enter(token, place, NO_MESSAGE, undefined);
   place.retain(delivered);
+  ledger.hold(delivered, hold);
   return new Rest(ledger, delivered);
 };

@@ -165,6 +165,7 @@ function meanLine(members: readonly Member[], shares: readonly number[][], outpu
   }
   return mean;
 }
+
 /** How much each member counts in the average of all, by output. */
 function sharesOf(members: readonly Member[], outputs: number): number[][] {
   const has = ({ learnt }: Member, output: number): boolean => learnt?.includes(output) ?? true;

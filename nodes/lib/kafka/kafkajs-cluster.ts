@@ -96,7 +96,6 @@ const tolerant = (protocol: RawProtocol, hooks: LinkHooks): RawProtocol => ({
 
 /** kafkajs#1751: its check for throttled requests runs every millisecond for ever. It is only needed while some wait. */
 const quiet = ({ requestQueue }: RawConnection): void => {
-  requestQueue.inflight = new Unanswered();
   requestQueue.scheduleCheckPendingRequests = () => {
     if (requestQueue.throttleCheckTimeoutId !== null || requestQueue.pending.length === 0) return;
     const wait = Math.max(10, requestQueue.throttledUntil - Date.now());
@@ -129,7 +128,7 @@ const survive = (connection: RawConnection): void => {
   };
 };
 
-/** Requests that wait for their answers. */
+/** A request that waits for its answer. */
 interface Asked extends Linked<Asked> {
   readonly name: string;
   readonly since: number;
@@ -137,6 +136,7 @@ interface Asked extends Linked<Asked> {
 
 const meet = (connection: RawConnection, hooks: LinkHooks, outstanding: Chain<Asked>): void => {
   quiet(connection);
+  connection.requestQueue.inflight = new Unanswered();
   survive(connection);
   const raw = connection.send.bind(connection);
   const send: RawConnection["send"] = async (protocol) => {
