@@ -19,6 +19,17 @@ const AGAIN = 1000;
 /** Records that go on in one turn of the event loop: about 1 ms. */
 const RELEASED = 128;
 
+/**
+ * So many messages do not wait for the interval. What waits for a second has outlived two scavenges, and what thousands of messages are
+ * retained with then fills V8's old space: whole collections every second or two, and all that comes meanwhile is late
+ * (docs/decisions/short-lived-objects.md).
+ */
+const MANY = 100;
+/** But who sets a longer interval spares his disk: there is at least this part of it between two checkpoints … */
+const SOONEST = 0.1;
+/** … and a slow disk has this part of the time at most. */
+const MOST_WRITING = 0.1;
+
 /** What a message weighs while it is held. */
 export const weightOf = (message: Message): Pick<Hold, "records" | "bytes"> => ({
   records: countOf(message),
@@ -32,6 +43,9 @@ export class Checkpoints {
   /** Something is to be written that nobody waits for. */
   private wanted = false;
   private timer: NodeJS.Timeout | undefined;
+  /** When it fires, and when many messages may have the next one; by `performance.now()`. */
+  private due = 0;
+  private earliest = 0;
   private writing: Promise<void> | undefined;
   private readonly closing = new AbortController();
   private failing = false;
@@ -39,7 +53,7 @@ export class Checkpoints {
   private urgent = false;
 
   /**
-   * @param interval longest time from a record to the checkpoint that holds it, ms
+   * @param interval longest time from a record to the checkpoint that holds it, ms; it is shorter where many wait
    * @param write writes all that is to be written; where it rejects, that stays to be written
    */
   constructor(
@@ -66,7 +80,8 @@ export class Checkpoints {
     { now, counts }: { readonly now: boolean; readonly counts: boolean },
   ): Promise<void> | undefined {
     const wait = this.into(this.waiting, message, counts);
-    this.soon(now ? 0 : this.interval);
+    if (now) this.hurry();
+    else this.soon(this.patience);
     return wait;
   }
 
@@ -76,15 +91,23 @@ export class Checkpoints {
   }
 
   private into(list: Retained[], message: Message, counts: boolean): Promise<void> | undefined {
-    const { relieve } = this;
-    const hold = { gathers: true, relieve, ...weightOf(message), ...(counts && { counts }) } as const;
+    const hold = { gathers: true, relieve: this.hurry, ...weightOf(message), ...(counts && { counts }) } as const;
     const retained = this.around.retain(message, hold);
     if (!retained) return new Promise((release, fail) => void list.push({ release, fail }));
     list.push(retained);
     return undefined;
   }
 
-  private readonly relieve = (): void => this.soon(0);
+  private readonly hurry = (): void => {
+    this.urgent = true;
+    this.soon(0);
+  };
+
+  /** How long what waits may wait on, ms. */
+  private get patience(): number {
+    if (this.waiting.length < MANY) return this.interval;
+    return Math.min(this.interval, Math.max(0, this.earliest - performance.now()));
+  }
 
   /** There is something to write that nobody waits for. */
   want(): void {
@@ -131,18 +154,24 @@ export class Checkpoints {
   }
 
   private soon(ms: number): void {
-    if (this.closing.signal.aborted) return;
-    this.urgent ||= ms === 0;
-    if (this.writing || (this.timer && ms > 0)) return;
+    if (this.closing.signal.aborted || this.writing) return;
+    const at = performance.now() + ms;
+    if (this.timer && at >= this.due) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.urgent = false;
-      this.writing = this.checkpoint().finally(() => {
-        this.writing = undefined;
-        if (this.waiting.length > 0 || this.wanted) this.soon(this.urgent ? 0 : this.interval);
-      });
-    }, ms);
+    this.due = at;
+    this.timer = setTimeout(() => this.begin(), ms);
+  }
+
+  private begin(): void {
+    const begun = performance.now();
+    this.timer = undefined;
+    this.urgent = false;
+    this.writing = this.checkpoint().finally(() => {
+      const now = performance.now();
+      this.earliest = now + Math.max(this.interval * SOONEST, (now - begun) / MOST_WRITING);
+      this.writing = undefined;
+      if (this.waiting.length > 0 || this.wanted) this.soon(this.urgent ? 0 : this.patience);
+    });
   }
 
   private async checkpoint(): Promise<void> {

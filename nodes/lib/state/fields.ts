@@ -27,7 +27,14 @@ export const stateStatuses = { restoring: "restoring", stateTrouble: "state not 
 
 /** Of every node that keeps state on disk. */
 export const checkpointFields = () => ({
-  checkpointEvery: number({ label: "Checkpoint every (s)", default: 1, min: 0.01, max: 600, section: "state" }),
+  checkpointEvery: number({
+    label: "Checkpoint every (s)",
+    default: 1,
+    min: 0.01,
+    max: 600,
+    section: "state",
+    hint: "At the latest. Where 100 messages wait, there is one after a tenth of that, as far as the disk is quick.",
+  }),
   stateFolder: text({
     label: "Folder",
     section: "state",
