@@ -3,17 +3,30 @@ import { recordSize } from "./record-batch";
 import type { Outcome, OutgoingRecord } from "./port";
 
 /** Records that were given together: resolved once each has its outcome. */
-export interface Group {
+export class Group {
   readonly outcomes: Outcome[];
-  left: number;
-  resolve(): void;
+  constructor(
+    public left: number,
+    private readonly settled: (outcomes: readonly Outcome[]) => void,
+  ) {
+    this.outcomes = Array.from<Outcome>({ length: left });
+  }
+
+  resolve(): void {
+    this.settled(this.outcomes);
+  }
 }
 
-export interface Entry {
-  readonly record: OutgoingRecord;
+/** One of a group's records. A class, as batches are, so that they stay out of V8's old space: see short-lived.ts. */
+export class Entry {
   readonly size: number;
-  readonly group: Group;
-  readonly index: number;
+  constructor(
+    readonly record: OutgoingRecord,
+    readonly group: Group,
+    readonly index: number,
+  ) {
+    this.size = recordSize(record);
+  }
 }
 
 export const settle = (entry: Entry, outcome: Outcome): void => {
@@ -23,29 +36,24 @@ export const settle = (entry: Entry, outcome: Outcome): void => {
 };
 
 /** A batch; once it was sent its bytes never change, so that sending it again is harmless. */
-export interface Batch {
-  readonly entries: Entry[];
-  bytes: number;
-  readonly created: number;
-  /** No more records join it. */
-  sealed: boolean;
-  encoded?: Buffer;
+export class Batch {
+  bytes = 0;
+  encoded: Buffer | undefined;
   /** It was sent, and what the broker made of it is not known. */
-  doubtful: boolean;
+  doubtful = false;
   /** The error it was answered with last, and how often in a row. */
-  refusal: number;
-  refusals: number;
-}
+  refusal = 0;
+  refusals = 0;
 
-const makeBatch = (entries: Entry[], created: number, sealed: boolean): Batch => ({
-  entries,
-  bytes: entries.reduce((sum, { size }) => sum + size, 0),
-  created,
-  sealed,
-  doubtful: false,
-  refusal: 0,
-  refusals: 0,
-});
+  constructor(
+    readonly entries: Entry[],
+    readonly created: number,
+    /** No more records join it. */
+    public sealed: boolean,
+  ) {
+    for (const { size } of entries) this.bytes += size;
+  }
+}
 
 export interface Lane {
   readonly topic: string;
@@ -81,7 +89,7 @@ export const append = (lane: Lane, entry: Entry, batchBytes: number, now: number
   let batch = lane.batches.at(-1);
   if (!batch || batch.sealed || batch.bytes + entry.size > batchBytes || batch.entries.length >= MOST) {
     if (batch) batch.sealed = true;
-    batch = makeBatch([], now, false);
+    batch = new Batch(Array.of<Entry>(), now, false);
     lane.batches.push(batch);
   }
   batch.entries.push(entry);
@@ -101,7 +109,7 @@ export const halve = (lane: Lane): void => {
   const batch = lane.batches.shift();
   if (!batch) return;
   const middle = batch.entries.length >> 1;
-  const part = (entries: Entry[]): Batch => makeBatch(entries, batch.created, true);
+  const part = (entries: Entry[]): Batch => new Batch(entries, batch.created, true);
   lane.batches.unshift(part(batch.entries.slice(0, middle)), part(batch.entries.slice(middle)));
 };
 
@@ -110,10 +118,6 @@ export const groupOf = (
   records: readonly OutgoingRecord[],
   resolve: (outcomes: readonly Outcome[]) => void,
 ): Entry[] => {
-  const group: Group = {
-    outcomes: Array.from<Outcome>({ length: records.length }),
-    left: records.length,
-    resolve: () => resolve(group.outcomes),
-  };
-  return records.map((record, index) => ({ record, size: recordSize(record), group, index }));
+  const group = new Group(records.length, resolve);
+  return records.map((record, index) => new Entry(record, group, index));
 };

@@ -140,7 +140,7 @@ export const makeProducer = (wire: ProducerWire, options: ProducerOptions): Prod
       case "new producer":
         identity = undefined;
         batch.doubtful = false;
-        delete batch.encoded;
+        batch.encoded = undefined;
         lane.sequenceOf = -2n;
         return later(lane);
       case "refused": {

@@ -1,4 +1,5 @@
 /** Reads the records of one batch bit by bit: those that wait cost neither time nor memory. */
+import { shortLived } from "../short-lived";
 import type { FetchedRecord, Headers } from "./port";
 
 /** Reads variable-length numbers one after the other. */
@@ -90,14 +91,16 @@ export interface RecordTaker {
 /** A record as an object, whose key and value are windows into `bytes`. */
 export const asObject = (
   ...[bytes, offset, timestamp, key, keyLength, value, valueLength, headers, size]: Parameters<RecordTaker["take"]>
-): FetchedRecord => ({
-  offset,
-  timestamp,
-  key: keyLength < 0 ? null : bytes.subarray(key, key + keyLength),
-  value: valueLength < 0 ? null : bytes.subarray(value, value + valueLength),
-  headers,
-  size,
-});
+): FetchedRecord => {
+  const record = shortLived<FetchedRecord>();
+  record.offset = offset;
+  record.timestamp = timestamp;
+  record.key = keyLength < 0 ? null : bytes.subarray(key, key + keyLength);
+  record.value = valueLength < 0 ? null : bytes.subarray(value, value + valueLength);
+  record.headers = headers;
+  record.size = size;
+  return record;
+};
 
 /** Makes objects of them. */
 export class RecordList implements RecordTaker {

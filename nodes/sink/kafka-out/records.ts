@@ -5,6 +5,7 @@ import { originalBytes } from "../../lib/delivery/originals";
 import { ConfigError, messageOf, Rejected, Retriable } from "../../lib/errors";
 import { checkTopicName } from "../../lib/kafka/topic-name";
 import type { OutgoingRecord } from "../../lib/kafka/port";
+import { shortLived } from "../../lib/short-lived";
 import type { Template } from "../../lib/template";
 import type { RecordSchemas } from "./schemas";
 
@@ -140,19 +141,19 @@ const read = (message: Message, carrier: Message, settings: RecordSettings): Out
   const key = settings.key(message);
   const { format } = settings;
   const written = key === undefined || key === "" ? null : key;
-  return {
-    topic,
-    partition: partitionOf(settings.partition(message)),
-    // What a dead letter's replay brings unchanged has the bytes that it had, which JSON written anew need not be.
-    key: originalBytes(message, "key", key) ?? bytesOf(written, "The key"),
-    value:
-      settings.schemas && message.payload !== null
-        ? settings.schemas.encode(message, topic)
-        : (originalBytes(message, "value", message.payload, format === "auto") ??
-          bytesOf(message.payload, "msg.payload", format)),
-    headers: headersOf(message["headers"]),
-    timestamp: timestampOf(message["timestamp"]),
-  };
+  const record = shortLived<OutgoingRecord>();
+  record.topic = topic;
+  record.partition = partitionOf(settings.partition(message));
+  // What a dead letter's replay brings unchanged has the bytes that it had, which JSON written anew need not be.
+  record.key = originalBytes(message, "key", key) ?? bytesOf(written, "The key");
+  record.value =
+    settings.schemas && message.payload !== null
+      ? settings.schemas.encode(message, topic)
+      : (originalBytes(message, "value", message.payload, format === "auto") ??
+        bytesOf(message.payload, "msg.payload", format));
+  record.headers = headersOf(message["headers"]);
+  record.timestamp = timestampOf(message["timestamp"]);
+  return record;
 };
 
 /**

@@ -6,6 +6,7 @@ import { jsonText } from "../../lib/formats/json-text";
 import type { PackedRecords } from "../../lib/kafka/packed-records";
 import type { FetchedRecord, Headers } from "../../lib/kafka/port";
 import type { SchemaReader } from "../../lib/registry/reading";
+import { shortLived } from "../../lib/short-lived";
 
 export type Format = "json" | "text" | "bytes" | "registry";
 
@@ -113,20 +114,26 @@ export const decodersOf = (value: Format, key: Format, schemas: SchemaReader | u
       )),
 });
 
-const message = (record: FetchedRecord, origin: Origin, payload: unknown, key: unknown): Message => ({
-  payload,
-  key,
-  headers: headersOf(record.headers),
-  timestamp: record.timestamp,
-  source: {
-    kind: "kafka",
-    topic: origin.topic,
-    partition: origin.partition,
-    offset: record.offset,
-    epoch: origin.epoch,
-    group: origin.group,
-  } satisfies KafkaSource,
-});
+const sourceOf = (record: FetchedRecord, origin: Origin): KafkaSource => {
+  const source = shortLived<KafkaSource>();
+  source.kind = "kafka";
+  source.topic = origin.topic;
+  source.partition = origin.partition;
+  source.offset = record.offset;
+  source.epoch = origin.epoch;
+  source.group = origin.group;
+  return source;
+};
+
+const message = (record: FetchedRecord, origin: Origin, payload: unknown, key: unknown): Message => {
+  const made = shortLived<Message>();
+  made.payload = payload;
+  made["key"] = key;
+  made["headers"] = headersOf(record.headers);
+  made["timestamp"] = record.timestamp;
+  made["source"] = sourceOf(record, origin);
+  return made;
+};
 
 /** @throws Rejected when value or key are not of their format */
 export const messageOf = (record: FetchedRecord, origin: Origin, { value, key }: Decoders): Message =>
