@@ -4,6 +4,7 @@ import { fillGaps, inputMaker } from "./inputs";
 import type { ForecastMetadata } from "./metadata";
 import { outOfRange } from "./readings";
 import { findNotFinite, hasMissing } from "./scan";
+import { shortLived, type Mutable } from "../short-lived";
 
 /** What the predictor adds to a message. */
 export type Forecast = ForecastReady | ForecastMissing;
@@ -55,9 +56,12 @@ export interface ForecastMissing extends Common {
 }
 
 /** A window ready for the network, or why it is not. */
-export type Prepared =
-  | { readonly inputs: Float32Array; finish(answers: Float32Array, origin?: Origin): ForecastReady }
-  | { readonly lacking: ForecastMissing };
+export type Prepared = FullWindow | { readonly lacking: ForecastMissing };
+
+export interface FullWindow {
+  readonly inputs: Float32Array;
+  finish(answers: Float32Array, origin?: Origin): ForecastReady;
+}
 
 export interface Forecaster {
   /** Rows before the window that its rule for gaps may look at. */
@@ -90,7 +94,7 @@ export function horizonName(ms: number): string {
 
 /** Between readings and the network: fills gaps, makes inputs, and turns answers into values of the targets. */
 export function forecaster(metadata: ForecastMetadata): Forecaster {
-  const { features, steps, stepLength, fill, outputs, inputs } = metadata;
+  const { features, steps, stepLength, fill, outputs, inputs: rules } = metadata;
   const width = features.length;
   const prepareInputs = inputMaker(metadata);
   const names = outputs.map(({ horizon }) => horizonName(horizon * stepLength));
@@ -105,14 +109,17 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
   const read = features.flatMap(({ name }, column) => (target.includes(name) ? [{ name, column }] : []));
   const actualOf = (reading: Float32Array): Common["actual"] =>
     Object.fromEntries(read.map(({ name, column }) => [name, known(reading[column])]));
-  const common = (key: string, at: number, actual: Common["actual"]): Common => ({
-    model: metadata.name,
-    version: metadata.version,
-    key,
-    at,
-    step: stepLength,
-    actual,
-  });
+  const setCommon = <T extends Mutable<Common>>(of: T, key: string, at: number, actual: Common["actual"]): T => {
+    of.model = metadata.name;
+    of.version = metadata.version;
+    of.key = key;
+    of.at = at;
+    of.step = stepLength;
+    of.actual = actual;
+    return of;
+  };
+  const common = (key: string, at: number, actual: Common["actual"]): Common =>
+    setCommon(shortLived<Common>(), key, at, actual);
 
   function lacking(window: Float32Array, key: string, end: number, actual: Common["actual"]): ForecastMissing {
     const have = completeRows(window, width);
@@ -120,6 +127,48 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
     const missing = features.filter((_, i) => Number.isNaN(last[i])).map(({ name }) => name);
     const reason = missing.length ? "missing" : "window";
     return { ready: false, reason, have, need: steps, missing, ...common(key, end, actual) };
+  }
+
+  /** Made of each record: none of it is a literal with properties, see lib/short-lived.ts. */
+  class Full implements FullWindow {
+    constructor(
+      readonly inputs: Float32Array,
+      private readonly key: string,
+      private readonly end: number,
+      private readonly arrived: number,
+      private readonly actual: Common["actual"],
+      /** The newest reading, with its gaps filled. */
+      private readonly last: Float32Array,
+      private readonly filled: readonly string[],
+    ) {}
+
+    finish(answers: Float32Array, origin = BUILT_IN): ForecastReady {
+      const { last } = this;
+      const values: Record<string, Record<string, number>> = {};
+      const spread: Spread = {};
+      for (const [o, output] of outputs.entries()) {
+        const raw = output.offset + output.scale * (answers[o] as number);
+        const value = raw + (output.change ? (last[columns[o] as number] as number) : 0);
+        const name = names[o] as string;
+        const bounded = Math.max(value, output.min ?? -Infinity);
+        if (output.quantile === undefined) (values[output.target] ??= {})[name] = bounded;
+        else ((spread[output.target] ??= {})[name] ??= []).push([output.quantile, bounded]);
+      }
+      const forecast = shortLived<ForecastReady>();
+      forecast.ready = true;
+      forecast.values = values;
+      if (hasQuantiles) forecast.quantiles = rising(spread);
+      forecast.target = target;
+      forecast.units = units;
+      forecast.horizons = horizons;
+      if (testError) forecast.testError = testError;
+      setCommon(forecast, this.key, this.end, this.actual);
+      Object.assign(forecast, origin);
+      forecast.latency = performance.now() - this.arrived;
+      forecast.filled = this.filled;
+      forecast.outOfRange = outOfRange(features, last);
+      return forecast;
+    }
   }
 
   return {
@@ -134,49 +183,20 @@ export function forecaster(metadata: ForecastMetadata): Forecaster {
     }),
     prepare(rows, count, end, key, arrived) {
       const actual = actualOf(rows.subarray(rows.length - width));
-      const gaps = features.map((_, f) => hasMissing(rows, Math.max(0, count - steps) * width + f, rows.length, width));
+      const from = Math.max(0, count - steps) * width;
+      const filled = features.flatMap(({ name }, f) => (hasMissing(rows, from + f, rows.length, width) ? [name] : []));
       fillGaps(rows, width, fill);
-      const window = rows.subarray(Math.max(0, count - steps) * width);
-      if (count < steps || hasMissing(window)) return { lacking: lacking(window, key, end, actual) };
-      const made = new Float32Array(steps * inputs.length);
+      if (count < steps || hasMissing(rows, from)) return { lacking: lacking(rows.subarray(from), key, end, actual) };
+      const made = new Float32Array(steps * rules.length);
       prepareInputs(rows, count - steps, steps, end, made, 0);
       const wild = findNotFinite(made);
       if (wild >= 0) {
-        const { of = [], as } = inputs[wild % inputs.length] as (typeof inputs)[0];
+        const { of = [], as } = rules[wild % rules.length] as (typeof rules)[0];
         throw new Rejected(
-          `${of.join(" and ") || as} is too large for the model in step ${Math.floor(wild / inputs.length)} of the window.`,
+          `${of.join(" and ") || as} is too large for the model in step ${Math.floor(wild / rules.length)} of the window.`,
         );
       }
-      const last = window.slice(window.length - width);
-      return {
-        inputs: made,
-        finish(answers, origin = BUILT_IN) {
-          const values: Record<string, Record<string, number>> = {};
-          const spread: Spread = {};
-          for (const [o, output] of outputs.entries()) {
-            const raw = output.offset + output.scale * (answers[o] as number);
-            const value = raw + (output.change ? (last[columns[o] as number] as number) : 0);
-            const name = names[o] as string;
-            const bounded = Math.max(value, output.min ?? -Infinity);
-            if (output.quantile === undefined) (values[output.target] ??= {})[name] = bounded;
-            else ((spread[output.target] ??= {})[name] ??= []).push([output.quantile, bounded]);
-          }
-          return {
-            ready: true,
-            values,
-            ...(hasQuantiles && { quantiles: rising(spread) }),
-            target,
-            units,
-            horizons,
-            ...(testError && { testError }),
-            ...common(key, end, actual),
-            ...origin,
-            latency: performance.now() - arrived,
-            filled: features.filter((_, f) => gaps[f]).map(({ name }) => name),
-            outOfRange: outOfRange(features, last),
-          };
-        },
-      };
+      return new Full(made, key, end, arrived, actual, rows.slice(rows.length - width), filled);
     },
   };
 }

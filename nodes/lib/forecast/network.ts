@@ -163,71 +163,127 @@ function packLayer(network: Network, placed: Placed, tensor: (name: string) => T
   }
 }
 
+/** What is known of a computation before its numbers are: made once for each count of windows, as it is asked for with every record. */
+interface Pass {
+  readonly values: Values;
+  readonly steps: readonly {
+    readonly placed: Placed;
+    readonly source: Value;
+    /** Of layers that put several together. */
+    readonly from: readonly Value[];
+  }[];
+}
+
+const passes = new WeakMap<Network, { readonly plain: Pass[]; readonly dropping: Pass[] }>();
+
+function passOf(network: Network, rows: number, drops: boolean): Pass {
+  let known = passes.get(network);
+  if (!known) passes.set(network, (known = { plain: [], dropping: [] }));
+  return ((drops ? known.dropping : known.plain)[rows] ??= makePass(network, rows, drops));
+}
+
+function makePass(network: Network, rows: number, drops: boolean): Pass {
+  const { name, steps, inputs } = network.architecture.input;
+  const whole = { at: network.input, row: steps * inputs * 4, step: inputs * 4, width: inputs, steps };
+  const values = new Map<string, Value>([[name, whole]]);
+  const of = (from: string): Value => values.get(from) as Value;
+  return {
+    values,
+    steps: network.placed.map((placed) => {
+      const source = of(placed.source);
+      values.set(placed.layer.name, outputOf(network, placed, source, rows, drops));
+      return { placed, source, from: placed.layer.from.map(of) };
+    }),
+  };
+}
+
+/** Where a layer's output lies. */
+function outputOf(
+  { architecture, training }: Network,
+  placed: Placed,
+  source: Value,
+  rows: number,
+  drops: boolean,
+): Value {
+  const { layer, blocks, out } = placed;
+  const wide = blocks * 32;
+  switch (layer.kind) {
+    case "lstm": {
+      const { steps } = architecture.input;
+      const slot = training || layer.sequences ? (layer.sequences ? 1 : steps) : steps & 1;
+      const at = out + slot * rows * wide;
+      return { at, row: wide, step: wide * rows, width: layer.units, steps: layer.sequences ? steps : 0 };
+    }
+    case "dense":
+      return { at: out, row: wide, step: 0, width: layer.units, steps: 0 };
+    case "flatten":
+      return { ...source, width: source.width * source.steps, steps: 0 };
+    case "dropout":
+      return drops ? { ...source, at: out } : source;
+    case "add":
+    case "average":
+      return { ...source, at: out };
+  }
+}
+
 /** Computes the first `rows` windows of `input`; returns every layer's output by name. */
 export function forward(network: Network, rows: number, dropout?: (placed: Placed, count: number) => number): Values {
-  const { engine, architecture, training } = network;
-  const { name, steps, inputs } = architecture.input;
-  const whole = { at: network.input, row: steps * inputs * 4, step: inputs * 4, width: inputs, steps };
-  const values: Values = new Map([[name, whole]]);
-  for (const placed of network.placed) {
-    const { layer, blocks } = placed;
-    const source = values.get(placed.source) as Value;
-    const wide = blocks * 32;
+  const { engine, architecture, training, scratch } = network;
+  const { steps } = architecture.input;
+  const pass = passOf(network, rows, dropout !== undefined);
+  for (const { placed, source, from } of pass.steps) {
+    const { layer, blocks, inputs, weights, bias, out } = placed;
     switch (layer.kind) {
-      case "lstm": {
-        const keep = training || layer.sequences;
+      case "lstm":
         engine.lstmForward(
-          ...([
-            source.at,
-            source.row,
-            source.step,
-            placed.inputs,
-            layer.units,
-            blocks,
-            placed.weights,
-            placed.bias,
-          ] as const),
-          ...([placed.out, placed.c, placed.gates, network.scratch, rows, steps, keep ? 1 : 0] as const),
+          source.at,
+          source.row,
+          source.step,
+          inputs,
+          layer.units,
+          blocks,
+          weights,
+          bias,
+          out,
+          placed.c,
+          placed.gates,
+          scratch,
+          rows,
+          steps,
+          training || layer.sequences ? 1 : 0,
         );
-        const slot = keep ? (layer.sequences ? 1 : steps) : steps & 1;
-        const out = placed.out + slot * rows * wide;
-        const sequence = layer.sequences ? steps : 0;
-        values.set(layer.name, { at: out, row: wide, step: wide * rows, width: layer.units, steps: sequence });
         break;
-      }
       case "dense":
         engine.denseForward(
-          ...([source.at, source.row, placed.inputs, placed.weights, placed.bias, placed.out, blocks, rows] as const),
+          source.at,
+          source.row,
+          inputs,
+          weights,
+          bias,
+          out,
+          blocks,
+          rows,
           ACTIVATIONS.indexOf(layer.activation),
         );
-        values.set(layer.name, { at: placed.out, row: wide, step: 0, width: layer.units, steps: 0 });
         break;
       case "flatten":
-        values.set(layer.name, { ...source, width: source.width * source.steps, steps: 0 });
         break;
       case "dropout": {
-        if (!dropout) {
-          values.set(layer.name, source);
-          break;
-        }
+        if (!dropout) break;
         const count = (source.steps || 1) * rows * (source.row / 4);
-        engine.multiply(placed.out, source.at, dropout(placed, count), count);
-        values.set(layer.name, { ...source, at: placed.out });
+        engine.multiply(out, source.at, dropout(placed, count), count);
         break;
       }
       case "add":
       case "average": {
         const count = rows * (source.row / 4);
-        const factor = layer.kind === "add" ? 1 : 1 / layer.from.length;
-        engine.floats.fill(0, placed.out / 4, placed.out / 4 + count);
-        for (const from of layer.from) {
-          engine.addScaled(placed.out, (values.get(from) as Value).at, count, factor);
-        }
-        values.set(layer.name, { ...source, at: placed.out });
+        const factor = layer.kind === "add" ? 1 : 1 / from.length;
+        engine.floats.fill(0, out / 4, out / 4 + count);
+        for (const one of from) engine.addScaled(out, one.at, count, factor);
       }
     }
   }
-  return values;
+  return pass.values;
 }
 
-export type Values = Map<string, Value>;
+export type Values = ReadonlyMap<string, Value>;

@@ -24,11 +24,13 @@ export interface Predictor {
 /** More windows than this at once are computed by a worker: 64 take about 2 ms of the event loop. */
 export const INLINE = 64;
 
-interface Request {
-  readonly inputs: Float32Array;
-  readonly count: number;
-  readonly resolve: (answers: Float32Array) => void;
-  readonly reject: (error: unknown) => void;
+class Request {
+  constructor(
+    readonly inputs: Float32Array,
+    readonly count: number,
+    readonly resolve: (answers: Float32Array) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
 }
 
 /** Opens the model, warm. @throws ConfigError when layers and weights do not fit together */
@@ -68,6 +70,9 @@ export function openPredictor(model: Pick<Model, "architecture" | "weights">): P
   }
 
   function joined(batch: readonly Request[], count: number): Float32Array {
+    const [first] = batch;
+    // What goes to the worker is its own from then on.
+    if (first && batch.length === 1 && count <= INLINE) return first.inputs;
     const inputs = new Float32Array(count * size);
     let at = 0;
     for (const request of batch) {
@@ -121,7 +126,7 @@ export function openPredictor(model: Pick<Model, "architecture" | "weights">): P
     predict(inputs, count) {
       waiting += count;
       return new Promise<Float32Array>((resolve, reject) => {
-        queue.push({ inputs, count, resolve, reject });
+        queue.push(new Request(inputs, count, resolve, reject));
         start();
       }).finally(() => {
         waiting -= count;

@@ -3,7 +3,8 @@ import { batchOf, recordAt } from "../../lib/batch";
 import type { FailedElement, Message } from "../../lib/delivery/contract";
 import { asError, BatchFailure, messageOf, Rejected } from "../../lib/errors";
 import { extended } from "../../lib/extended";
-import type { Forecast, ForecastMissing, Prepared } from "../../lib/forecast/forecast";
+import type { Answers } from "../../lib/forecast/engines/port";
+import type { Forecast, ForecastMissing, FullWindow, Prepared } from "../../lib/forecast/forecast";
 import { eventTime } from "../../lib/forecast/readings";
 import { defineNode } from "../../lib/node";
 import { weightOf } from "../../lib/state/checkpoints";
@@ -17,6 +18,7 @@ import { modelTurns, type Turn } from "./model-turns";
 
 const SHIPPED = join(__dirname, "../../../../models/beijing-air");
 const [FORECAST, NO_FORECAST] = [0, 1];
+const NO_ANSWERS: Answers = { values: new Float32Array(0), origins: [] };
 
 /** How a message came. */
 interface Arrival {
@@ -87,12 +89,9 @@ export = defineNode(declaration, (node) => {
         return asError(error);
       }
     });
-    const full = prepared.flatMap((one) => ("inputs" in one ? [one.inputs] : []));
-    const size = full[0]?.length ?? 0;
-    const inputs = new Float32Array(full.length * size);
-    for (const [i, one] of full.entries()) inputs.set(one, i * size);
-    const none = { values: inputs, origins: [] };
-    const { values, origins } = model && full.length ? await model.engine.predict(inputs, full.length) : none;
+    const full = prepared.filter((one): one is FullWindow => "inputs" in one);
+    const { values, origins } =
+      model && full.length ? await model.engine.predict(inputsOf(full), full.length) : NO_ANSWERS;
     const outputs = model?.metadata.outputs.length ?? 0;
     let next = 0;
     return prepared.map((one) => {
@@ -219,6 +218,15 @@ export = defineNode(declaration, (node) => {
     },
   };
 });
+
+/** The inputs of all windows, one after the other. */
+function inputsOf(windows: readonly FullWindow[]): Float32Array {
+  const [{ inputs }] = windows as [FullWindow];
+  if (windows.length === 1) return inputs;
+  const all = new Float32Array(windows.length * inputs.length);
+  for (const [i, one] of windows.entries()) all.set(one.inputs, i * inputs.length);
+  return all;
+}
 
 /** A relative path is one from Node-RED's user directory. */
 function modelPath(setting: string, userDir: string | undefined): string {

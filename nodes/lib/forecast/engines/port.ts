@@ -37,10 +37,19 @@ export interface ForecastEngine {
   close(): Promise<void>;
 }
 
-export const answered = (values: Float32Array, count: number, origin: Origin): Answers => ({
-  values,
-  origins: Array<Origin>(count).fill(origin),
-});
+export const answered = (values: Float32Array, count: number, origin: Origin): Answers =>
+  new Answered(
+    values,
+    Array.from({ length: count }, () => origin),
+  );
+
+/** A class, as it is made with every answer: see lib/short-lived.ts. */
+class Answered implements Answers {
+  constructor(
+    readonly values: Float32Array,
+    readonly origins: readonly Origin[],
+  ) {}
+}
 
 export const unanswered = (count: number, error: Error): Answers => ({
   values: new Float32Array(0),
