@@ -36,12 +36,12 @@ export function inputMaker(metadata: ForecastMetadata): Prepare {
   const names = metadata.features.map((feature) => feature.name);
   const width = names.length;
   const shift = metadata.utcOffset * 60_000;
-  const makers = metadata.inputs.map((rule) => compiled(rule, names));
+  const rules = metadata.inputs.map((rule) => compiled(rule, names));
   return (rows, first, count, endTime, out, at) => {
-    for (const [input, one] of makers.entries())
+    for (const [input, one] of rules.entries())
       for (let r = 0; r < count; r++) {
         const time = endTime - (count - 1 - r) * metadata.stepLength + shift;
-        out[at + r * makers.length + input] = (numberOf(one, rows, (first + r) * width, time) - one.offset) / one.scale;
+        out[at + r * rules.length + input] = (numberOf(one, rows, (first + r) * width, time) - one.offset) / one.scale;
       }
   };
 }
