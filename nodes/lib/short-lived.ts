@@ -1,5 +1,4 @@
-/** What is to be filled with its properties. */
-export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+import type { Mutable } from "./mutable";
 
 /**
  * An empty object, to be filled with properties one by one, for what is made of each record and lives for milliseconds.

@@ -1,10 +1,11 @@
 import { Rejected } from "../errors";
+import type { Mutable } from "../mutable";
+import { shortLived } from "../short-lived";
 import type { Origin } from "./engines/port";
 import { fillGaps, inputMaker } from "./inputs";
 import type { ForecastMetadata } from "./metadata";
 import { outOfRange } from "./readings";
 import { findNotFinite, hasMissing } from "./scan";
-import { shortLived, type Mutable } from "../short-lived";
 
 /** What the predictor adds to a message. */
 export type Forecast = ForecastReady | ForecastMissing;

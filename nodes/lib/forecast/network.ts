@@ -50,6 +50,8 @@ export interface Network {
   readonly parameters: { readonly at: number; readonly count: number };
   readonly placed: readonly Placed[];
   readonly scratch: number;
+  /** By count of windows, without dropout and with it. */
+  readonly passes: { readonly plain: Pass[]; readonly dropping: Pass[] };
 }
 
 const pad8 = (width: number): number => Math.ceil(width / 8) * 8;
@@ -113,6 +115,7 @@ export function placeNetwork(
     parameters,
     placed,
     scratch: engine.allocate(128),
+    passes: { plain: [], dropping: [] },
   };
   for (const [name, shape] of tensorShapes(architecture)) tensorOf(weights, name, shape);
   for (const layer of placed) packLayer(network, layer, (name) => weights.get(name) as Tensor, "in");
@@ -174,12 +177,9 @@ interface Pass {
   }[];
 }
 
-const passes = new WeakMap<Network, { readonly plain: Pass[]; readonly dropping: Pass[] }>();
-
 function passOf(network: Network, rows: number, drops: boolean): Pass {
-  let known = passes.get(network);
-  if (!known) passes.set(network, (known = { plain: [], dropping: [] }));
-  return ((drops ? known.dropping : known.plain)[rows] ??= makePass(network, rows, drops));
+  const known = drops ? network.passes.dropping : network.passes.plain;
+  return (known[rows] ??= makePass(network, rows, drops));
 }
 
 function makePass(network: Network, rows: number, drops: boolean): Pass {

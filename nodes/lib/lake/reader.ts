@@ -10,6 +10,7 @@ import { PositionWriter } from "../files/position-writer";
 import { loadPositions } from "../files/positions";
 import type { Row } from "../files/rows";
 import { Deque } from "../mqtt/deque";
+import type { Mutable } from "../mutable";
 import { Waiting } from "../waiting";
 import { type Content, contentOf } from "./content";
 import { FileError } from "./file-error";
@@ -19,7 +20,7 @@ import { RowSource } from "./open-rows";
 import type { LakeItem, LakePosition, Place, ReaderListener, ReaderOptions, Reading } from "./reading";
 import type { Store } from "./store";
 
-type Counts = { -readonly [Name in "files" | "records" | "unreadable" | "leftOut"]: Reading[Name] };
+type Counts = Mutable<Pick<Reading, "files" | "records" | "unreadable" | "leftOut">>;
 
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 15_000;

@@ -58,7 +58,7 @@ export function openModel(
   const scratch = new Float32Array(width);
   const scratchBytes = Buffer.from(scratch.buffer);
   /** The window of the record that is prepared now. */
-  const rows = new Float32Array(kept * width);
+  const recent = new Float32Array(kept * width);
   const engine = openEngine(source, settings, node.RED.settings.userDir, watchOf(node));
 
   function ofWindow(record: Message, arrived: number): Prepared {
@@ -66,11 +66,11 @@ export function openModel(
     checkStep(window.step, metadata.stepLength);
     const key = typeof window.key === "string" ? window.key : keyOf(record);
     const names = Array.isArray(window.features) ? window.features.map(String) : undefined;
-    const { rows: own, count, end } = readWindow(record.payload, reader, metadata.stepLength, names);
+    const { rows, count, end } = readWindow(record.payload, reader, metadata.stepLength, names);
     const closed = eventTime(window.end);
     const time = end ?? eventTime(record["timestamp"]);
     const at = time ?? (closed === undefined ? Date.now() : closed - metadata.stepLength);
-    return prepare(own, count, at, key, arrived);
+    return prepare(rows, count, at, key, arrived);
   }
 
   /** A record of this time and reading again leaves its series as it is, whether it is sent again or a second one. */
@@ -98,8 +98,8 @@ export function openModel(
         const identity = identityOf(reading, key) ?? (returns ? byContent(timestamp, payload, key) : undefined);
         const { at = timestamp, window } = state.take(key, reading, identity) ?? {};
         if (!window) return { lacking: late(at, key, payload) };
-        copyWindow(shape.grid, window, rows);
-        return prepare(rows, kept, at, key, arrived);
+        copyWindow(shape.grid, window, recent);
+        return prepare(recent, kept, at, key, arrived);
       },
     }),
   };

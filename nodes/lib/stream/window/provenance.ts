@@ -1,4 +1,5 @@
 /** Where a window's records came from. */
+import type { Mutable } from "../../mutable";
 import { isObject } from "../record";
 import type { Entry } from "./entry";
 import { comparePlaces, compareSources } from "./source-order";
@@ -18,7 +19,7 @@ export interface WindowSource {
   readonly ranges: readonly SourceRange[];
 }
 
-type Range = { -readonly [K in keyof SourceRange]: SourceRange[K] };
+type Range = Mutable<SourceRange>;
 
 /** The offsets of the records, as one range per partition; undefined when no record says where it came from. */
 export function sourceOf(entries: readonly Entry<unknown>[]): WindowSource | undefined {
