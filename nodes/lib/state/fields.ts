@@ -33,7 +33,7 @@ export const checkpointFields = () => ({
     min: 0.01,
     max: 600,
     section: "state",
-    hint: "At the latest. Where 100 messages wait, there is one after a tenth of that, as far as the disk is quick.",
+    hint: "At the latest. When 100 messages wait, a checkpoint comes after a tenth of this time, if the disk is fast enough.",
   }),
   stateFolder: text({
     label: "Folder",
